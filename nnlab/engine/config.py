@@ -1,0 +1,266 @@
+"""How a network is built and trained: one flat, checked set of hyperparameters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Self
+
+from nnlab.engine.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ACTIVATIONS = ("linear", "sigmoid", "tanh", "relu", "softplus", "leaky_relu", "prelu", "relu6", "elu")
+INITIALIZERS = (
+    "auto",
+    "he_normal",
+    "he_uniform",
+    "glorot_normal",
+    "glorot_uniform",
+    "lecun_normal",
+    "zeros",
+    "playground",
+)
+OUTPUT_ACTIVATIONS = ("auto", "linear", "tanh", "sigmoid", "softmax")
+LOSSES = ("auto", "mse", "half_mse", "binary_cross_entropy", "softmax_cross_entropy")
+OPTIMIZERS = ("sgd", "momentum", "nesterov", "adagrad", "adam")
+DTYPES = ("float32", "float64")
+
+MAX_LAYERS = 64
+MAX_WIDTH = 65_536
+MAX_PARAMETERS = 50_000_000
+MAX_BATCH_VALUES = 100_000_000  # activations of one batch; training holds a few arrays of this size
+MAX_BATCH = 1_000_000
+MAX_EPOCHS = 10_000_000
+MAX_STEPS = 1_000_000_000
+MAX_SEED = 2**63 - 1  # what a database's big integer holds
+MAX_NUMBER = 1e300
+DEFAULT_EPOCHS = 20
+
+# Cross-entropies are computed on the logits, so each belongs to one output activation.
+OUTPUTS_OF_LOSS = {
+    "auto": OUTPUT_ACTIVATIONS,
+    "mse": ("auto", "linear", "tanh", "sigmoid"),
+    "half_mse": ("auto", "linear", "tanh", "sigmoid"),
+    "binary_cross_entropy": ("auto", "sigmoid"),
+    "softmax_cross_entropy": ("auto", "softmax"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig:
+    """Hyperparameters of one training run.
+
+    Args:
+        hidden_units: width of each hidden layer, 1 to 65,536, at most 64 layers; () is a linear model.
+        activation: one name for all hidden layers, or one for each.
+        dropout: drop probability in [0, 1) after each hidden activation; one for all, or one for each.
+        initializer: ``auto`` is He for the ReLU family, softplus and ELU, Glorot for the others.
+        output_activation: ``auto`` follows the loss and the task.
+        loss: ``auto`` follows the task; all are means over rows and outputs. ``half_mse`` is half the mean
+            squared error, on labels -1 and +1 where the output is tanh, as the playground has it.
+        momentum: used by ``momentum`` and ``nesterov``, in [0, 1).
+        l1: each step moves weights by learning_rate * l1 towards 0; one that would cross 0 stays 0.
+        l2: adds l2 * weight to the gradient, whatever the optimizer.
+        clip_norm: bounds the Euclidean norm of all gradients as one vector, after ``clip_value``.
+        clip_value: bounds each entry of the gradient.
+        epochs: passes over the training rows; this or ``steps``, 20 epochs where neither is given.
+        shuffle: False keeps the rows in their order in every epoch.
+
+    Raises:
+        ConfigError: for a value of the wrong type or out of range; its ``field`` names the culprit.
+    """
+
+    hidden_units: tuple[int, ...] = (64,)
+    activation: str | tuple[str, ...] = "relu"
+    dropout: float | tuple[float, ...] = 0.0
+    initializer: str = "auto"
+    output_activation: str = "auto"
+    loss: str = "auto"
+    optimizer: str = "adam"
+    learning_rate: float = 0.01
+    momentum: float = 0.9
+    l1: float = 0.0
+    l2: float = 0.0
+    clip_norm: float | None = None
+    clip_value: float | None = None
+    batch_size: int = 32
+    epochs: int | None = None
+    steps: int | None = None
+    shuffle: bool = True
+    seed: int = 0
+    dtype: str = "float32"
+
+    def __post_init__(self) -> None:
+        self._check_layers()
+        _choice("initializer", self.initializer, INITIALIZERS)
+        _choice("output_activation", self.output_activation, OUTPUT_ACTIVATIONS)
+        _choice("loss", self.loss, LOSSES)
+        _choice("optimizer", self.optimizer, OPTIMIZERS)
+        _choice("dtype", self.dtype, DTYPES)
+        self._check_rates()
+        self._check_length()
+        if not isinstance(self.shuffle, bool):
+            raise ConfigError("shuffle", f"expected true or false, got {self.shuffle!r}")
+        self._set("seed", _integer("seed", self.seed, 0, MAX_SEED))
+        if self.output_activation not in OUTPUTS_OF_LOSS[self.loss]:
+            raise ConfigError(
+                "output_activation",
+                f"expected {_listing(OUTPUTS_OF_LOSS[self.loss])} with the loss {self.loss},"
+                f" got {self.output_activation!r}; auto always fits",
+            )
+
+    def _check_layers(self) -> None:
+        units = self.hidden_units
+        if not isinstance(units, tuple | list):
+            raise ConfigError("hidden_units", f"expected a list of layer widths, got {units!r}; write [64]")
+        if len(units) > MAX_LAYERS:
+            raise ConfigError(
+                "hidden_units", f"expected at most {MAX_LAYERS} hidden layers, got {len(units)}"
+            )
+        self._set("hidden_units", tuple(_integer("hidden_units", width, 1, MAX_WIDTH) for width in units))
+        for name in self._per_layer("activation"):
+            _choice("activation", name, ACTIVATIONS)
+        rates = self._per_layer("dropout")
+        checked = tuple(_number("dropout", rate, 0.0, below=1.0) for rate in rates)
+        self._set("dropout", checked if isinstance(self.dropout, tuple) else checked[0])
+
+    def _per_layer(self, field: str) -> tuple[Any, ...]:
+        """The field's values as a tuple; a list is stored as a tuple, one for each hidden layer."""
+        value = getattr(self, field)
+        if not isinstance(value, tuple | list):
+            return (value,)
+        if len(value) != len(self.hidden_units):
+            raise ConfigError(
+                field,
+                f"expected one value, or {len(self.hidden_units)} for the hidden layers, got {len(value)}",
+            )
+        self._set(field, tuple(value))
+        return tuple(value)
+
+    def _check_rates(self) -> None:
+        self._set("learning_rate", _number("learning_rate", self.learning_rate, 0.0, above=True))
+        self._set("momentum", _number("momentum", self.momentum, 0.0, below=1.0))
+        for field in ("l1", "l2"):
+            self._set(field, _number(field, getattr(self, field), 0.0))
+        for field in ("clip_norm", "clip_value"):
+            value = getattr(self, field)
+            if value is not None:
+                self._set(field, _number(field, value, 0.0, above=True))
+
+    def _check_length(self) -> None:
+        self._set("batch_size", _integer("batch_size", self.batch_size, 1, MAX_BATCH))
+        if self.epochs is not None and self.steps is not None:
+            raise ConfigError(
+                "steps",
+                f"expected epochs or steps, got {self.epochs!r} epochs and {self.steps!r} steps; leave one out",
+            )
+        if self.steps is not None:
+            self._set("steps", _integer("steps", self.steps, 1, MAX_STEPS))
+            return
+        epochs = DEFAULT_EPOCHS if self.epochs is None else self.epochs
+        self._set("epochs", _integer("epochs", epochs, 1, MAX_EPOCHS))
+
+    def _set(self, field: str, value: object) -> None:
+        object.__setattr__(self, field, value)
+
+    @property
+    def activations(self) -> tuple[str, ...]:
+        """The activation of each hidden layer."""
+        one = self.activation
+        return one if isinstance(one, tuple) else (one,) * len(self.hidden_units)
+
+    @property
+    def dropouts(self) -> tuple[float, ...]:
+        """The drop probability after each hidden layer."""
+        one = self.dropout
+        return one if isinstance(one, tuple) else (one,) * len(self.hidden_units)
+
+    @classmethod
+    def from_dict(cls, mapping: Mapping[str, Any]) -> Self:
+        """Build a config from plain values, as they come from a form or from JSON.
+
+        Raises:
+            ConfigError: also for a key that is no field; the message names the nearest one.
+        """
+        known = [field.name for field in fields(cls)]
+        for key in mapping:
+            if key not in known:
+                raise ConfigError(str(key), f"no such hyperparameter; {_suggestion(key, known)}")
+        return cls(**mapping)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the fields in their order as plain values: lists for tuples, None where not set."""
+        values = ((field.name, getattr(self, field.name)) for field in fields(self))
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values}
+
+
+def parameter_count(config: TrainingConfig, inputs: int, outputs: int) -> int:
+    """Count weights, biases and learned slopes: sum of (n_in + 1) n_out, and one slope a PReLU unit."""
+    sizes = (inputs, *config.hidden_units, outputs)
+    slopes = sum(
+        n for n, name in zip(config.hidden_units, config.activations, strict=True) if name == "prelu"
+    )
+    return sum((n_in + 1) * n_out for n_in, n_out in pairwise(sizes)) + slopes
+
+
+def check_size(config: TrainingConfig, inputs: int, outputs: int) -> None:
+    """Refuse a network that would not fit in memory.
+
+    Raises:
+        ConfigError: on ``hidden_units`` for too many parameters, on ``batch_size`` for too many activations.
+    """
+    parameters = parameter_count(config, inputs, outputs)
+    if parameters > MAX_PARAMETERS:
+        raise ConfigError(
+            "hidden_units",
+            f"expected at most {MAX_PARAMETERS:,} parameters, got {parameters:,}; use narrower layers",
+        )
+    values = config.batch_size * sum((inputs, *config.hidden_units, outputs))
+    if values > MAX_BATCH_VALUES:
+        raise ConfigError(
+            "batch_size",
+            f"expected at most {MAX_BATCH_VALUES:,} activations a batch, got {values:,}; use a smaller batch",
+        )
+
+
+def _listing(names: tuple[str, ...] | list[str]) -> str:
+    return ", ".join(names)
+
+
+def _suggestion(name: object, known: tuple[str, ...] | list[str]) -> str:
+    near = get_close_matches(str(name), known, n=1, cutoff=0.5)
+    return f"did you mean {near[0]}?" if near else f"known are {_listing(known)}"
+
+
+def _choice(field: str, value: object, known: tuple[str, ...]) -> None:
+    if not isinstance(value, str) or value not in known:
+        raise ConfigError(
+            field, f"expected one of {_listing(known)}, got {value!r}; {_suggestion(value, known)}"
+        )
+
+
+def _integer(field: str, value: object, low: int, high: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ConfigError(field, f"expected a whole number, got {value!r}")
+    if not low <= value <= high:
+        raise ConfigError(field, f"expected a whole number from {low} to {high:,}, got {value:,}")
+    return int(value)
+
+
+def _number(
+    field: str, value: object, low: float, *, above: bool = False, below: float | None = None
+) -> float:
+    """Check a finite number: at least ``low``, or above it, and below ``below``."""
+    wanted = f"expected a number {'above' if above else 'of at least'} {low:g}"
+    wanted += "" if below is None else f" and below {below:g}"
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ConfigError(field, f"{wanted}, got {value!r}")
+    if not abs(value) <= MAX_NUMBER:  # also for NaN; a huge int could not even be converted
+        raise ConfigError(field, f"{wanted}, got {value!r}; it must be finite")
+    fits = (value > low if above else value >= low) and (below is None or value < below)
+    if not fits:
+        raise ConfigError(field, f"{wanted}, got {value!r}")
+    return float(value)

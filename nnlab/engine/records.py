@@ -1,0 +1,158 @@
+"""What training yields: plain arrays on the host, in chunks of consecutive steps.
+
+The engine yields these and knows nothing of runs; recorder, health and tests pull them.
+Layers are counted 0 .. L-1, the last being the output layer; hidden layers are 0 .. L-2.
+Steps are 1-based and counted before the update: step 1 sees the initial weights.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+
+class Ending(StrEnum):
+    """Why training stopped by itself."""
+
+    END = "end"
+    DIVERGED = "diverged"
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """What is known before the first step.
+
+    Shapes: widths and activations have one entry a layer, output included.
+
+    Args:
+        baseline_loss: loss of the best constant prediction on the training labels (H0 of the health rules).
+        baseline_metric: the headline metric of that prediction on the validation rows.
+    """
+
+    task: str
+    inputs: int
+    widths: tuple[int, ...]
+    activations: tuple[str, ...]
+    parameters: int
+    train_rows: int
+    validation_rows: int
+    batch_size: int
+    steps: int
+    steps_per_epoch: int
+    baseline_loss: float
+    headline: str
+    baseline_metric: float
+
+    @property
+    def layers(self) -> int:
+        """Number of layers with weights, the output layer included."""
+        return len(self.widths)
+
+    def layer_name(self, layer: int) -> str:
+        """Name a layer as people read it: hidden 1 .. hidden L-1, output."""
+        return "output" if layer == self.layers - 1 else f"hidden {layer + 1}"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The probes' reading of one sampled step, or of a burst of steps where batches are small.
+
+    Shapes: L entries for all layers, L-1 for hidden layers only; ``active_counts`` has one integer array
+    of the layer's width for each hidden layer.
+
+    Args:
+        rows: examples seen in the sample.
+        gradient_rms: root mean square of the loss gradient by the weights, before clipping.
+        delta_rms: root mean square of the loss gradient by the pre-activations, with the batch mean inside.
+        weight_norm: Euclidean norm of the weights, before the update.
+        update_ratio: norm of the update really applied over ``weight_norm``; NaN where that is 0.
+        spread: sqrt(mean over units of the variance over rows) over the RMS of the activations,
+            hidden layers.
+        zero_share: share of activations that are exactly 0. For display, never for alarms.
+        saturated_share: share of units for which at least 95 % of rows have f'(z) < 0.05 max f'.
+        active_counts: for each unit the rows with an activation above 0.
+    """
+
+    step: int
+    rows: int
+    gradient_rms: FloatArray
+    delta_rms: FloatArray
+    weight_norm: FloatArray
+    update_ratio: FloatArray
+    spread: FloatArray
+    zero_share: FloatArray
+    saturated_share: FloatArray
+    active_counts: tuple[IntArray, ...]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One pass over the validation rows, without dropout.
+
+    Args:
+        epoch: epochs completed; 0 is the untrained network.
+        metrics: by name, ``val_loss`` always; accuracy as a share, errors in the target's own unit.
+        dead_share: share of units of each hidden layer that are 0 for every row; NaN where the activation
+            cannot die.
+        zero_share: share of activations of each hidden layer that are exactly 0.
+        rows: validation rows seen.
+    """
+
+    step: int
+    epoch: int
+    metrics: Mapping[str, float]
+    dead_share: FloatArray
+    zero_share: FloatArray
+    rows: int
+
+
+@dataclass(frozen=True)
+class NonFinite:
+    """Where numbers stopped being finite: the first bad quantity in forward order.
+
+    Args:
+        quantity: ``activations``, ``loss``, ``gradient`` or ``weights``.
+        layer: index of the first bad layer, None where only the loss is bad.
+        last_finite_loss: None if step 1 is already bad.
+    """
+
+    step: int
+    quantity: str
+    layer: int | None
+    last_finite_loss: float | None
+
+
+@dataclass(frozen=True)
+class Records:
+    """What a chunk of consecutive steps yielded.
+
+    Shapes: ``losses`` and ``gradient_norms`` (n,), for steps first_step .. first_step + n - 1.
+
+    Args:
+        losses: mean data loss of each step's batch before the update, without penalties, with dropout on.
+        gradient_norms: Euclidean norm of all gradients as one vector before clipping; NaN where not sampled.
+        ended: set on the last chunk only.
+    """
+
+    first_step: int
+    losses: FloatArray
+    gradient_norms: FloatArray
+    samples: tuple[Sample, ...] = ()
+    evaluations: tuple[Evaluation, ...] = ()
+    nonfinite: NonFinite | None = None
+    ended: Ending | None = None
+
+    @property
+    def last_step(self) -> int:
+        """The last step of the chunk; first_step - 1 where it holds none."""
+        return self.first_step + len(self.losses) - 1
