@@ -1,0 +1,1 @@
+"""Metric series: chunk codec and windows of at most N points."""
