@@ -1,0 +1,3 @@
+"""Management commands: what ``nnlab COMMAND`` runs."""
+
+from __future__ import annotations

@@ -1,0 +1,26 @@
+"""Projects: what a team's sweeps and runs are filed under."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models.functions import Now
+from django.urls import reverse
+
+
+class Project(models.Model):
+    """A folder of sweeps and runs that are compared with each other."""
+
+    slug = models.SlugField(unique=True, max_length=60)
+    name = models.CharField(max_length=100)
+    description = models.TextField(blank=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        """Return the address of the project's runs table."""
+        return reverse("project", args=[self.slug])

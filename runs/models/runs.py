@@ -1,0 +1,158 @@
+"""Runs: one configuration and one seed, from the moment it is queued until it ends."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+from django.urls import reverse
+
+from runs.models.projects import Project
+from runs.models.sweeps import Sweep
+
+
+class Status(models.TextChoices):
+    """Where a run stands. ``lost`` is a running run whose worker fell silent."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    FINISHED = "finished"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    LOST = "lost"
+
+
+ACTIVE = (Status.QUEUED, Status.RUNNING, Status.LOST)
+OVER = (Status.FINISHED, Status.FAILED, Status.CANCELLED)
+
+
+class RunQuerySet(models.QuerySet["Run"]):
+    """Questions that are asked of many runs."""
+
+    def awaiting_worker(self) -> RunQuerySet:
+        """Return the queued runs, the longest waiting first."""
+        return self.filter(status=Status.QUEUED).order_by("queued_at", "pk")
+
+    def not_over(self) -> RunQuerySet:
+        """Return the runs that still have something before them."""
+        return self.filter(status__in=ACTIVE)
+
+
+class Run(models.Model):
+    """One training job.
+
+    Only ``runs.lifecycle`` changes status, token, attempt and the timestamps; every write of a worker
+    carries the token of its claim, so that a worker that was given up cannot write any more.
+    """
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="runs")
+    sweep = models.ForeignKey(Sweep, on_delete=models.CASCADE, related_name="runs")
+    parent = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="clones"
+    )
+    name = models.CharField(max_length=100)
+    config = models.JSONField(help_text="{'data': DataConfig, 'training': TrainingConfig}.")
+
+    # Taken out of the configuration, to filter, group and sort by.
+    group = models.CharField(max_length=12, help_text="Hash of the configuration without the seed.")
+    dataset = models.CharField(max_length=100)
+    depth = models.PositiveIntegerField(help_text="Hidden layers.")
+    width = models.PositiveIntegerField(
+        null=True, help_text="Units of each hidden layer; empty where they differ."
+    )
+    activation = models.CharField(max_length=100)
+    dropout = models.FloatField(null=True, help_text="Drop probability; empty where layers differ.")
+    optimizer = models.CharField(max_length=20)
+    learning_rate = models.FloatField()
+    batch_size = models.PositiveIntegerField()
+    seed = models.BigIntegerField()
+    parameters = models.PositiveBigIntegerField()
+    steps_requested = models.PositiveBigIntegerField()
+
+    status = models.CharField(max_length=10, choices=Status, default=Status.QUEUED)
+    attempt = models.PositiveIntegerField(default=0, help_text="Tries of a worker so far.")
+    token = models.UUIDField(null=True, editable=False, help_text="Fencing token of the present attempt.")
+    worker = models.CharField(max_length=200, blank=True, help_text="Host and process of the last attempt.")
+    lease_until = models.DateTimeField(
+        null=True, blank=True, help_text="The worker is silent if this has passed."
+    )
+    cancel_requested = models.BooleanField(default=False)
+    queued_at = models.DateTimeField(db_default=Now(), editable=False)
+    published_at = models.DateTimeField(
+        null=True, editable=False, help_text="Last wake-up sent to the workers."
+    )
+    started_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    stop_reason = models.CharField(
+        max_length=20, blank=True, help_text="end, diverged, cancelled, error, worker lost."
+    )
+    error = models.TextField(blank=True, help_text="Why the run failed, in words for its owner.")
+
+    steps_run = models.PositiveBigIntegerField(default=0)
+    info = models.JSONField(default=dict, help_text="What is known before step 1: layers, rows, baseline.")
+    summary = models.JSONField(default=dict, help_text="Last value of each run-wide metric, for display.")
+    headline = models.CharField(max_length=30, blank=True, help_text="The metric the run is judged by.")
+    score = models.FloatField(null=True, help_text="Last finite value of the headline metric.")
+
+    objects = RunQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-pk"]
+        permissions = [("stop_run", "Can stop and re-queue runs")]
+        constraints = [
+            models.CheckConstraint(name="run_status_is_known", condition=Q(status__in=Status.values)),
+            models.CheckConstraint(
+                name="run_has_token_iff_running",
+                condition=Q(status="running", token__isnull=False, lease_until__isnull=False)
+                | (~Q(status="running") & Q(token=None, lease_until=None)),
+            ),
+            models.CheckConstraint(
+                name="run_started_if_it_ran",
+                condition=~Q(status__in=["running", "finished"]) | Q(started_at__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="run_ended_iff_over",
+                condition=Q(status__in=ACTIVE, ended_at=None) | Q(status__in=OVER, ended_at__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="run_ends_after_it_starts",
+                condition=Q(started_at=None) | Q(ended_at=None) | Q(ended_at__gte=F("started_at")),
+            ),
+        ]
+        indexes = [
+            # For the reconciler, which looks only at runs that should be alive.
+            models.Index(name="run_lease", fields=["lease_until"], condition=Q(status="running")),
+            # For the queue: the next to claim, and what the reconciler may have to publish again.
+            models.Index(name="run_queue", fields=["queued_at", "id"], condition=Q(status="queued")),
+            # For the runs table: newest first within a project.
+            models.Index(name="run_project_newest", fields=["project", "-id"]),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        """Return the address of the run's page."""
+        return reverse("run", args=[self.pk])
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will happen to the run."""
+        return self.status in OVER
+
+    @property
+    def diverged(self) -> bool:
+        """Whether the run ended because its numbers stopped being finite."""
+        return self.stop_reason == "diverged"
+
+    @property
+    def progress(self) -> float:
+        """Share of the requested steps that were run, 0 to 1."""
+        return min(1.0, self.steps_run / self.steps_requested) if self.steps_requested else 0.0
+
+    @property
+    def training(self) -> dict[str, Any]:
+        """The training part of the configuration."""
+        return dict(self.config["training"])
