@@ -1,0 +1,3 @@
+"""Reading: windows of series, tables and summaries for charts, pages and the API. It changes nothing."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Template filters."""
+
+from __future__ import annotations
