@@ -1,0 +1,122 @@
+"""What a run asks of the data: dataset, recipe and split."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from nnlab.data.errors import DataError
+from nnlab.data.generators import GENERATORS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TASKS = ("auto", "regression", "binary", "multiclass")
+VALIDATION_SHARE = (0.05, 0.5)
+GENERATED_ROWS = (20, 100_000)
+MAX_NOISE = 0.5
+MAX_SEED = 2**63 - 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """Choose a dataset, how its columns become inputs, and which rows validate.
+
+    Args:
+        dataset: key of the catalogue, or the name of a CSV file (ending in ``.csv``).
+        recipe: key of one of the dataset's recipes.
+        target: column to predict; CSV files only, None for the last column.
+        task: ``auto`` or a task's name; CSV files only.
+        validation_share: share of the rows that validate, 0.05 to 0.5.
+        split_seed: seed of the split; for generated sets of the points, too.
+        rows: points to generate, 20 to 100,000; generated sets only.
+        noise: 0 to 0.5; generated sets only.
+
+    Raises:
+        DataError: for a wrong type, a value outside its range, or a field that the dataset does not take.
+    """
+
+    dataset: str
+    recipe: str = "default"
+    target: str | None = None
+    task: str = "auto"
+    validation_share: float = 0.2
+    split_seed: int = 0
+    rows: int | None = None
+    noise: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check_text("dataset", self.dataset)
+        _check_text("recipe", self.recipe)
+        if self.target is not None:
+            _check_text("target", self.target)
+        if self.task not in TASKS:
+            raise DataError("task", f"expected a task among {', '.join(TASKS)}, got {self.task!r}")
+        _check_number("validation_share", self.validation_share, *VALIDATION_SHARE)
+        _check_integer("split_seed", self.split_seed, 0, MAX_SEED)
+        if self.rows is not None:
+            _check_integer("rows", self.rows, *GENERATED_ROWS)
+        _check_number("noise", self.noise, 0.0, MAX_NOISE)
+        self._check_fields_fit_the_dataset()
+
+    @property
+    def is_csv(self) -> bool:
+        """Whether the dataset is a file of the CSV folder."""
+        return self.dataset.endswith(".csv")
+
+    @property
+    def is_generated(self) -> bool:
+        """Whether the dataset is made from a formula."""
+        return self.dataset in GENERATORS
+
+    def _check_fields_fit_the_dataset(self) -> None:
+        given = {"rows": self.rows is not None, "noise": self.noise != 0}
+        for name, is_given in given.items():
+            if is_given and not self.is_generated:
+                raise DataError(
+                    name, f"{name} is for generated datasets ({', '.join(GENERATORS)}); leave it out"
+                )
+        given = {"target": self.target is not None, "task": self.task != "auto"}
+        for name, is_given in given.items():
+            if is_given and not self.is_csv:
+                raise DataError(
+                    name, f"{name} is for CSV datasets; {self.dataset!r} has its own, leave it out"
+                )
+
+    @classmethod
+    def from_dict(cls, mapping: Mapping[str, Any]) -> DataConfig:
+        """Build from plain types, as a form or a JSON document holds them.
+
+        Raises:
+            DataError: for an unknown or missing key too; an unknown one is answered with the nearest known.
+        """
+        known = [field.name for field in fields(cls)]
+        for key in mapping:
+            if key not in known:
+                near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.0)[0]
+                raise DataError(str(key), f"unknown data field {key!r}; did you mean {near!r}?")
+        if "dataset" not in mapping:
+            raise DataError("dataset", "expected a dataset, got none")
+        return cls(**mapping)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Write as plain types, in the order of the fields."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+def _check_text(name: str, value: object) -> None:
+    if not isinstance(value, str) or not value or len(value) > 200:
+        raise DataError(name, f"expected a text of 1 to 200 characters as {name}, got {value!r:.100}")
+
+
+def _check_number(name: str, value: object, low: float, high: float) -> None:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not math.isfinite(value) or not low <= value <= high:  # type: ignore[arg-type, operator]
+        raise DataError(name, f"expected {name} between {low:g} and {high:g}, got {value!r}")
+
+
+def _check_integer(name: str, value: object, low: int, high: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise DataError(name, f"expected a whole number from {low:,} to {high:,} as {name}, got {value!r}")

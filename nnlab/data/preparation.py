@@ -1,0 +1,143 @@
+"""From a configuration to the matrices that training sees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nnlab.data import csv_files, generators, recipes, shipped
+from nnlab.data.errors import DataError
+from nnlab.data.frames import FloatArray, Frame, Table, listing
+from nnlab.data.splits import split
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from nnlab.data.config import DataConfig
+    from nnlab.data.steps import Parameters
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Training and validation rows, ready for the engine. Arrays are read-only.
+
+    Shapes: x (rows, inputs) float32. y by task: regression (rows, 1) float32; binary (rows,) of 0 and 1,
+    multiclass (rows,) of class indices, both int64.
+
+    Args:
+        target_scale: what one unit of y is worth in ``target_unit``.
+        version: of the dataset, 12 hex digits; equal for equal content.
+        recipe_hash: 12 hex digits; with ``version`` and the split's seed and share it fixes every number.
+        parameters: what each step of the recipe learned from the training rows.
+        notes: what a reader should know, in sentences.
+    """
+
+    task: str
+    x_train: NDArray[np.float32]
+    y_train: NDArray[np.generic]
+    x_val: NDArray[np.float32]
+    y_val: NDArray[np.generic]
+    outputs: int
+    target_scale: float
+    target_unit: str
+    target_name: str
+    feature_names: tuple[str, ...]
+    class_names: tuple[str, ...]
+    version: str
+    recipe_hash: str
+    parameters: tuple[Parameters, ...]
+    notes: tuple[str, ...]
+
+
+def prepare(config: DataConfig, csv_folder: Path | None = None) -> Prepared:
+    """Load, split and change by the recipe, whose parameters come from the training rows only.
+
+    Args:
+        config: the dataset, its recipe and the split.
+        csv_folder: where CSV datasets lie; None where there are none.
+
+    Raises:
+        DataError: if the dataset is unknown, its file not as expected, or the recipe does not fit it.
+    """
+    if config.is_csv:
+        table = csv_files.load(csv_folder, config.dataset, config.target, config.task)
+        return _prepared(config, table)
+    if config.dataset not in shipped.datasets():
+        known = listing(tuple(shipped.datasets()))
+        raise DataError(
+            "dataset",
+            f"unknown dataset {config.dataset!r}; choose among {known}, or name a CSV file ending in '.csv'",
+        )
+    return _prepared_built_in(config)
+
+
+@lru_cache(maxsize=4)
+def _prepared_built_in(config: DataConfig) -> Prepared:
+    if config.is_generated:
+        table = generators.generate(
+            config.dataset, rows=config.rows, noise=config.noise, seed=config.split_seed
+        )
+    else:
+        table = shipped.load(config.dataset)
+    return _prepared(config, table)
+
+
+def _prepared(config: DataConfig, table: Table) -> Prepared:
+    recipe = recipes.recipe(config.dataset, config.recipe)
+    # The playground's own split is plain: one shuffle, then the first share.
+    stratified = table.task != "regression" and not config.is_generated
+    train_rows, val_rows = split(table.y, config.validation_share, config.split_seed, stratified=stratified)
+    parameters, train = recipe.fit(table.frame.take(train_rows))
+    val, notes = recipe.apply(table.frame.take(val_rows), parameters)
+    return Prepared(
+        task=table.task,
+        x_train=_inputs(train, "training"),
+        y_train=_labels(table, table.y[train_rows]),
+        x_val=_inputs(val, "validation"),
+        y_val=_labels(table, table.y[val_rows]),
+        outputs=table.outputs,
+        target_scale=table.target_scale,
+        target_unit=table.target_unit,
+        target_name=table.target_name,
+        feature_names=train.names,
+        class_names=table.class_names,
+        version=table.version(),
+        recipe_hash=recipe.hash,
+        parameters=parameters,
+        notes=(*table.notes, *notes),
+    )
+
+
+def _inputs(frame: Frame, part: str) -> NDArray[np.float32]:
+    if frame.categories:
+        names = listing(tuple(frame.categories))
+        raise DataError(
+            "recipe", f"columns {names} still hold categories; end the recipe with a one-hot step"
+        )
+    if not frame.names:
+        raise DataError("recipe", "expected at least one input column, the recipe leaves none")
+    with np.errstate(over="ignore"):
+        x = frame.values.astype(np.float32)
+    bad = ~np.isfinite(x).all(axis=0)
+    if bad.any():
+        name = frame.names[int(bad.argmax())]
+        raise DataError(
+            "recipe",
+            f"column {name!r} has cells that are missing or too large in the {part} rows; "
+            "choose a recipe that fills or scales them",
+        )
+    x.flags.writeable = False
+    return x
+
+
+def _labels(table: Table, y: FloatArray) -> NDArray[np.generic]:
+    labels: NDArray[np.generic] = (
+        y.astype(np.float32)[:, None] if table.task == "regression" else y.astype(np.int64)
+    )
+    labels.flags.writeable = False
+    return labels
