@@ -214,14 +214,12 @@ def group_of(config: Mapping[str, Any]) -> str:
 
 
 def _columns(config: TrainingConfig) -> dict[str, Any]:
-    widths = set(config.hidden_units)
+    widths, dropouts = set(config.hidden_units), set(config.dropouts)
     return {
         "depth": len(config.hidden_units),
         "width": widths.pop() if len(widths) == 1 else None,
-        "activation": config.activation
-        if isinstance(config.activation, str)
-        else ",".join(config.activation),
-        "dropout": config.dropout if isinstance(config.dropout, float) else None,
+        "activation": ", ".join(dict.fromkeys(config.activations)) or "none",
+        "dropout": max(dropouts, default=0.0) if len(dropouts) < 2 else None,
         "optimizer": config.optimizer,
         "learning_rate": config.learning_rate,
         "batch_size": config.batch_size,

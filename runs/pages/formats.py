@@ -1,0 +1,146 @@
+"""How numbers, durations and names are written on pages."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime, timedelta
+from typing import Any
+
+MISSING = "–"
+THIN_SPACE = "\u2009"
+
+_TITLES = {
+    "train_loss": "training loss",
+    "gradient_norm": "gradient norm",
+    "val_loss": "validation loss",
+    "val_rmse": "validation RMSE",
+    "val_mae": "validation MAE",
+    "val_r2": "validation R²",
+    "val_accuracy": "validation accuracy",
+    "gradient_rms": "gradient RMS",
+    "delta_rms": "delta RMS",
+    "weight_norm": "weight norm",
+    "update_ratio": "update-to-weight ratio",
+    "spread": "spread of activations",
+    "zero_share": "share of zero activations",
+    "saturated_share": "share of saturated units",
+    "dead_share": "share of dead units",
+}
+_SHARES = frozenset({"val_accuracy"})
+_IN_TARGET_UNIT = frozenset({"val_rmse", "val_mae"})
+_HIGHER_IS_BETTER = frozenset({"val_accuracy", "val_r2"})
+
+
+def metric_title(metric: str) -> str:
+    """Write a metric's name as people read it."""
+    return _TITLES.get(metric, metric.replace("_", " "))
+
+
+def higher_is_better(metric: str) -> bool:
+    """Whether a larger value of the metric is the better one; losses and errors are the other kind."""
+    return metric in _HIGHER_IS_BETTER
+
+
+def unit_of(metric: str, target_unit: str) -> str:
+    """Return the unit of a metric: the target's for errors, none for losses and shares."""
+    return target_unit if metric in _IN_TARGET_UNIT else ""
+
+
+def number(value: Any) -> str:
+    """Write a number with 4 significant digits, the very small and the very large with an exponent."""
+    if value is None or value == "":
+        return MISSING
+    try:
+        found = float(value)
+    except (TypeError, ValueError):
+        return str(value)
+    if math.isnan(found):
+        return "⚠ NaN"
+    if math.isinf(found):
+        return "⚠ inf" if found > 0 else "⚠ -inf"
+    if found and not 1e-3 <= abs(found) <= 1e5:
+        return _with_exponent(found, digits=2)
+    return f"{found:.0f}" if abs(found) >= 1e4 else f"{found:.4g}"
+
+
+def score(value: Any, metric: str, unit: str = "") -> str:
+    """Write the value of a metric: a share in percent, an error with the target's unit."""
+    text = number(value)
+    if text == MISSING or text.startswith("⚠") or not isinstance(value, int | float):
+        return text
+    if metric in _SHARES:
+        return f"{100 * value:.1f} %"
+    if unit and metric in _IN_TARGET_UNIT:
+        return f"{_compact(float(value), separator='')} {unit}"
+    return text
+
+
+def count(value: Any) -> str:
+    """Write a count in at most four characters and a letter: 714, 19.4 k, 1.23 M."""
+    return MISSING if value is None else _compact(float(value), separator=" ")
+
+
+def grouped(value: Any) -> str:
+    """Write an integer exactly, in groups of three."""
+    return MISSING if value is None else f"{int(value):,}".replace(",", THIN_SPACE)
+
+
+def learning_rate(value: Any) -> str:
+    """Write a learning rate: 0.01 and above as it is, below as 1e-3."""
+    if value is None:
+        return MISSING
+    found = float(value)
+    if found == 0 or abs(found) >= 0.01:
+        return f"{found:.4g}"
+    mantissa, exponent = f"{found:.3e}".split("e")
+    return f"{float(mantissa):g}e{int(exponent)}"
+
+
+def percent(share: Any) -> str:
+    """Write a share between 0 and 1 as whole percent; 100 is kept for what is complete."""
+    if share is None:
+        return MISSING
+    return f"{min(99, round(100 * share)) if share < 1 else 100} %"
+
+
+def duration(length: timedelta | float | None) -> str:
+    """Write a duration: 0:41, 1:02:03, 2 d 3 h."""
+    if length is None:
+        return MISSING
+    seconds = length.total_seconds() if isinstance(length, timedelta) else float(length)
+    minutes, rest = divmod(max(0, int(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours >= 48:
+        return f"{hours // 24} d {hours % 24} h"
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def ago(moment: datetime, now: datetime) -> str:
+    """Write how long ago a moment was, in its largest unit."""
+    seconds = int((now - moment).total_seconds())
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds // size} {unit} ago"
+    return "just now" if seconds < 5 else f"{seconds} s ago"
+
+
+def network(hidden_units: Any) -> str:
+    """Write the widths of the hidden layers: 64-64-64, 10 × 64 where many are equal, linear where none is."""
+    widths = list(hidden_units or [])
+    if not widths:
+        return "linear"
+    if len(widths) > 4 and len(set(widths)) == 1:
+        return f"{len(widths)} × {widths[0]}"
+    return "-".join(str(width) for width in widths)
+
+
+def _compact(value: float, *, separator: str) -> str:
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= size * 0.9995:
+            return f"{value / size:.3g}{separator}{letter}"
+    return f"{value:.4g}"
+
+
+def _with_exponent(value: float, *, digits: int) -> str:
+    mantissa, exponent = f"{value:.{digits}e}".split("e")
+    return f"{mantissa}e{int(exponent)}"

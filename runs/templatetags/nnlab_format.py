@@ -1,0 +1,116 @@
+"""Filters and tags for numbers, times, states and severities."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django import template
+from django.utils import timezone
+from django.utils.html import format_html
+
+from runs.pages import formats
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from django.utils.safestring import SafeString
+
+    from runs.models import Run
+
+register = template.Library()
+
+for _filter in (
+    formats.number,
+    formats.count,
+    formats.grouped,
+    formats.learning_rate,
+    formats.percent,
+    formats.duration,
+    formats.network,
+    formats.metric_title,
+):
+    register.filter(_filter.__name__, _filter)
+
+_STATUS_ICONS = {
+    "queued": "◷",
+    "running": "◐",
+    "finished": "✓",
+    "failed": "✗",
+    "cancelled": "⊘",
+    "lost": "?",
+}
+_SEVERITY_ICONS = {"info": "○", "warning": "▲", "critical": "●"}
+_ORDINARY_ENDINGS = frozenset({"", "end", "cancelled"})
+
+
+@register.simple_tag
+def status(run: Run) -> SafeString:
+    """Show where a run stands: an icon, a word, and the reason where the word alone does not say it."""
+    word = run.get_status_display().lower()
+    reason = "" if run.stop_reason in _ORDINARY_ENDINGS else f": {run.stop_reason}"
+    if run.cancel_requested and not run.is_over:
+        reason = ": stopping"
+    return format_html(
+        '<span class="status status--{}"><span aria-hidden="true">{}</span> {}{}</span>',
+        run.status,
+        _STATUS_ICONS[run.status],
+        word,
+        reason,
+    )
+
+
+@register.simple_tag
+def severity(level: str) -> SafeString:
+    """Show a severity as icon and word."""
+    return format_html(
+        '<span class="severity severity--{}"><span aria-hidden="true">{}</span> {}</span>',
+        level,
+        _SEVERITY_ICONS.get(level, "○"),
+        level,
+    )
+
+
+@register.simple_tag
+def run_score(run: Run) -> str:
+    """Write a run's score in the unit of its headline metric."""
+    return formats.score(run.score, run.headline, run.info.get("target_unit", ""))
+
+
+@register.simple_tag
+def metric_value(value: Any, metric: str, unit: str = "") -> str:
+    """Write a value of a metric, in percent or in its unit where it has one."""
+    return formats.score(value, metric, unit)
+
+
+@register.filter
+def run_network(run: Run) -> str:
+    """Write the widths of a run's hidden layers."""
+    return formats.network(run.config["training"].get("hidden_units"))
+
+
+@register.filter
+def run_duration(run: Run) -> str:
+    """Write how long a run took, or takes so far."""
+    if run.started_at is None:
+        return formats.MISSING
+    return formats.duration((run.ended_at or timezone.now()) - run.started_at)
+
+
+@register.filter
+def ago(moment: datetime | None) -> SafeString | str:
+    """Show how long ago a moment was, with the moment itself on hover."""
+    if moment is None:
+        return formats.MISSING
+    return format_html(
+        '<time datetime="{}" title="{} UTC">{}</time>',
+        moment.isoformat(timespec="seconds"),
+        moment.strftime("%Y-%m-%d %H:%M:%S"),
+        formats.ago(moment, timezone.now()),
+    )
+
+
+@register.filter
+def item(mapping: Mapping[str, Any], key: str) -> Any:
+    """Look a key up; None where it is missing."""
+    return mapping.get(key)
