@@ -1,0 +1,183 @@
+"""A chart: a figure for the browser, a sentence for everybody, a table for those who want the numbers."""
+
+from __future__ import annotations
+
+import base64
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import orjson
+import plotly.graph_objects as go
+from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Figure = dict[str, Any]
+FloatArray = NDArray[np.float64]
+Mark = tuple[int, str]  # the step of an alert, and what it says
+
+TABLE_ROWS = 60
+COLOURS = 6
+DASHES = ("solid", "dash", "dot", "dashdot")
+
+# The trace types of the vendored bundle. An absent one is drawn as an empty scatter, without a word.
+BUNDLED_TRACES = frozenset(
+    {
+        "bar",
+        "box",
+        "contour",
+        "heatmap",
+        "histogram",
+        "histogram2d",
+        "histogram2dcontour",
+        "image",
+        "scatter",
+        "violin",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Table:
+    """The data behind a chart, thinned for reading; ``note`` says how."""
+
+    columns: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chart:
+    """What a page needs to show one chart.
+
+    Args:
+        key: the id of its element, unique in the page.
+        figure: Plotly's data and layout, ready for JSON: no NaN, no infinity, and no colours of a theme.
+        summary: one sentence that says what is to be seen.
+        caption: how it was computed, where that needs saying.
+        empty: what to say instead of drawing, where there is nothing to draw.
+        height: ``low``, ``normal``, ``tall`` or ``square``: a class of the style sheet.
+    """
+
+    key: str
+    title: str
+    figure: Figure = field(default_factory=dict)
+    summary: str = ""
+    table: Table = field(default_factory=Table)
+    caption: str = ""
+    empty: str = ""
+    height: Literal["low", "normal", "tall", "square"] = "normal"
+
+    @property
+    def spec_id(self) -> str:
+        """The id of the data block in the page that holds the figure."""
+        return f"{self.key}-spec"
+
+    def to_json(self) -> str:
+        """Serialise the figure, for the live update of a page."""
+        return orjson.dumps(self.figure, option=orjson.OPT_SERIALIZE_NUMPY).decode()
+
+
+def empty_chart(key: str, title: str, reason: str) -> Chart:
+    """Make a chart that says why there is nothing to see yet."""
+    return Chart(key=key, title=title, empty=reason)
+
+
+def figure_of(traces: Sequence[dict[str, Any]], layout: dict[str, Any]) -> Figure:
+    """Let Plotly's schema check traces and layout, and return them without a template of its own.
+
+    Raises:
+        ValueError: by Plotly, for a property it does not know; and for a trace that the bundle cannot draw.
+    """
+    unknown = {trace["type"] for trace in traces} - BUNDLED_TRACES
+    if unknown:
+        raise ValueError(f"expected traces of the vendored bundle, got {', '.join(sorted(unknown))}")
+    figure = go.Figure(data=list(traces), layout=layout | {"template": "none"}).to_plotly_json()
+    figure["layout"].pop("template", None)
+    return {"data": figure["data"], "layout": figure["layout"]}
+
+
+def numbers(values: ArrayLike) -> list[float | None] | dict[str, str]:
+    """Write numbers for Plotly: a typed array where all are finite, else a list with None for the gaps.
+
+    Shapes: values (n,) or (rows, columns).
+    """
+    array = np.asarray(values, dtype=np.float64)
+    finite = np.isfinite(array)
+    if not finite.all():
+        gaps = array.astype(object)
+        gaps[~finite] = None
+        plain: list[float | None] = gaps.tolist()
+        return plain
+    kind = "i4" if _fits_int32(array) else "f8"
+    spec = {"dtype": kind, "bdata": base64.b64encode(array.astype(f"<{kind}").tobytes()).decode()}
+    if array.ndim == 2:
+        spec["shape"] = f"{array.shape[0]}, {array.shape[1]}"
+    return spec
+
+
+def escaped(text: object) -> str:
+    """Write text of a user for Plotly, which reads some HTML in it: tags would become style attributes."""
+    return str(text).replace("&", "&amp;").replace("<", "&lt;")
+
+
+def number_text(value: float | None) -> str:
+    """Write a number with 4 significant digits; very small and very large ones with an exponent."""
+    if value is None:
+        return "–"
+    if not math.isfinite(value):
+        return "NaN" if math.isnan(value) else ("inf" if value > 0 else "-inf")
+    if value == int(value) and abs(value) < 1e5:
+        return str(int(value))
+    if not 1e-3 <= abs(value) < 1e5:
+        mantissa, exponent = f"{value:.2e}".split("e")
+        return f"{mantissa}e{int(exponent)}"
+    return f"{value:.4g}"
+
+
+def step_text(step: float) -> str:
+    """Write a step with thin spaces between the thousands."""
+    return f"{int(step):,}".replace(",", "\u2009") if step == int(step) else number_text(step)
+
+
+def plural(count: int, noun: str) -> str:
+    """Write a count with its noun."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def marks_layout(marks: Sequence[Mark]) -> dict[str, Any]:
+    """Draw alerts as dotted lines with a triangle on top that carries the words."""
+    line = {"type": "line", "name": "mark", "xref": "x", "yref": "y domain", "y0": 0, "y1": 1}
+    triangle = {"name": "mark", "xref": "x", "yref": "y domain", "y": 1, "yanchor": "bottom", "text": "▼"}
+    return {
+        "shapes": [line | {"x0": step, "x1": step, "line": {"width": 1, "dash": "dot"}} for step, _ in marks],
+        "annotations": [
+            triangle
+            | {"x": step, "showarrow": False, "font": {"size": 11}}
+            | {"hovertext": f"{label} (step {step_text(step)})"}
+            for step, label in marks
+        ],
+    }
+
+
+def marks_sentence(marks: Sequence[Mark]) -> str:
+    """Name the alerts that are marked, the first three of them."""
+    if not marks:
+        return ""
+    named = ", ".join(f"{label} at step {step_text(step)}" for step, label in marks[:3])
+    rest = f" and {len(marks) - 3} more" if len(marks) > 3 else ""
+    return f" Marked: {named}{rest}."
+
+
+def thinned(count: int, limit: int = TABLE_ROWS) -> list[int]:
+    """Choose at most ``limit`` rows of a table, evenly, the first and the last among them."""
+    if count <= limit:
+        return list(range(count))
+    return sorted({round(index * (count - 1) / (limit - 1)) for index in range(limit)})
+
+
+def _fits_int32(array: FloatArray) -> bool:
+    return bool(array.size and (array == np.round(array)).all() and np.abs(array).max() < 2**31)

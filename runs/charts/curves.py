@@ -1,0 +1,230 @@
+"""Metric curves: lines over steps, with bands, gaps where a value is not finite, and alert marks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from runs.charts.chart import (
+    COLOURS,
+    DASHES,
+    Chart,
+    FloatArray,
+    Mark,
+    Table,
+    empty_chart,
+    escaped,
+    figure_of,
+    marks_layout,
+    marks_sentence,
+    number_text,
+    numbers,
+    plural,
+    step_text,
+    thinned,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a chart; a value that is not finite is a gap, never a zero.
+
+    Shapes: x, y and, for a band around it, low and high: (n,).
+
+    Args:
+        series: which colour of the theme; from 6 on the colours repeat with another dash.
+        faint: drawn thin and pale, as the raw line behind a smoothed one.
+    """
+
+    name: str
+    x: ArrayLike
+    y: ArrayLike
+    low: ArrayLike | None = None
+    high: ArrayLike | None = None
+    series: int = 0
+    dash: Literal["solid", "dash", "dot", "dashdot"] = "solid"
+    faint: bool = False
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A line with its arrays read once."""
+
+    line: Line
+    x: FloatArray
+    y: FloatArray
+    finite: NDArray[np.bool_]
+
+
+def curves(
+    key: str,
+    title: str,
+    lines: Sequence[Line],
+    *,
+    x_title: str = "step",
+    y_title: str,
+    log_y: bool = False,
+    marks: Sequence[Mark] = (),
+) -> Chart:
+    """Draw metrics over steps, epochs or time.
+
+    On a log axis values at or below 0 are not drawn, and not moved either: the summary counts them.
+
+    Raises:
+        ValueError: where x and y of a line, or its band, differ in length.
+    """
+    read = [_read(line) for line in lines]
+    if not any(item.finite.any() for item in read):
+        return empty_chart(key, title, _nothing(read))
+    data = [trace for item in read for trace in _traces(item)]
+    data += _onset_trace(read, x_title, log_y=log_y)
+    layout = _layout(
+        x_title, y_title, log_y=log_y, legend=len({line.name for line in lines if not line.faint}) > 1
+    )
+    layout |= marks_layout(marks)
+    return Chart(
+        key=key,
+        title=title,
+        figure=figure_of(data, layout),
+        summary=_summary(read, x_title, y_title, log_y=log_y) + marks_sentence(marks),
+        table=_table([item for item in read if not item.line.faint], x_title),
+    )
+
+
+def _read(line: Line) -> _Read:
+    x, y = np.asarray(line.x, dtype=np.float64), np.asarray(line.y, dtype=np.float64)
+    if x.shape != y.shape or x.ndim != 1:
+        raise ValueError(
+            f"expected x and y of {line.name!r} to be of one length, got {x.shape} and {y.shape}"
+        )
+    for bound in (line.low, line.high):
+        if bound is not None and np.asarray(bound).shape != y.shape:
+            raise ValueError(f"expected the band of {line.name!r} to be as long as its line, {y.size} points")
+    return _Read(line, x, y, np.isfinite(y))
+
+
+def _nothing(read: Sequence[_Read]) -> str:
+    if any(item.y.size for item in read):
+        return "No finite value so far: every point is NaN or infinite."
+    return "No point yet: the first one is drawn as soon as it is recorded."
+
+
+def _traces(item: _Read) -> list[dict[str, Any]]:
+    line = item.line
+    colour = line.series % COLOURS
+    dash = line.dash if line.dash != "solid" else DASHES[line.series // COLOURS % len(DASHES)]
+    name = escaped(line.name)
+    traces: list[dict[str, Any]] = []
+    if line.low is not None and line.high is not None:
+        edge = {
+            "type": "scatter", "mode": "lines", "name": name, "legendgroup": name, "x": numbers(item.x),
+            "line": {"width": 0}, "showlegend": False, "hoverinfo": "skip", "connectgaps": False,
+        }  # fmt: skip
+        traces.append(edge | {"y": numbers(line.low), "meta": {"series": colour, "role": "edge"}})
+        band = {"fill": "tonexty", "meta": {"series": colour, "role": "band"}}
+        traces.append(edge | {"y": numbers(line.high)} | band)
+    traces.append({
+        "type": "scatter", "mode": "lines" if item.finite.sum() > 1 else "markers", "name": name,
+        "legendgroup": name, "x": numbers(item.x), "y": numbers(item.y), "connectgaps": False,
+        "line": {"width": 1 if line.faint else 2, "dash": dash}, "showlegend": not line.faint,
+        "hovertemplate": "%{y:.4~g}",
+        "meta": {"series": colour, "role": "faint" if line.faint else "line"},
+    })  # fmt: skip
+    if line.faint:
+        traces[-1] |= {"hoverinfo": "skip", "hovertemplate": None}
+    return traces
+
+
+def _onset_trace(read: Sequence[_Read], x_title: str, *, log_y: bool) -> list[dict[str, Any]]:
+    """Mark where each line stops being finite, at the height of its last finite value."""
+    found = []
+    for item in read:
+        broken = np.flatnonzero(~item.finite)
+        if not broken.size:
+            continue
+        before = item.y[: broken[0]][item.finite[: broken[0]]]
+        drawn = item.y[item.finite & (item.y > 0)] if log_y else item.y[item.finite]
+        height = before[-1] if before.size and (before[-1] > 0 or not log_y) else (drawn[:1] or [None])[0]
+        kind = number_text(float(item.y[broken[0]]))
+        found.append(
+            (
+                item.x[broken[0]],
+                height,
+                f"{escaped(item.line.name)}: {kind} from {x_title} {step_text(item.x[broken[0]])}",
+            )
+        )
+    if not found:
+        return []
+    x, y, texts = zip(*found, strict=True)
+    return [{"type": "scatter", "mode": "markers", "name": "not finite", "x": list(x), "y": list(y),
+             "text": list(texts), "hovertemplate": "%{text}<extra></extra>", "showlegend": False,
+             "marker": {"symbol": "x", "size": 9}, "meta": {"role": "nonfinite"}}]  # fmt: skip
+
+
+def _layout(x_title: str, y_title: str, *, log_y: bool, legend: bool) -> dict[str, Any]:
+    y_axis: dict[str, Any] = {"title": {"text": y_title}, "type": "log" if log_y else "linear"}
+    if log_y:
+        y_axis |= {"exponentformat": "power", "dtick": None}
+    return {
+        "xaxis": {"title": {"text": x_title}, "rangemode": "tozero"},
+        "yaxis": y_axis,
+        "hovermode": "x unified",
+        "showlegend": legend,
+        "uirevision": "keep",
+    }
+
+
+def _summary(read: Sequence[_Read], x_title: str, y_title: str, *, log_y: bool) -> str:
+    shown = [item for item in read if not item.line.faint and item.finite.any()]
+    if len(shown) <= 3:
+        sentences = [_course(item, x_title) for item in shown]
+    else:
+        last = sorted(
+            ((float(item.y[item.finite][-1]), item.line.name) for item in shown), key=lambda pair: pair[0]
+        )
+        (low, lowest), (high, highest) = last[0], last[-1]
+        span = f"from {number_text(low)} ({lowest}) to {number_text(high)} ({highest})"
+        sentences = [f"{len(shown)} lines of {y_title}; the last values reach {span}."]
+    nonfinite = sum(int((~item.finite).sum()) for item in read if not item.line.faint)
+    if nonfinite:
+        sentences.append(f"{plural(nonfinite, 'value')} not finite.")
+    hidden = sum(int((item.y[item.finite] <= 0).sum()) for item in read if not item.line.faint)
+    if log_y and hidden:
+        verb = "is" if hidden == 1 else "are"
+        sentences.append(f"{plural(hidden, 'value')} at or below 0 {verb} not drawn on the log axis.")
+    return " ".join(sentences)
+
+
+def _course(item: _Read, x_title: str) -> str:
+    x, y = item.x[item.finite], item.y[item.finite]
+    if y.size == 1:
+        return f"{item.line.name} is {number_text(float(y[0]))} at {x_title} {step_text(x[0])}."
+    verb = "fell" if y[-1] < y[0] else "rose" if y[-1] > y[0] else "stayed"
+    course = f"from {number_text(float(y[0]))} to {number_text(float(y[-1]))}"
+    if verb == "stayed":
+        course = f"at {number_text(float(y[0]))}"
+    low, high = int(np.argmin(y)), int(np.argmax(y))
+    return (
+        f"{item.line.name} {verb} {course} between {x_title} {step_text(x[0])} and {step_text(x[-1])};"
+        f" lowest {number_text(float(y[low]))} at {step_text(x[low])},"
+        f" highest {number_text(float(y[high]))} at {step_text(x[high])}."
+    )
+
+
+def _table(read: Sequence[_Read], x_title: str) -> Table:
+    steps = np.unique(np.concatenate([item.x for item in read])) if read else np.empty(0)
+    chosen = thinned(steps.size)
+    note = f"{len(chosen)} of {steps.size} rows; the CSV has them all" if len(chosen) < steps.size else ""
+    values = [dict(zip(item.x.tolist(), item.y.tolist(), strict=True)) for item in read]
+    rows = tuple(
+        (step_text(steps[index]), *(number_text(of.get(float(steps[index]))) for of in values))
+        for index in chosen
+    )
+    return Table((x_title, *(item.line.name for item in read)), rows, note)

@@ -1,0 +1,282 @@
+"""Factors: what one knob does with the others averaged, and what two knobs do together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from runs.charts.chart import Chart, FloatArray, Table, empty_chart, escaped, figure_of, number_text, plural
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike
+
+
+@dataclass(frozen=True)
+class LevelView:
+    """One level of a factor: the mean over seeds, its interval (None for one seed), the runs behind it."""
+
+    level: str
+    mean: float | None
+    low: float | None
+    high: float | None
+    n: int
+    runs: Sequence[float] = ()
+    diverged: int = 0
+
+
+def factor_plot(
+    key: str, title: str, levels: Sequence[LevelView], *, y_title: str, caption: str = ""
+) -> Chart:
+    """Draw a dot per level with its interval as a whisker, the runs in grey beside it, and n under it."""
+    drawn = [(index, level) for index, level in enumerate(levels) if level.mean is not None]
+    if not drawn:
+        return empty_chart(key, title, "No finished run yet at any level of this factor.")
+    layout = {
+        "xaxis": {
+            "tickvals": list(range(len(levels))),
+            "ticktext": [_tick(level) for level in levels],
+            "range": [-0.6, len(levels) - 0.4],
+            "showgrid": False,
+            "zeroline": False,
+            "fixedrange": True,
+        },
+        "yaxis": {"title": {"text": y_title}},
+        "showlegend": False,
+        "hovermode": "closest",
+    }
+    return Chart(
+        key=key,
+        title=title,
+        figure=figure_of([_run_dots(levels), _mean_dots(drawn)], layout),
+        summary=_factor_summary(drawn, y_title),
+        caption=caption,
+        table=_factor_table(title, levels, y_title),
+        height="low",
+    )
+
+
+def grid_heatmap(  # noqa: PLR0913 - three tables and their two axes belong together
+    key: str,
+    title: str,
+    rows: Sequence[object],
+    columns: Sequence[object],
+    means: ArrayLike,
+    sds: ArrayLike,
+    counts: ArrayLike,
+    *,
+    row_title: str,
+    column_title: str,
+    better: Literal["higher", "lower"],
+    y_title: str = "mean",
+) -> Chart:
+    """Draw the mean of every cell of two knobs, with its standard deviation and n; empty cells are hatched.
+
+    Shapes: means, sds and counts (rows, columns); NaN where nothing was run (or, for sds, one seed only).
+
+    Raises:
+        ValueError: for shapes that do not fit, and for a ``better`` that is neither higher nor lower.
+    """
+    if better not in {"higher", "lower"}:
+        raise ValueError(f"expected better to be 'higher' or 'lower', got {better!r}")
+    cells = _Cells.read((len(rows), len(columns)), means, sds, counts)
+    if not np.isfinite(cells.means).any():
+        return empty_chart(key, title, "No finished run yet in any cell.")
+    best = cells.best(better)
+    layout = {
+        "xaxis": _grid_axis(column_title, columns),
+        "yaxis": _grid_axis(row_title, rows),
+        "shapes": [*_hatching(cells.means), _outline(best)],
+        "annotations": _missing_words(cells.means, cells.counts),
+        "showlegend": False,
+        "hovermode": "closest",
+    }
+    return Chart(
+        key=key,
+        title=title,
+        figure=figure_of([_grid_trace(cells, y_title, better)], layout),
+        summary=_grid_summary(cells, rows, columns, row_title, column_title, best),
+        table=_grid_table(cells, rows, columns, row_title, column_title),
+        height="square",
+    )
+
+
+@dataclass(frozen=True)
+class _Cells:
+    """The three tables of a grid, read once."""
+
+    means: FloatArray
+    sds: FloatArray
+    counts: FloatArray
+
+    @classmethod
+    def read(cls, shape: tuple[int, int], means: ArrayLike, sds: ArrayLike, counts: ArrayLike) -> _Cells:
+        tables = [np.asarray(table, dtype=np.float64) for table in (means, sds, counts)]
+        for table in tables:
+            if table.shape != shape:
+                raise ValueError(
+                    f"expected tables of {shape[0]} rows and {shape[1]} columns, got {table.shape}"
+                )
+        return cls(*tables)
+
+    def best(self, better: str) -> tuple[int, int]:
+        signed = np.where(np.isfinite(self.means), self.means if better == "higher" else -self.means, -np.inf)
+        row, column = np.unravel_index(int(np.argmax(signed)), signed.shape)
+        return int(row), int(column)
+
+    def text(self, row: int, column: int) -> str:
+        mean, sd, count = self.means[row, column], self.sds[row, column], self.counts[row, column]
+        if not np.isfinite(mean):
+            return ""
+        spread = f"± {number_text(float(sd))}" if np.isfinite(sd) else "one seed"
+        return f"{number_text(float(mean))}<br>{spread}<br>n = {int(count)}"
+
+
+def _tick(level: LevelView) -> str:
+    lines = [escaped(level.level), f"n = {level.n}"]
+    if level.diverged:
+        lines.append(f"{level.diverged} diverged")
+    return "<br>".join(lines)
+
+
+def _run_dots(levels: Sequence[LevelView]) -> dict[str, Any]:
+    """Spread the runs of a level sideways in a fixed order, so that equal values stay visible."""
+    x: list[float] = []
+    y: list[float] = []
+    for index, level in enumerate(levels):
+        values = [float(value) for value in level.runs if np.isfinite(value)]
+        offsets = np.linspace(0.14, 0.34, len(values)) if len(values) > 1 else np.array([0.24])
+        x += [index + float(offset) for offset in offsets[: len(values)]]
+        y += values
+    return {
+        "type": "scatter", "mode": "markers", "name": "runs", "x": x, "y": y, "marker": {"size": 5},
+        "hovertemplate": "one run: %{y:.4~g}<extra></extra>", "meta": {"role": "muted"},
+    }  # fmt: skip
+
+
+def _mean_dots(drawn: Sequence[tuple[int, LevelView]]) -> dict[str, Any]:
+    up = [None if level.high is None or level.mean is None else level.high - level.mean for _, level in drawn]
+    down = [None if level.low is None or level.mean is None else level.mean - level.low for _, level in drawn]
+    words = [
+        f"{escaped(level.level)}: {number_text(level.mean)}, n = {level.n}<br>{_interval_text(level)}"
+        for _, level in drawn
+    ]
+    return {
+        "type": "scatter", "mode": "markers", "name": "mean", "x": [index for index, _ in drawn],
+        "y": [level.mean for _, level in drawn], "marker": {"size": 10}, "text": words,
+        "error_y": {"type": "data", "symmetric": False, "array": up, "arrayminus": down, "width": 5,
+                    "thickness": 2},
+        "hovertemplate": "%{text}<extra></extra>", "meta": {"series": 0, "role": "mean"},
+    }  # fmt: skip
+
+
+def _interval_text(level: LevelView) -> str:
+    if level.low is None or level.high is None:
+        return "one seed: no interval"
+    return f"95 % interval {number_text(level.low)} to {number_text(level.high)}"
+
+
+def _factor_summary(drawn: Sequence[tuple[int, LevelView]], y_title: str) -> str:
+    levels = sorted((level for _, level in drawn), key=lambda level: level.mean or 0.0)
+    low, high = levels[0], levels[-1]
+    text = (
+        f"Mean {y_title} is highest at {high.level} ({number_text(high.mean)}, n = {high.n})"
+        f" and lowest at {low.level} ({number_text(low.mean)}, n = {low.n})."
+    )
+    diverged = sum(level.diverged for level in levels)
+    if not diverged:
+        return text
+    verb = "is" if diverged == 1 else "are"
+    return f"{text} {plural(diverged, 'run')} diverged and {verb} not in the means."
+
+
+def _factor_table(title: str, levels: Sequence[LevelView], y_title: str) -> Table:
+    rows = tuple(
+        (v.level, number_text(v.mean), number_text(v.low), number_text(v.high), str(v.n), str(v.diverged))
+        for v in levels
+    )
+    return Table((title, f"mean {y_title}", "95 % low", "95 % high", "n", "diverged"), rows)
+
+
+def _grid_axis(title: str, levels: Sequence[object]) -> dict[str, Any]:
+    return {
+        "title": {"text": title}, "tickvals": list(range(len(levels))),
+        "ticktext": [escaped(level) for level in levels], "range": [-0.5, len(levels) - 0.5],
+        "showgrid": False, "zeroline": False, "fixedrange": True,
+    }  # fmt: skip
+
+
+def _grid_trace(cells: _Cells, y_title: str, better: str) -> dict[str, Any]:
+    rows, columns = cells.means.shape
+    return {
+        "type": "heatmap", "x": list(range(columns)), "y": list(range(rows)), "z": _plain_rows(cells.means),
+        "text": [[cells.text(row, column) for column in range(columns)] for row in range(rows)],
+        "texttemplate": "%{text}", "xgap": 2, "ygap": 2, "hoverongaps": False,
+        "reversescale": better == "lower",
+        "colorbar": {"thickness": 10, "title": {"text": y_title, "side": "right"}},
+        "hovertemplate": "%{text}<extra></extra>", "meta": {"role": "heat"},
+    }  # fmt: skip
+
+
+def _plain_rows(table: FloatArray) -> list[list[float | None]]:
+    """Write a small table as plain rows, with None where there is no number."""
+    return [[float(value) if np.isfinite(value) else None for value in row] for row in table]
+
+
+def _hatching(means: FloatArray) -> list[dict[str, Any]]:
+    """Hatch the empty cells with diagonals: shapes, since a heat map has no patterns."""
+    shapes = []
+    for row, column in np.argwhere(~np.isfinite(means)).tolist():
+        left, bottom, side = column - 0.47, row - 0.47, 0.94
+        lines = []
+        for share in np.arange(0.2, 2, 0.2):  # where a diagonal meets the cell's edges
+            near, far = max(0.0, share - 1), min(1.0, share)
+            start = f"{left + side * near:.3f},{bottom + side * far:.3f}"
+            lines.append(f"M{start}L{left + side * far:.3f},{bottom + side * near:.3f}")
+        shapes.append({"type": "path", "name": "hatch", "path": "".join(lines), "line": {"width": 1}})
+    return shapes
+
+
+def _missing_words(means: FloatArray, counts: FloatArray) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": "missing", "x": column, "y": row, "showarrow": False, "borderpad": 3,
+            "text": "diverged" if counts[row, column] > 0 else "not run",
+        }
+        for row, column in np.argwhere(~np.isfinite(means)).tolist()
+    ]  # fmt: skip
+
+
+def _outline(best: tuple[int, int]) -> dict[str, Any]:
+    row, column = best
+    edges = {"x0": column - 0.48, "x1": column + 0.48, "y0": row - 0.48, "y1": row + 0.48}
+    return {"type": "rect", "name": "best", "line": {"width": 3}} | edges
+
+
+def _grid_summary(
+    cells: _Cells,
+    rows: Sequence[object],
+    columns: Sequence[object],
+    row_title: str,
+    column_title: str,
+    best: tuple[int, int],
+) -> str:
+    text = (
+        f"Best at {row_title} {rows[best[0]]}, {column_title} {columns[best[1]]}:"
+        f" {cells.text(*best).replace('<br>', ', ')} (outlined)."
+    )
+    missing = int((~np.isfinite(cells.means)).sum())
+    return text + (f" {plural(missing, 'cell')} without a finished run." if missing else "")
+
+
+def _grid_table(
+    cells: _Cells, rows: Sequence[object], columns: Sequence[object], row_title: str, column_title: str
+) -> Table:
+    body = tuple(
+        (str(name), *(cells.text(r, c).replace("<br>", ", ") or "not run" for c in range(len(columns))))
+        for r, name in enumerate(rows)
+    )
+    return Table((f"{row_title} \\ {column_title}", *(str(name) for name in columns)), body)
