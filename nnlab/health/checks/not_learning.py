@@ -1,0 +1,63 @@
+"""Check 22: a run that is no better than a constant answer."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from nnlab.health.events import Severity
+from nnlab.health.results import UNKNOWN, Check, Explanation, Result, Verdict
+from nnlab.health.signals import Reading, Signals
+
+if TYPE_CHECKING:
+    from nnlab.health.thresholds import Limits
+
+
+def judge(signals: Signals, limits: Limits) -> Result:
+    """Hit where loss and metric are at the baseline after an epoch, 200 steps and 5 % of the budget.
+
+    A run shorter than that is judged once, at its end, and only warned: more epochs may be all it needs.
+    """
+    q, bound = signals.q, signals.limits["q_no_better"]
+    if math.isnan(q) or signals.nonfinite is not None:
+        return UNKNOWN
+    if q < limits["clear"]:
+        return Result(Verdict.SAFE, q, bound)
+    is_due = signals.step >= limits["budget_share"] * signals.info.steps
+    if signals.is_stuck and is_due:
+        return Result(Verdict.HIT, q, bound)
+    is_short = signals.info.steps < signals.t_min and signals.step >= signals.info.steps
+    if signals.reading is Reading.END and is_short and signals.looks_stuck:
+        return Result(Verdict.HIT, q, bound, severity=Severity.WARNING)
+    return Result(Verdict.NEUTRAL, q, bound)
+
+
+def explain(signals: Signals, _result: Result) -> Explanation:
+    """Say what the network is not better than."""
+    info = signals.info
+    answer = "the mean of the targets" if info.task == "regression" else "the class frequencies"
+    is_short = info.steps < signals.t_min
+    return Explanation(
+        title=f"Not learning: after {signals.step:,} steps no better than a constant answer",
+        cause=(
+            f"A model that ignores its inputs and always answers {answer} has a loss of"
+            f" {info.baseline_loss:.4g}; this network's is {signals.losses.average:.4g}. "
+            + (
+                "The run may simply be too short."
+                if is_short
+                else "Something keeps it from learning: learning rate, optimizer, activation or data."
+            )
+        ),
+        formula="q = average loss / loss of the best constant answer >= 0.98, and the metric at its baseline",
+        numbers={"metric": signals.metric, "baseline_metric": info.baseline_metric},
+    )
+
+
+CHECK = Check(
+    id="not_learning",
+    readings=frozenset({Reading.SAMPLE, Reading.EVALUATION, Reading.END}),
+    judge=judge,
+    explain=explain,
+    severity=Severity.CRITICAL,
+    stuck_severity=Severity.CRITICAL,
+)

@@ -1,0 +1,194 @@
+"""The monitor of one run: engine records in, events of alerts out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nnlab.engine.records import Evaluation, NonFinite, Records, RunInfo, Sample
+from nnlab.health.advice import advise
+from nnlab.health.checks.catalogue import CHECKS
+from nnlab.health.events import AlertEvent, EventKind, Severity, json_value
+from nnlab.health.machine import Machine
+from nnlab.health.patches import Advice, Case
+from nnlab.health.results import UNKNOWN, Check, Explanation, Verdict
+from nnlab.health.signals import Reading, Signals
+from nnlab.health.suppression import causes_of
+from nnlab.health.thresholds import THRESHOLDS, Thresholds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+__all__ = ["Advice", "AlertEvent", "EventKind", "Monitor", "Severity"]
+
+
+class Monitor:
+    """Watch one run. The same records give the same events, however they are cut into chunks.
+
+    Args:
+        config: the run's training config in plain values, with its data config under ``data`` where known;
+            only advice reads it.
+    """
+
+    def __init__(
+        self, info: RunInfo, config: Mapping[str, object], thresholds: Thresholds = THRESHOLDS
+    ) -> None:
+        self._info = info
+        self._config = config
+        self._thresholds = thresholds
+        self._signals = Signals(info, thresholds)
+        self._machines = {
+            check.id: Machine(check, thresholds.checks[check.id], thresholds.machine, self._signals.t_min)
+            for check in CHECKS
+        }
+        self._explanations: dict[str, Explanation] = {}
+        self._told_children: dict[str, list[str]] = {}
+        self._is_closed = False
+
+    def observe(self, records: Records) -> list[AlertEvent]:
+        """Read the next chunk; return what happened to alerts, in order.
+
+        Raises:
+            ValueError: if the chunk does not begin where the last one ended.
+        """
+        expected = self._signals.step + 1
+        if records.first_step != expected:
+            raise ValueError(
+                f"expected records from step {expected}, got {records.first_step}; none may be left out"
+            )
+        events: list[AlertEvent] = []
+        read = 0
+        for step, reading, item in _in_order(records):
+            until = min(max(step - records.first_step + 1, read), len(records.losses))
+            self._signals.add_steps(records.losses[read:until], records.gradient_norms[read:until])
+            read = until
+            self._take(item)
+            events += self._ask(reading)
+        self._signals.add_steps(records.losses[read:], records.gradient_norms[read:])
+        return events
+
+    def close(self) -> list[AlertEvent]:
+        """End the run: what can only be judged now, and causes whose list of symptoms has grown since."""
+        if self._is_closed:
+            return []
+        self._is_closed = True
+        events = self._ask(Reading.END)
+        told = {event.check for event in events}
+        for check in CHECKS:
+            machine = self._machines[check.id]
+            grown = self._children(check.id) and self._children(check.id) != self._told_children.get(check.id)
+            if machine.is_open and grown and check.id not in told:
+                events.append(self._event(check, EventKind.UPDATE))
+        return events
+
+    def _take(self, item: NonFinite | Sample | Evaluation) -> None:
+        if isinstance(item, Sample):
+            self._signals.add_sample(item)
+        elif isinstance(item, Evaluation):
+            self._signals.add_evaluation(item)
+        else:
+            self._signals.add_nonfinite(item)
+
+    def _ask(self, reading: Reading) -> list[AlertEvent]:
+        """Ask the checks that this reading concerns, causes first."""
+        self._signals.reading = reading
+        events = []
+        for check in CHECKS:
+            if reading not in check.readings:
+                continue
+            result = check.judge(self._signals, self._thresholds.checks[check.id])
+            if result is UNKNOWN:
+                continue
+            machine = self._machines[check.id]
+            kind = machine.feed(result, self._signals, held=self._is_held(check.id))
+            if kind is not None:
+                events.append(self._event(check, kind))
+            if kind is EventKind.RESOLVE:
+                self._release(check.id)
+        return events
+
+    def _is_held(self, check: str) -> bool:
+        return self._root_of(check) is not None
+
+    def _release(self, cause: str) -> None:
+        for check, machine in self._machines.items():
+            if cause in causes_of(check):
+                machine.forget()
+
+    def _children(self, cause: str) -> list[str]:
+        """The findings that wait for this cause: those that no open cause nearer to the root explains."""
+        waiting = [check for check, machine in self._machines.items() if machine.waiting]
+        return [check for check in waiting if self._root_of(check) == cause]
+
+    def _root_of(self, check: str) -> str | None:
+        return next((cause for cause in causes_of(check) if self._machines[cause].explains), None)
+
+    def _event(self, check: Check, kind: EventKind) -> AlertEvent:
+        machine = self._machines[check.id]
+        result = machine.result
+        if result.verdict is Verdict.HIT or check.id not in self._explanations:
+            self._explanations[check.id] = check.explain(self._signals, result)
+        explanation = self._explanations[check.id]
+        self._told_children[check.id] = self._children(check.id)
+        return AlertEvent(
+            kind=kind,
+            check=check.id,
+            severity=machine.severity,
+            step=self._signals.step,
+            first_step=machine.first_step,
+            layers=result.layers,
+            layer_names=tuple(self._info.layer_name(layer) for layer in result.layers),
+            value=result.value,
+            threshold=result.threshold,
+            title=explanation.title,
+            cause=explanation.cause,
+            evidence=self._evidence(machine, explanation, self._told_children[check.id]),
+            advice=advise(check.id, self._case()),
+            thresholds_hash=self._thresholds.hash,
+        )
+
+    def _evidence(self, machine: Machine, explanation: Explanation, children: list[str]) -> dict[str, object]:
+        signals = self._signals
+        evidence = {
+            "formula": explanation.formula,
+            **explanation.numbers,
+            "value": machine.result.value,
+            "q": signals.q,
+            "average_loss": signals.losses.average,
+            "baseline_loss": self._info.baseline_loss,
+            "metric": signals.metric,
+            "baseline_metric": self._info.baseline_metric,
+            "learning_rate": self._config.get("learning_rate"),
+            "largest_update_ratio": signals.largest_update,
+            "history": [list(point) for point in machine.history],
+            "reopened": max(machine.openings - 1, 0),
+            "children": [self._child(check) for check in children],
+        }
+        return {name: json_value(value) for name, value in evidence.items()}
+
+    def _child(self, check: str) -> dict[str, object]:
+        machine = self._machines[check]
+        return {
+            "check": check,
+            "value": machine.result.value,
+            "layers": list(machine.result.layers),
+            "first_step": machine.first_step,
+        }
+
+    def _case(self) -> Case:
+        machines = self._machines
+        return Case(
+            config=self._config,
+            largest_update=self._signals.largest_update,
+            is_short=self._info.steps < self._signals.t_min,
+            is_unstable=any(machines[check].openings for check in ("nonfinite", "exploding", "dead_layer")),
+        )
+
+
+def _in_order(records: Records) -> Iterator[tuple[int, Reading, NonFinite | Sample | Evaluation]]:
+    """The chunk's readings by step; within a step in the order in which a step yields them."""
+    items: list[tuple[int, Reading, NonFinite | Sample | Evaluation]] = []
+    if records.nonfinite is not None:
+        items.append((records.nonfinite.step, Reading.NONFINITE, records.nonfinite))
+    items += [(sample.step, Reading.SAMPLE, sample) for sample in records.samples]
+    items += [(evaluation.step, Reading.EVALUATION, evaluation) for evaluation in records.evaluations]
+    return iter(sorted(items, key=lambda item: item[0]))

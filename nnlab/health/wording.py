@@ -1,0 +1,16 @@
+"""Words that several checks share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nnlab.engine.records import RunInfo
+
+
+def layer_listing(info: RunInfo, layers: Sequence[int]) -> str:
+    """Name layers as a sentence does: hidden 1, hidden 2 and output."""
+    names = [info.layer_name(layer) for layer in layers]
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
