@@ -155,7 +155,7 @@ class TrainingConfig:
         if self.epochs is not None and self.steps is not None:
             raise ConfigError(
                 "steps",
-                f"expected epochs or steps, got {self.epochs!r} epochs and {self.steps!r} steps; leave one out",
+                f"expected epochs or steps, got {self.epochs!r} epochs and {self.steps!r} steps; drop one",
             )
         if self.steps is not None:
             self._set("steps", _integer("steps", self.steps, 1, MAX_STEPS))

@@ -1,0 +1,70 @@
+"""Metrics of answers on validation rows, in the terms users read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from nnlab.engine.losses import Floats, Head
+    from nnlab.engine.problem import Problem
+
+# Beyond this many outputs, one metric each would crowd out everything else.
+MAX_METRICS_PER_OUTPUT = 16
+
+
+def headline(task: str) -> str:
+    """Name the metric that a run is judged by."""
+    return "val_rmse" if task == "regression" else "val_accuracy"
+
+
+def metrics(head: Head, answers: Floats, problem: Problem) -> dict[str, float]:
+    """Compare answers (outputs, rows) with the validation targets."""
+    if problem.task == "regression":
+        return _regression(answers.T, np.asarray(problem.y_val, np.float64), problem.target_scale)
+    return _accuracies(head.labels(answers), problem.y_val)
+
+
+def baseline_metric(problem: Problem) -> float:
+    """Score the best constant prediction of the training targets on the validation rows."""
+    if problem.task == "regression":
+        mean = np.asarray(problem.y_train, np.float64).mean(axis=0, keepdims=True)
+        error = np.asarray(problem.y_val, np.float64) - mean
+        return float(np.sqrt(np.square(error).mean())) * problem.target_scale
+    labels = np.asarray(problem.y_train)
+    if problem.task == "multilabel":
+        commonest: NDArray[np.generic] = labels.mean(axis=0) > 0.5
+    else:
+        commonest = np.asarray(np.bincount(labels.astype(np.int64)).argmax())
+    return float((np.asarray(problem.y_val) == commonest).mean())
+
+
+def _regression(predicted: Floats, expected: Floats, scale: float) -> dict[str, float]:
+    error = predicted - expected
+    squares = np.square(error)
+    variances = np.square(expected - expected.mean(axis=0)).sum(axis=0)
+    # R2 of a constant target is not defined.
+    missing = np.full_like(variances, np.nan)
+    r2 = 1.0 - np.divide(squares.sum(axis=0), variances, out=missing, where=variances > 0.0)
+    return {
+        "val_rmse": float(np.sqrt(squares.mean())) * scale,
+        "val_mae": float(np.abs(error).mean()) * scale,
+        "val_r2": float(r2.mean()),
+        **_per_output("val_r2", r2),
+    }
+
+
+def _accuracies(predicted: NDArray[np.int64], expected: NDArray[np.generic]) -> dict[str, float]:
+    right = predicted == expected
+    found = {"val_accuracy": float(right.mean())}
+    return found | (_per_output("val_accuracy", right.mean(axis=0)) if right.ndim == 2 else {})
+
+
+def _per_output(name: str, values: Floats) -> dict[str, float]:
+    """Name one metric for each output, where there are several: val_r2/1, val_r2/2 ..."""
+    if not 2 <= len(values) <= MAX_METRICS_PER_OUTPUT:
+        return {}
+    return {f"{name}/{index}": float(value) for index, value in enumerate(values, start=1)}

@@ -1,0 +1,135 @@
+"""The NumPy tier: trains one network, a chunk of steps a call."""
+
+from __future__ import annotations
+
+from math import isfinite
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nnlab.engine.counter_random import Stream, key, mixed, permutation
+from nnlab.engine.evaluation import Evaluator
+from nnlab.engine.losses import make_head
+from nnlab.engine.network import Network, Pass, with_ones
+from nnlab.engine.optimizers import make_optimizer
+from nnlab.engine.penalties import L1, L2, clip, norm
+from nnlab.engine.probes import Sampler, samples_norm
+from nnlab.engine.records import Ending, Evaluation, NonFinite, Records, Sample
+
+if TYPE_CHECKING:
+    from nnlab.engine.activations import Array
+    from nnlab.engine.config import TrainingConfig
+    from nnlab.engine.losses import Targets
+    from nnlab.engine.problem import Problem
+
+
+class NumpyTrainer:
+    """One run in progress. A trailing partial batch of an epoch is dropped; ``step`` counts updates done."""
+
+    def __init__(self, config: TrainingConfig, problem: Problem) -> None:
+        self.step = 0
+        self.steps_per_epoch = len(problem.x_train) // config.batch_size
+        self.network = Network(config, problem.x_train.shape[1], problem.outputs)
+        self.head = make_head(config, problem.task, problem.outputs)
+        self._config = config
+        with np.errstate(all="ignore"):  # values beyond float32 become inf and are reported as such
+            self._x = with_ones(problem.x_train, config.dtype)
+            self._evaluator = Evaluator(self.network, self.head, problem)
+        self._targets = self.head.encode(problem.y_train)
+        self._pass = Pass(self.network, config.batch_size, training=True)
+        self._x_batch = np.empty((config.batch_size, self._x.shape[1]), self._x.dtype)
+        self._target_batch = np.empty((config.batch_size, self._targets.shape[1]), self._targets.dtype)
+        self._order = np.arange(len(self._x))
+        parameters, weights = self.network.parameters, self.network.is_weight
+        self._optimizer = make_optimizer(config, parameters)
+        self._l1 = L1(weights, config.learning_rate * config.l1, parameters) if config.l1 else None
+        self._l2 = L2(weights, config.l2, parameters) if config.l2 else None
+        self._sampler = Sampler(self.network, config.batch_size, self.head.activation)
+        self._last_finite_loss: float | None = None
+
+    def run_chunk(self, steps: int) -> Records:
+        """Train for a number of steps, or up to the first loss or gradient that is not finite."""
+        losses, norms = np.empty(steps), np.full(steps, np.nan)
+        samples: list[Sample] = []
+        first_step = self.step + 1
+        with np.errstate(all="ignore"):  # overflow is found by its traces, and reported
+            for index in range(steps):
+                self.step += 1
+                losses[index], norms[index], nonfinite = self._run_step(samples)
+                if nonfinite is not None:
+                    done = slice(index + 1)
+                    return Records(
+                        first_step,
+                        losses[done],
+                        norms[done],
+                        tuple(samples),
+                        nonfinite=nonfinite,
+                        ended=Ending.DIVERGED,
+                    )
+        return Records(first_step, losses, norms, tuple(samples))
+
+    def evaluate(self) -> Evaluation | NonFinite:
+        """Evaluate on the validation rows, unless the weights are not finite any more."""
+        layer = self.network.first_nonfinite(self.network.parameters)
+        if layer is not None:
+            return NonFinite(self.step, "weights", layer, self._last_finite_loss)
+        with np.errstate(all="ignore"):
+            return self._evaluator.evaluate(self.step, self.step // self.steps_per_epoch)
+
+    def _run_step(self, samples: list[Sample]) -> tuple[float, float, NonFinite | None]:
+        """Take one step; return its loss, its gradient's norm or NaN, and what was not finite."""
+        step, passed = self.step, self._pass
+        x, targets = self._batch()
+        passed.draw_masks(step)
+        loss = self.head.loss_and_gradient(passed.forward(x), targets, passed.d)
+        if not isfinite(loss):
+            return loss, float("nan"), self._origin_of_bad_loss()
+        self._last_finite_loss = loss
+        passed.backward()
+        size = norm(self.network.gradients) if samples_norm(step) else 0.0
+        if not isfinite(size):
+            layer = self.network.first_nonfinite(self.network.gradients)
+            return loss, size, NonFinite(step, "gradient", layer, loss)
+        sampled = step == self._sampler.due
+        if sampled:
+            self._sampler.before_update(passed)
+        self._update()
+        if sampled and (sample := self._sampler.after_update(step)) is not None:
+            samples.append(sample)
+        return loss, size if samples_norm(step) else float("nan"), None
+
+    def _batch(self) -> tuple[Array, Targets]:
+        """Give the step's inputs (inputs + 1, rows) and targets (rows, outputs)."""
+        epoch, index = divmod(self.step - 1, self.steps_per_epoch)
+        size = self._config.batch_size
+        chosen = slice(index * size, (index + 1) * size)
+        if not self._config.shuffle:
+            return self._x[chosen].T, self._targets[chosen]
+        if index == 0:
+            self._order = permutation(mixed(key(self._config.seed, Stream.SHUFFLE), epoch), len(self._x))
+        rows = self._order[chosen]
+        np.take(self._x, rows, axis=0, out=self._x_batch, mode="clip")  # the mode that needs no extra buffer
+        np.take(self._targets, rows, axis=0, out=self._target_batch, mode="clip")
+        return self._x_batch.T, self._target_batch
+
+    def _update(self) -> None:
+        """Clip the raw gradient, then decay, then update."""
+        parameters, gradients = self.network.parameters, self.network.gradients
+        clip(gradients, self._config.clip_value, self._config.clip_norm)
+        if self._l2 is not None:
+            self._l2.add(gradients, parameters)
+        if self._l1 is not None:
+            self._l1.before_update(parameters)
+        self._optimizer.update(parameters, gradients)
+        if self._l1 is not None:
+            self._l1.after_update(parameters)
+
+    def _origin_of_bad_loss(self) -> NonFinite:
+        """Walk forward through the pass that gave the loss, to the first thing that is not finite."""
+        found = [*(trace.z for trace in self._pass.traces), self._pass.z]
+        for index, (layer, z) in enumerate(zip(self.network.layers, found, strict=True)):
+            if not np.isfinite(self.network.parameters[layer.parameters]).all():
+                return NonFinite(self.step, "weights", index, self._last_finite_loss)
+            if not np.isfinite(z).all():
+                return NonFinite(self.step, "activations", index, self._last_finite_loss)
+        return NonFinite(self.step, "loss", None, self._last_finite_loss)

@@ -1,0 +1,71 @@
+"""Clipping and weight penalties, in this order: clip the raw gradient, add L2, update, shrink by L1.
+
+Biases and learned slopes are not penalised.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from nnlab.engine.activations import Array
+
+
+def norm(values: Array) -> float:
+    """Measure the Euclidean norm in float64, scaled so that no square under- or overflows."""
+    largest = float(np.abs(values).max(initial=0.0))
+    if largest == 0.0 or not np.isfinite(largest):
+        return largest
+    scaled = (values.astype(np.float64) / largest).ravel()
+    return largest * float(np.sqrt(scaled @ scaled))
+
+
+def clip(gradient: Array, clip_value: float | None, clip_norm: float | None) -> None:
+    """Bound each entry, then the norm of the whole vector, in place."""
+    if clip_value is not None:
+        np.clip(gradient, -clip_value, clip_value, out=gradient)
+    if clip_norm is not None:
+        size = norm(gradient)
+        if not size <= clip_norm:
+            gradient *= clip_norm / size
+
+
+class L2:
+    """Adds l2 * weight to the gradient: the gradient of l2/2 times the sum of squares."""
+
+    def __init__(self, weights: NDArray[np.bool_], rate: float, like: Array) -> None:
+        self._rates = np.where(weights, rate, 0.0).astype(like.dtype)
+        self._scratch = np.empty_like(like)
+
+    def add(self, gradient: Array, parameters: Array) -> None:
+        """Add the penalty's gradient in place."""
+        np.multiply(parameters, self._rates, out=self._scratch)
+        gradient += self._scratch
+
+
+class L1:
+    """Moves weights towards 0 by a fixed amount a step; one that would cross 0 is set to 0 and stays there.
+
+    Source: TensorFlow Playground, nn.ts, updateWeights: the sign is that of the weight before the step.
+    """
+
+    def __init__(self, weights: NDArray[np.bool_], amount: float, like: Array) -> None:
+        self._amounts = np.where(weights, amount, 0.0).astype(like.dtype)
+        self._pull = np.zeros_like(like)
+        self._pinned = np.zeros(like.shape, np.bool_)
+
+    def before_update(self, parameters: Array) -> None:
+        """Note the direction of the pull."""
+        np.sign(parameters, out=self._pull)
+        self._pull *= self._amounts
+
+    def after_update(self, parameters: Array) -> None:
+        """Pull, and pin what crossed 0."""
+        pulled = parameters - self._pull
+        self._pinned |= parameters * pulled < 0.0
+        np.copyto(parameters, pulled)
+        parameters[self._pinned] = 0.0

@@ -1,0 +1,113 @@
+"""Training as a generator of records. Stop it by closing it: nothing runs between two chunks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nnlab.engine.config import check_size, parameter_count
+from nnlab.engine.errors import ConfigError
+from nnlab.engine.losses import make_head
+from nnlab.engine.metrics import baseline_metric, headline
+from nnlab.engine.numpy_trainer import NumpyTrainer
+from nnlab.engine.records import Ending, Evaluation, NonFinite, Records, RunInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from nnlab.engine.config import TrainingConfig
+    from nnlab.engine.problem import Problem
+
+CHUNK_SECONDS = 0.05
+
+
+def describe(config: TrainingConfig, problem: Problem) -> RunInfo:
+    """Tell what a run will be, without training.
+
+    Raises:
+        ConfigError: where the config does not fit the problem: a loss of another task, a batch larger than
+            the training rows, a network too large.
+    """
+    rows, inputs = problem.x_train.shape
+    check_size(config, inputs, problem.outputs)
+    head = make_head(config, problem.task, problem.outputs)
+    if config.batch_size > rows:
+        raise ConfigError(
+            "batch_size",
+            f"expected at most the {rows} training rows, got {config.batch_size}; use a smaller batch",
+        )
+    steps_per_epoch = rows // config.batch_size
+    return RunInfo(
+        task=problem.task,
+        inputs=inputs,
+        widths=(*config.hidden_units, problem.outputs),
+        activations=(*config.activations, head.activation),
+        parameters=parameter_count(config, inputs, problem.outputs),
+        train_rows=rows,
+        validation_rows=len(problem.x_val),
+        batch_size=config.batch_size,
+        steps=config.steps or (config.epochs or 0) * steps_per_epoch,
+        steps_per_epoch=steps_per_epoch,
+        baseline_loss=head.best_constant_loss(head.encode(problem.y_train)),
+        headline=headline(problem.task),
+        baseline_metric=baseline_metric(problem),
+    )
+
+
+def train(config: TrainingConfig, problem: Problem) -> Generator[Records, None, None]:
+    """Train a network and yield what happens, in chunks of about 50 ms.
+
+    The first records hold the evaluation of the untrained network and no step. Where chunks are cut depends
+    on the machine's speed; what they hold does not.
+
+    Raises:
+        ConfigError: as ``describe``, at the call and not at the first record.
+    """
+    steps = describe(config, problem).steps
+    return _records(NumpyTrainer(config, problem), steps)
+
+
+def _records(trainer: NumpyTrainer, steps: int) -> Generator[Records, None, None]:
+    yield _with_evaluation(Records(1, np.empty(0), np.empty(0)), trainer.evaluate())
+    pace = 1
+    while trainer.step < steps:
+        parts: list[Records] = []
+        started = perf_counter()
+        while trainer.step < steps and (not parts or perf_counter() - started < CHUNK_SECONDS):
+            left_in_epoch = trainer.steps_per_epoch - trainer.step % trainer.steps_per_epoch
+            count = min(pace, left_in_epoch, steps - trainer.step)
+            part_started = perf_counter()
+            part = trainer.run_chunk(count)
+            fitting = int(CHUNK_SECONDS * count / (perf_counter() - part_started))
+            pace = max(1, min(2 * pace, fitting))
+            if part.ended is None and (count == left_in_epoch or trainer.step == steps):
+                part = _with_evaluation(part, trainer.evaluate())
+            parts.append(part)
+            if part.ended is not None:
+                yield _joined(parts)
+                return
+        if trainer.step == steps:
+            parts[-1] = replace(parts[-1], ended=Ending.END)
+        yield _joined(parts)
+
+
+def _with_evaluation(records: Records, found: Evaluation | NonFinite) -> Records:
+    if isinstance(found, NonFinite):
+        return replace(records, nonfinite=found, ended=Ending.DIVERGED)
+    return replace(records, evaluations=(found,))
+
+
+def _joined(parts: list[Records]) -> Records:
+    """Join consecutive chunks into one."""
+    return Records(
+        first_step=parts[0].first_step,
+        losses=np.concatenate([part.losses for part in parts]),
+        gradient_norms=np.concatenate([part.gradient_norms for part in parts]),
+        samples=tuple(sample for part in parts for sample in part.samples),
+        evaluations=tuple(found for part in parts for found in part.evaluations),
+        nonfinite=parts[-1].nonfinite,
+        ended=parts[-1].ended,
+    )
