@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -24,33 +24,60 @@ if TYPE_CHECKING:
 CHUNK_SECONDS = 0.05
 
 
-def describe(config: TrainingConfig, problem: Problem) -> RunInfo:
-    """Tell what a run will be, without training.
+@dataclass(frozen=True)
+class Plan:
+    """What a run will cost, known from the shape of its data alone."""
+
+    parameters: int
+    steps: int
+    steps_per_epoch: int
+
+
+def plan(config: TrainingConfig, *, task: str, inputs: int, outputs: int, rows: int) -> Plan:
+    """Check that a config fits a task and its shape, and count parameters and steps, without any data.
+
+    Args:
+        rows: training rows.
 
     Raises:
-        ConfigError: where the config does not fit the problem: a loss of another task, a batch larger than
-            the training rows, a network too large.
+        ConfigError: where the config does not fit: a loss of another task, a batch larger than the training
+            rows, a network too large.
     """
-    rows, inputs = problem.x_train.shape
-    check_size(config, inputs, problem.outputs)
-    head = make_head(config, problem.task, problem.outputs)
+    check_size(config, inputs, outputs)
+    make_head(config, task, outputs)
     if config.batch_size > rows:
         raise ConfigError(
             "batch_size",
             f"expected at most the {rows} training rows, got {config.batch_size}; use a smaller batch",
         )
     steps_per_epoch = rows // config.batch_size
+    return Plan(
+        parameters=parameter_count(config, inputs, outputs),
+        steps=config.steps or (config.epochs or 0) * steps_per_epoch,
+        steps_per_epoch=steps_per_epoch,
+    )
+
+
+def describe(config: TrainingConfig, problem: Problem) -> RunInfo:
+    """Tell what a run will be, without training.
+
+    Raises:
+        ConfigError: as ``plan``.
+    """
+    rows, inputs = problem.x_train.shape
+    planned = plan(config, task=problem.task, inputs=inputs, outputs=problem.outputs, rows=rows)
+    head = make_head(config, problem.task, problem.outputs)
     return RunInfo(
         task=problem.task,
         inputs=inputs,
         widths=(*config.hidden_units, problem.outputs),
         activations=(*config.activations, head.activation),
-        parameters=parameter_count(config, inputs, problem.outputs),
+        parameters=planned.parameters,
         train_rows=rows,
         validation_rows=len(problem.x_val),
         batch_size=config.batch_size,
-        steps=config.steps or (config.epochs or 0) * steps_per_epoch,
-        steps_per_epoch=steps_per_epoch,
+        steps=planned.steps,
+        steps_per_epoch=planned.steps_per_epoch,
         baseline_loss=head.best_constant_loss(head.encode(problem.y_train)),
         headline=headline(problem.task),
         baseline_metric=baseline_metric(problem),
