@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
+import importlib
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
-import pandas as pd
 
 from nnlab.data.shipped import Column
 
@@ -103,32 +104,32 @@ def read_housing(members: Members) -> Arrays:
 
     Kept in float64: bucket edges such as -121.8 are values of the data, and rounding would move rows across.
     """
+    # Imported here because only this needs it, and only a maintainer has it (extra "vendor").
+    parquet = importlib.import_module("pyarrow.parquet")
     (content,) = members.values()
-    table = pd.read_parquet(io.BytesIO(content))
+    table = parquet.read_table(io.BytesIO(content))
     units = {"MedInc": "10,000 USD", "HouseAge": "years", "Latitude": "degrees", "Longitude": "degrees"}
-    names = [name for name in table.columns if name != "MedHouseVal"]
+    names = [name for name in table.column_names if name != "MedHouseVal"]
+    x = np.stack([table.column(name).to_numpy() for name in names], axis=1)
     columns = tuple(Column(name, "numeric", units.get(name, "")) for name in names)
-    return Arrays(table[names].to_numpy(np.float64), table["MedHouseVal"].to_numpy(np.float64), columns)
+    return Arrays(x, table.column("MedHouseVal").to_numpy(), columns)
 
 
 def read_penguins(members: Members) -> Arrays:
     """Read numbers and categories; a category is stored as its index, a missing cell as NaN."""
     (content,) = members.values()
-    table = pd.read_csv(io.BytesIO(content))
+    header, *rows = csv.reader(io.StringIO(content.decode()))
+    cells = dict(zip(header, zip(*rows, strict=True), strict=True))
+    species = cells.pop("species")
     units = {"bill_length_mm": "mm", "bill_depth_mm": "mm", "flipper_length_mm": "mm", "body_mass_g": "g"}
     codes, columns = [], []
-    for name in [name for name in table.columns if name != "species"]:
-        cells = table[name]
-        missing = int(cells.isna().sum())
-        if pd.api.types.is_numeric_dtype(cells):
-            codes.append(cells.to_numpy(np.float64))
-            columns.append(Column(name, "numeric", units.get(name, ""), missing))
-            continue
-        labels = tuple(sorted(cells.dropna().unique()))
-        codes.append(_coded(cells, labels))
-        columns.append(Column(name, "categorical", "", missing, labels))
-    species = tuple(sorted(table["species"].unique()))
-    return Arrays(np.stack(codes, axis=1), _coded(table["species"], species).astype(np.uint8), tuple(columns))
+    for name, column in cells.items():
+        labels = tuple(sorted(set(column) - {"NA"})) if name in {"island", "sex"} else ()
+        kind = "categorical" if labels else "numeric"
+        codes.append(_coded(column, labels))
+        columns.append(Column(name, kind, units.get(name, ""), column.count("NA"), labels))
+    y = _coded(species, tuple(sorted(set(species)))).astype(np.uint8)
+    return Arrays(np.stack(codes, axis=1), y, tuple(columns))
 
 
 def named(names: tuple[str, ...]) -> tuple[Column, ...]:
@@ -137,8 +138,10 @@ def named(names: tuple[str, ...]) -> tuple[Column, ...]:
     return tuple(Column(name, "numeric", unit) for name, _, unit in parts)
 
 
-def _coded(cells: pd.Series, labels: tuple[str, ...]) -> FloatArray:
-    return np.array([labels.index(cell) if isinstance(cell, str) else np.nan for cell in cells])
+def _coded(cells: Sequence[str], labels: tuple[str, ...]) -> FloatArray:
+    """Read numbers, or the places of labels where there are any; NA is missing."""
+    code = labels.index if labels else float
+    return np.array([np.nan if cell == "NA" else code(cell) for cell in cells])
 
 
 _CELL = (
