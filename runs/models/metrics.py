@@ -37,7 +37,7 @@ class Series(models.Model):
 
 
 class Chunk(models.Model):
-    """Up to 4,096 points of one series, encoded by ``nnlab.series.codec``; the last one of a series is open."""
+    """Up to 4,096 points of a series, encoded by ``nnlab.series.codec``; the last of a series is open."""
 
     pk = models.CompositePrimaryKey("run_id", "series_number", "sequence")
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="chunks", db_index=False)
