@@ -1,0 +1,140 @@
+"""Every change of a run's status.
+
+Each function is one conditional UPDATE. It returns False (or None), and changes nothing, where the run was
+not in a state that allows the change: another process got there first. A worker's changes carry the
+fencing token of its claim: once the run was given to somebody else, the token no longer fits.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from enum import StrEnum
+from uuid import UUID, uuid4
+
+from django.db.models import F
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from runs.models import Run, Status
+
+LEASE = timedelta(seconds=30)
+HEARTBEAT = timedelta(seconds=8)  # three beats may be missed
+MAX_ATTEMPTS = 3
+
+_RELEASED = {"token": None, "lease_until": None}
+
+
+class Standing(StrEnum):
+    """What a worker learns when it asks whether a run is still its own."""
+
+    OURS = "ours"
+    CANCELLED = "cancelled"
+    TAKEN = "taken"
+
+
+def claim(run_id: int, worker: str) -> UUID | None:
+    """Take a queued run for this worker; the token returned guards every later write."""
+    token, now = uuid4(), timezone.now()
+    won = Run.objects.filter(pk=run_id, status=Status.QUEUED).update(
+        status=Status.RUNNING,
+        token=token,
+        lease_until=now + LEASE,
+        attempt=F("attempt") + 1,
+        worker=worker,
+        started_at=now,
+        steps_run=0,
+        error="",
+        stop_reason="",
+    )
+    return token if won else None
+
+
+def beat(run_id: int, token: UUID) -> Standing:
+    """Prolong the lease of a run that is still the worker's own."""
+    mine = Run.objects.filter(pk=run_id, token=token)
+    if not mine.update(lease_until=timezone.now() + LEASE):
+        return Standing.TAKEN
+    return standing(run_id, token)
+
+
+def standing(run_id: int, token: UUID) -> Standing:
+    """Tell a worker whether to go on with a run."""
+    asked = Run.objects.filter(pk=run_id, token=token).values_list("cancel_requested", flat=True).first()
+    if asked is None:
+        return Standing.TAKEN
+    return Standing.CANCELLED if asked else Standing.OURS
+
+
+def finish(run_id: int, token: UUID) -> bool:
+    """End a run that trained to its last step."""
+    return _end(run_id, token, Status.FINISHED, "end")
+
+
+def fail(run_id: int, token: UUID, reason: str, error: str) -> bool:
+    """End a run that could not go on, and keep why."""
+    return _end(run_id, token, Status.FAILED, reason, error)
+
+
+def stop(run_id: int, token: UUID) -> bool:
+    """End a running run whose owner asked for it."""
+    return _end(run_id, token, Status.CANCELLED, "cancelled")
+
+
+def cancel(run_id: int) -> bool:
+    """Ask a run to stop: a waiting one ends at once, a running one within about a second."""
+    run = Run.objects.filter(pk=run_id)
+    waiting = run.filter(status__in=[Status.QUEUED, Status.LOST])
+    if waiting.update(status=Status.CANCELLED, ended_at=Now(), stop_reason="cancelled"):
+        return True
+    return bool(run.filter(status=Status.RUNNING).update(cancel_requested=True))
+
+
+def requeue(run_id: int) -> bool:
+    """Put a run that is over, but did not finish, back into the queue, with all its attempts before it."""
+    over = Run.objects.filter(pk=run_id, status__in=[Status.FAILED, Status.CANCELLED])
+    return bool(
+        over.update(
+            status=Status.QUEUED,
+            attempt=0,
+            cancel_requested=False,
+            queued_at=Now(),
+            published_at=None,
+            started_at=None,
+            ended_at=None,
+            stop_reason="",
+            error="",
+        )
+    )
+
+
+def mark_lost() -> int:
+    """Take the runs of silent workers away from them. Returns how many."""
+    silent = Run.objects.filter(status=Status.RUNNING, lease_until__lt=timezone.now())
+    return silent.update(status=Status.LOST, **_RELEASED)
+
+
+def release(host: str) -> int:
+    """Take the runs of a host back whose workers have all ended; that attempt does not count against them."""
+    left = Run.objects.filter(status=Status.RUNNING, worker__startswith=f"{host}:")
+    left.update(status=Status.LOST, attempt=F("attempt") - 1, **_RELEASED)
+    return settle_lost()
+
+
+def settle_lost() -> int:
+    """Queue lost runs again, or fail those that lost their worker too often. Returns how many were queued."""
+    lost = Run.objects.filter(status=Status.LOST)
+    lost.filter(cancel_requested=True).update(
+        status=Status.CANCELLED, ended_at=Now(), stop_reason="cancelled"
+    )
+    lost.filter(attempt__gte=MAX_ATTEMPTS).update(
+        status=Status.FAILED,
+        ended_at=Now(),
+        stop_reason="worker lost",
+        error=f"The worker fell silent in each of {MAX_ATTEMPTS} attempts; its log may say why.",
+    )
+    return lost.update(status=Status.QUEUED, queued_at=Now(), published_at=None, started_at=None)
+
+
+def _end(run_id: int, token: UUID, status: Status, reason: str, error: str = "") -> bool:
+    mine = Run.objects.filter(pk=run_id, token=token, status=Status.RUNNING)
+    return bool(mine.update(status=status, ended_at=Now(), stop_reason=reason, error=error, **_RELEASED))
