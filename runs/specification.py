@@ -1,0 +1,296 @@
+"""What a person asks for: a fixed part, the axes of a grid and the seeds; and the runs it expands to.
+
+Web form, admin, API and command line all build a plain mapping and give it to ``parse``: one validation,
+the engine's and the data package's own, with one set of messages.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import product
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from nnlab.data.catalogue import Shape, check
+from nnlab.data.config import DataConfig
+from nnlab.data.errors import DataError
+from nnlab.engine.config import MAX_LAYERS, TrainingConfig
+from nnlab.engine.errors import ConfigError
+from nnlab.engine.training import Plan, plan
+
+MAX_SEEDS = 1000
+_KEYS = ("project", "name", "data", "training", "grid", "seeds")
+_SHORTHANDS = ("depth", "width")
+
+
+class SubmissionError(ValueError):
+    """A specification that cannot be run.
+
+    Args:
+        errors: messages by field: a hyperparameter, ``dataset``, ``seeds``, ``grid``, ``project``, ``name``.
+    """
+
+    def __init__(self, errors: Mapping[str, Sequence[str]]) -> None:
+        self.errors = {field: list(messages) for field, messages in errors.items()}
+        super().__init__("; ".join(message for messages in self.errors.values() for message in messages))
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one submission may ask for."""
+
+    runs: int
+    steps: int
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One run of a specification, ready to be stored.
+
+    Args:
+        group: names the configuration without its seed; equal for runs that differ by the seed only.
+    """
+
+    training: TrainingConfig
+    group: str
+    parameters: int
+    steps: int
+
+
+@dataclass(frozen=True)
+class Specification:
+    """A checked submission.
+
+    Args:
+        runs: every run it expands to: for each point of the grid, one a seed.
+    """
+
+    project: str
+    name: str
+    data: DataConfig
+    training: Mapping[str, Any]
+    grid: Mapping[str, Sequence[Any]]
+    seeds: tuple[int, ...]
+    shape: Shape
+    runs: tuple[Planned, ...]
+
+    @cached_property
+    def canonical(self) -> dict[str, Any]:
+        """The specification as plain values; parsing it again gives the same runs."""
+        return {
+            "project": self.project,
+            "name": self.name,
+            "data": self.data.to_dict(),
+            "training": dict(self.training),
+            "grid": {axis: list(values) for axis, values in self.grid.items()},
+            "seeds": list(self.seeds),
+        }
+
+
+def parse(mapping: Mapping[str, Any], *, csv_folder: Path, limits: Limits) -> Specification:
+    """Check a submission and expand it.
+
+    Args:
+        mapping: ``project`` and ``name``; ``data`` as DataConfig's fields; ``training`` as TrainingConfig's
+            fields, with ``depth`` and ``width`` as a shorthand for equal layers; ``grid`` with a list of
+            values for some of them; ``seeds`` as a list, or as a number n for the seeds 0 .. n-1.
+
+    Raises:
+        SubmissionError: with all that is wrong, by field; nothing was stored.
+    """
+    if not isinstance(mapping, Mapping):
+        raise SubmissionError(
+            {"specification": [f"expected a table of settings, got {type(mapping).__name__}"]}
+        )
+    unknown = [key for key in mapping if key not in _KEYS]
+    if unknown:
+        raise SubmissionError(
+            {str(key): [f"unknown key {key!r}; known are {', '.join(_KEYS)}"] for key in unknown}
+        )
+    errors: dict[str, list[str]] = {}
+    for key in ("project", "name"):
+        _check_label(key, mapping.get(key), errors)
+    seeds = _collect(errors, "seeds", lambda: _seeds(mapping.get("seeds", 1)))
+    grid = _collect(errors, "grid", lambda: _grid(mapping.get("grid", {})))
+    data = _collect(errors, "dataset", lambda: DataConfig.from_dict(_table("data", mapping.get("data", {}))))
+    shape = None if data is None else _collect(errors, "dataset", lambda: check(data, csv_folder))
+    training = _collect(errors, "training", lambda: _table("training", mapping.get("training", {})))
+    if seeds is None or grid is None or training is None:
+        raise SubmissionError(errors)
+    _check_count(grid, seeds, limits)
+    configs = _networks(training, grid, shape, limits, errors)
+    if errors or data is None or shape is None:
+        raise SubmissionError(errors)
+    planned = tuple(_seeded(config, seed, data, shape) for config in configs for seed in seeds)
+    return Specification(
+        mapping["project"].strip(), mapping["name"].strip(), data, training, grid, seeds, shape, planned
+    )
+
+
+def group_of(data: DataConfig, training: TrainingConfig) -> str:
+    """Name a configuration without its seed: 12 hex digits of the hash of its canonical JSON."""
+    settings = {key: value for key, value in training.to_dict().items() if key != "seed"}
+    text = json.dumps({"data": data.to_dict(), "training": settings}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _networks(
+    training: Mapping[str, Any],
+    grid: Mapping[str, Sequence[Any]],
+    shape: Shape | None,
+    limits: Limits,
+    errors: dict[str, list[str]],
+) -> list[TrainingConfig]:
+    """Build every point of the grid; a network that two points describe alike is trained once."""
+    found: dict[TrainingConfig, None] = {}
+    for point in _points(grid):
+        config = _checked({**training, **point}, shape, limits, errors)
+        if config is not None:
+            found[config] = None
+    return list(found)
+
+
+def _checked(
+    settings: dict[str, Any], shape: Shape | None, limits: Limits, errors: dict[str, list[str]]
+) -> TrainingConfig | None:
+    """Build one network; note everything that is wrong with it, not only what is found first."""
+    wrong = False
+    while True:
+        try:
+            config = _network(settings)
+            if shape is not None:
+                _check_effort(config, shape, limits)
+        except ConfigError as error:
+            wrong = True
+            field = _shown_field(error.field, settings)
+            _note(errors, field, str(error).replace(f"{error.field}:", f"{field}:", 1))
+            if field not in settings:
+                return None
+            del settings[field]  # its default is fine, so the next look finds the next fault
+        else:
+            return None if wrong else config
+
+
+def _seeded(config: TrainingConfig, seed: int, data: DataConfig, shape: Shape) -> Planned:
+    cost = _cost(config, shape)
+    return Planned(replace(config, seed=seed), group_of(data, config), cost.parameters, cost.steps)
+
+
+def _cost(config: TrainingConfig, shape: Shape) -> Plan:
+    return plan(config, task=shape.task, inputs=shape.inputs, outputs=shape.outputs, rows=shape.train_rows)
+
+
+def _check_effort(config: TrainingConfig, shape: Shape, limits: Limits) -> None:
+    steps = _cost(config, shape).steps
+    if steps > limits.steps:
+        field = "steps" if config.steps is not None else "epochs"
+        raise ConfigError(
+            field, f"expected at most {limits.steps:,} steps a run, got {steps:,}; train for less"
+        )
+
+
+def _network(settings: Mapping[str, Any]) -> TrainingConfig:
+    """Build a configuration, with depth and width written out as layers."""
+    plain = {key: value for key, value in settings.items() if key not in _SHORTHANDS}
+    if "seed" in plain:
+        raise ConfigError("seed", "a sweep's seeds stand in 'seeds', not in 'training' or 'grid'")
+    if any(key in settings for key in _SHORTHANDS):
+        if "hidden_units" in plain:
+            raise ConfigError(
+                "hidden_units", "expected depth and width, or hidden_units, got both; leave one out"
+            )
+        plain["hidden_units"] = _layers(settings.get("depth", 1), settings.get("width", 64))
+    return TrainingConfig.from_dict(plain)
+
+
+def _layers(depth: object, width: object) -> list[object]:
+    if isinstance(depth, bool) or not isinstance(depth, int) or not 0 <= depth <= MAX_LAYERS:
+        raise ConfigError("depth", f"expected a whole number of layers from 0 to {MAX_LAYERS}, got {depth!r}")
+    return [width] * depth
+
+
+def _points(grid: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
+    for values in product(*grid.values()):
+        yield dict(zip(grid, values, strict=True))
+
+
+def _seeds(value: object) -> tuple[int, ...]:
+    if isinstance(value, int) and not isinstance(value, bool):
+        if not 1 <= value <= MAX_SEEDS:
+            raise ConfigError("seeds", f"expected 1 to {MAX_SEEDS} seeds, got {value:,}")
+        return tuple(range(value))
+    if not isinstance(value, list | tuple) or not 1 <= len(value) <= MAX_SEEDS:
+        raise ConfigError(
+            "seeds", f"expected a number of seeds, or a list of 1 to {MAX_SEEDS}, got {_short(value)}"
+        )
+    for seed in value:
+        if isinstance(seed, bool) or not isinstance(seed, int):
+            raise ConfigError("seeds", f"expected whole numbers, got {_short(seed)}")
+    return tuple(dict.fromkeys(value))
+
+
+def _grid(value: object) -> dict[str, tuple[Any, ...]]:
+    grid = _table("grid", value)
+    for axis, values in grid.items():
+        if not isinstance(values, list | tuple) or not values:
+            raise ConfigError(
+                str(axis), f"expected a list of at least one value to try, got {_short(values)}"
+            )
+    return {axis: tuple(values) for axis, values in grid.items()}
+
+
+def _table(field: str, value: object) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        raise ConfigError(field, f"expected a table of settings, got {_short(value)}")
+    return dict(value)
+
+
+def _check_count(grid: Mapping[str, Sequence[Any]], seeds: Sequence[int], limits: Limits) -> None:
+    """Count before expanding: a sweep of a million runs must cost nothing."""
+    runs = prod(len(values) for values in grid.values()) * len(seeds)
+    if runs > limits.runs:
+        factors = " x ".join(f"{len(values)} {axis}" for axis, values in (*grid.items(), ("seeds", seeds)))
+        raise SubmissionError(
+            {
+                "grid": [
+                    f"grid: expected at most {limits.runs:,} runs, got {runs:,} ({factors}); try fewer values"
+                ]
+            }
+        )
+
+
+def _check_label(field: str, value: object, errors: dict[str, list[str]]) -> None:
+    if not isinstance(value, str) or not value.strip() or not value.isprintable():
+        _note(errors, field, f"{field}: expected a text of 1 to 100 characters, got {_short(value)}")
+    elif len(value.strip()) > 100:
+        _note(errors, field, f"{field}: expected at most 100 characters, got {len(value.strip())}")
+
+
+def _collect(errors: dict[str, list[str]], field: str, build: Any) -> Any:
+    """Return what ``build`` returns; note its error under the field it names and return None."""
+    try:
+        return build()
+    except (ConfigError, DataError) as error:
+        _note(errors, error.field or field, str(error))
+        return None
+
+
+def _shown_field(field: str, settings: Mapping[str, Any]) -> str:
+    """Name the field that the person filled in: layers may have come from depth and width."""
+    return "width" if field == "hidden_units" and "width" in settings else field
+
+
+def _note(errors: dict[str, list[str]], field: str, message: str) -> None:
+    messages = errors.setdefault(field, [])
+    if message not in messages:
+        messages.append(message)
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,136 @@
+"""The one way in: a checked specification becomes a sweep, runs and wake-ups, in one transaction.
+
+Form, admin, API and command line end here. The rows are the truth; a wake-up that the broker does not take
+is sent again by the reconciler.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+from django.utils.text import slugify
+
+from nnlab.engine.config import TrainingConfig
+from runs import lifecycle, specification
+from runs.models import Project, Run, Sweep
+from runs.queue import publish
+from runs.specification import Planned, Specification, SubmissionError
+
+
+def parse(mapping: Mapping[str, Any]) -> Specification:
+    """Check a submission under this installation's limits.
+
+    Raises:
+        SubmissionError: with all that is wrong, by field.
+    """
+    limits = specification.Limits(settings.MAX_RUNS_PER_SWEEP, settings.MAX_STEPS_PER_RUN)
+    return specification.parse(mapping, csv_folder=settings.CSV_FOLDER, limits=limits)
+
+
+def submit(spec: Specification, user: AbstractBaseUser | None, *, parent: Run | None = None) -> Sweep:
+    """Store a sweep with its runs and wake the workers once that is committed.
+
+    Args:
+        parent: the run that this one was cloned from.
+
+    Raises:
+        SubmissionError: if the project's name cannot be made into an address.
+    """
+    with transaction.atomic():
+        project = _project(spec.project)
+        sweep = Sweep.objects.create(
+            project=project,
+            name=spec.name,
+            specification=spec.canonical,
+            created_by_id=user.pk if user else None,
+        )
+        runs = Run.objects.bulk_create(_run(spec, planned, sweep, parent) for planned in spec.runs)
+        transaction.on_commit(partial(publish, [run.pk for run in runs]))
+    return sweep
+
+
+def clone(run: Run, user: AbstractBaseUser | None) -> Run:
+    """Submit a run's configuration again, as it is.
+
+    Raises:
+        SubmissionError: if what was possible then is no longer, such as a CSV file that is gone.
+    """
+    sweep = submit(parse(as_mapping(run)), user, parent=run)
+    return sweep.runs.get()
+
+
+def as_mapping(run: Run) -> dict[str, Any]:
+    """Describe one run as a submission of its own."""
+    training = dict(run.config["training"])
+    seed = training.pop("seed")
+    return {
+        "project": run.project.slug,
+        "name": run.name,
+        "data": run.config["data"],
+        "training": training,
+        "seeds": [seed],
+    }
+
+
+def enqueue_again(run: Run) -> bool:
+    """Put a failed or cancelled run back into the queue; False if it is neither."""
+    with transaction.atomic():
+        if not lifecycle.requeue(run.pk):
+            return False
+        transaction.on_commit(partial(publish, [run.pk]))
+    return True
+
+
+def project_slug(name: str) -> str:
+    """Turn a project's name into its address.
+
+    Raises:
+        SubmissionError: for a name without letters and digits.
+    """
+    slug = slugify(name)[:60]
+    if not slug:
+        raise SubmissionError({"project": [f"project: expected some letters or digits, got {name!r}"]})
+    return slug
+
+
+def _project(name: str) -> Project:
+    project, _ = Project.objects.get_or_create(slug=project_slug(name), defaults={"name": name})
+    return project
+
+
+def _run(spec: Specification, planned: Planned, sweep: Sweep, parent: Run | None) -> Run:
+    config = planned.training
+    widths = set(config.hidden_units)
+    dropouts = set(config.dropouts)
+    return Run(
+        project=sweep.project,
+        sweep=sweep,
+        parent=parent,
+        name=_name(config) if len(spec.runs) > 1 else spec.name,
+        config={"data": spec.data.to_dict(), "training": config.to_dict()},
+        group=planned.group,
+        dataset=spec.data.dataset,
+        depth=len(config.hidden_units),
+        width=widths.pop() if len(widths) == 1 else None,
+        activation=", ".join(dict.fromkeys(config.activations)) or "none",
+        dropout=(dropouts.pop() if len(dropouts) == 1 else None) if dropouts else 0.0,
+        optimizer=config.optimizer,
+        learning_rate=config.learning_rate,
+        batch_size=config.batch_size,
+        seed=config.seed,
+        parameters=planned.parameters,
+        steps_requested=planned.steps,
+    )
+
+
+def _name(config: TrainingConfig) -> str:
+    """Name a run of a sweep by what distinguishes it for a reader: its network and its seed."""
+    layers = "-".join(str(width) for width in config.hidden_units) or "linear"
+    kinds = ", ".join(dict.fromkeys(config.activations))
+    drop = "" if not any(config.dropouts) else f" dropout {max(config.dropouts):g}"
+    return f"{layers} {kinds}{drop} seed {config.seed}".replace("  ", " ")[:100]
