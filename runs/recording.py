@@ -1,0 +1,258 @@
+"""What a worker writes while it trains: points into chunks, summaries onto the run, events into alerts.
+
+Every flush is one transaction that begins with a conditional UPDATE of the run: where the fencing token no
+longer fits, nothing is written and the worker learns that the run was taken from it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+from django.db import transaction
+from numpy.typing import NDArray
+
+from nnlab.engine.records import Evaluation, Records, RunInfo, Sample
+from nnlab.health.monitor import AlertEvent
+from nnlab.series import codec
+from runs.models import Alert, Chunk, Run, Series
+
+CHUNK_POINTS = 4096
+LAYER_PROBES = ("gradient_rms", "delta_rms", "weight_norm", "update_ratio")
+HIDDEN_PROBES = ("spread", "zero_share", "saturated_share")
+
+Key = tuple[str, int | None]
+
+
+class RunTakenError(RuntimeError):
+    """The run is no longer this worker's: it fell silent and another attempt began."""
+
+
+@dataclass
+class _Tail:
+    """The open end of one series: what its last chunk holds, and how the series stands."""
+
+    number: int
+    sequence: int = 0
+    steps: list[NDArray[np.int64]] = field(default_factory=list)
+    values: list[NDArray[np.float64]] = field(default_factory=list)
+    points: int = 0
+    first_step: int = 0
+    last_step: int = 0
+    last: float | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    nonfinite: int = 0
+
+
+class Recorder:
+    """Buffers the records of one attempt and writes them at each ``flush``."""
+
+    def __init__(self, run_id: int, token: UUID, info: RunInfo) -> None:
+        self._run_id = run_id
+        self._token = token
+        self._info = info
+        self._tails: dict[Key, _Tail] = {}
+        self._dirty: set[Key] = set()
+        self._events: list[AlertEvent] = []
+        self._summary: dict[str, float | str] = {}
+        self._steps_run = 0
+
+    def start(self, target_unit: str) -> None:
+        """Write what is known before step 1, and remove what an earlier attempt left.
+
+        Raises:
+            RunTakenError: if the run is no longer this worker's.
+        """
+        with transaction.atomic():
+            self._update(
+                info=_described(self._info, target_unit), summary={}, score=None, headline=self._info.headline
+            )
+            Chunk.objects.filter(run_id=self._run_id).delete()
+            Series.objects.filter(run_id=self._run_id).delete()
+            Alert.objects.filter(run_id=self._run_id).delete()
+
+    def record(self, records: Records, events: Iterable[AlertEvent]) -> None:
+        """Take what one chunk of steps yielded."""
+        steps = np.arange(records.first_step, records.first_step + len(records.losses))
+        self._extend(("train_loss", None), steps, records.losses)
+        sampled = ~np.isnan(records.gradient_norms)
+        self._extend(("gradient_norm", None), steps[sampled], records.gradient_norms[sampled])
+        for sample in records.samples:
+            self._record_sample(sample)
+        for evaluation in records.evaluations:
+            self._record_evaluation(evaluation)
+        self.record_events(events)
+        self._steps_run = max(self._steps_run, records.last_step)
+
+    def record_events(self, events: Iterable[AlertEvent]) -> None:
+        """Take what the health monitor says without new steps."""
+        self._events.extend(events)
+
+    def flush(self) -> None:
+        """Write everything taken since the last flush, or nothing at all.
+
+        Raises:
+            RunTakenError: if the run is no longer this worker's.
+        """
+        with transaction.atomic():
+            score = self._summary.get(self._info.headline)
+            self._update(
+                steps_run=self._steps_run,
+                summary=self._summary,
+                score=score if isinstance(score, float) else None,
+            )
+            self._write_points()
+            for event in self._events:
+                _store_event(self._run_id, event)
+        self._dirty.clear()
+        self._events.clear()
+
+    def _update(self, **values: Any) -> None:
+        if not Run.objects.filter(pk=self._run_id, token=self._token).update(**values):
+            raise RunTakenError(f"run {self._run_id} is no longer ours; what was not yet written is dropped")
+
+    def _record_sample(self, sample: Sample) -> None:
+        for metric in (*LAYER_PROBES, *HIDDEN_PROBES):
+            self._extend_layers(metric, sample.step, getattr(sample, metric))
+
+    def _record_evaluation(self, evaluation: Evaluation) -> None:
+        step = np.array([evaluation.step])
+        for metric, value in evaluation.metrics.items():
+            self._extend((metric, None), step, np.array([value], dtype=np.float64))
+        self._extend_layers("dead_share", evaluation.step, evaluation.dead_share)
+
+    def _extend_layers(self, metric: str, step: int, values: NDArray[np.float64]) -> None:
+        for layer, value in enumerate(values):
+            self._extend((metric, layer), np.array([step]), np.array([value], dtype=np.float64))
+
+    def _extend(self, key: Key, steps: NDArray[np.int64], values: NDArray[np.float64]) -> None:
+        if not len(steps):
+            return
+        tail = self._tails.get(key)
+        if tail is None:
+            tail = self._tails[key] = _Tail(number=len(self._tails), first_step=int(steps[0]))
+        tail.steps.append(steps)
+        tail.values.append(values)
+        tail.points += len(steps)
+        tail.last_step = int(steps[-1])
+        self._dirty.add(key)
+        _summarise(tail, values)
+        if key[1] is None:
+            self._summary[key[0]] = float(values[-1]) if math.isfinite(values[-1]) else _spelled(values[-1])
+
+    def _write_points(self) -> None:
+        chunks = [chunk for key in self._dirty for chunk in self._chunks(self._tails[key])]
+        Chunk.objects.bulk_create(
+            chunks,
+            update_conflicts=True,
+            unique_fields=["run_id", "series_number", "sequence"],
+            update_fields=["first_step", "last_step", "points", "steps", "values"],
+        )
+        Series.objects.bulk_create(
+            [self._series(key) for key in self._dirty],
+            update_conflicts=True,
+            unique_fields=["run", "number"],
+            update_fields=["points", "last_step", "last", "minimum", "maximum", "nonfinite"],
+        )
+
+    def _chunks(self, tail: _Tail) -> Iterable[Chunk]:
+        """Encode the open chunk of a series, and those that were filled since the last flush."""
+        steps, values = np.concatenate(tail.steps), np.concatenate(tail.values)
+        while True:
+            yield self._chunk(tail, steps[:CHUNK_POINTS], values[:CHUNK_POINTS])
+            if len(steps) < CHUNK_POINTS:
+                break
+            steps, values = steps[CHUNK_POINTS:], values[CHUNK_POINTS:]
+            tail.sequence += 1
+            if not len(steps):
+                break
+        tail.steps, tail.values = [steps], [values]
+
+    def _chunk(self, tail: _Tail, steps: NDArray[np.int64], values: NDArray[np.float64]) -> Chunk:
+        return Chunk(
+            run_id=self._run_id,
+            series_number=tail.number,
+            sequence=tail.sequence,
+            first_step=int(steps[0]),
+            last_step=int(steps[-1]),
+            points=len(steps),
+            steps=codec.encode_steps(steps),
+            values=codec.encode(values),
+        )
+
+    def _series(self, key: Key) -> Series:
+        tail = self._tails[key]
+        return Series(
+            run_id=self._run_id,
+            number=tail.number,
+            metric=key[0],
+            layer=key[1],
+            points=tail.points,
+            first_step=tail.first_step,
+            last_step=tail.last_step,
+            last=tail.last,
+            minimum=tail.minimum,
+            maximum=tail.maximum,
+            nonfinite=tail.nonfinite,
+        )
+
+
+def _summarise(tail: _Tail, values: NDArray[np.float64]) -> None:
+    finite = values[np.isfinite(values)]
+    tail.nonfinite += len(values) - len(finite)
+    tail.last = float(values[-1]) if math.isfinite(values[-1]) else None
+    if not len(finite):
+        return
+    low, high = float(finite.min()), float(finite.max())
+    tail.minimum = low if tail.minimum is None else min(tail.minimum, low)
+    tail.maximum = high if tail.maximum is None else max(tail.maximum, high)
+
+
+def _described(info: RunInfo, target_unit: str) -> dict[str, Any]:
+    facts = {key: _plain(value) for key, value in asdict(info).items()}
+    names = [info.layer_name(layer) for layer in range(info.layers)]
+    return {**facts, "layer_names": names, "target_unit": target_unit}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, float) and not math.isfinite(value):
+        return _spelled(value)
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _spelled(value: float) -> str:
+    """Spell a number that JSON cannot hold."""
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def _store_event(run_id: int, event: AlertEvent) -> None:
+    """Apply one event of the health monitor to the alert of its run and check."""
+    alert = Alert.objects.filter(run_id=run_id, check_id=event.check).first()
+    if alert is None:
+        alert = Alert(run_id=run_id, check_id=event.check, opened_step=event.step, count=0)
+    resolved = event.kind == "resolve"
+    alert.state = "resolved" if resolved else "open"
+    alert.resolved_step = event.step if resolved else None
+    alert.severity = event.severity
+    alert.first_step, alert.last_step = event.first_step, event.step
+    alert.layers, alert.layer_names = list(event.layers), list(event.layer_names)
+    alert.value, alert.threshold = _finite(event.value), _finite(event.threshold)
+    alert.title, alert.cause = event.title, event.cause
+    alert.evidence = dict(event.evidence)
+    alert.advice = [_advice(advice) for advice in event.advice]
+    alert.thresholds_hash = event.thresholds_hash
+    alert.count += 1
+    alert.save()
+
+
+def _advice(advice: Any) -> Mapping[str, Any]:
+    return asdict(advice)
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
