@@ -1,0 +1,57 @@
+"""What the command line shows to people: addresses, passwords, progress, tables."""
+
+from __future__ import annotations
+
+import os
+
+from django.core.management.base import CommandParser
+from rich.console import Console
+from rich.table import Table
+
+from runs.serving import Account
+
+DEFAULT_PORT = 8000
+
+console = Console(highlight=False, soft_wrap=True)
+
+
+def add_serving_arguments(parser: CommandParser) -> None:
+    """Take the options that every serving command has."""
+    parser.add_argument(
+        "--port", type=int, default=DEFAULT_PORT, help=f"first port to try (default {DEFAULT_PORT})"
+    )
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=os.cpu_count() or 1,
+        help="runs trained at the same time (default: cores)",
+    )
+
+
+def announce_account(account: Account | None) -> None:
+    """Print a new administrator's password; it is never shown again."""
+    if account is not None:
+        console.print(
+            f"Administrator made:  user [bold]{account.username}[/]  password [bold]{account.password}[/]"
+            "  (shown once; change it with: nnlab changepassword)"
+        )
+
+
+def announce_address(address: str) -> None:
+    """Print where the dashboard is."""
+    console.print(f"Dashboard: [bold]{address}[/]   Admin: {address}admin/   Stop with Ctrl-C.")
+
+
+def print_line(text: str) -> None:
+    """Print a line of plain text."""
+    console.print(text, markup=False)
+
+
+def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
+    """Print a table; all columns but the first are aligned to the right."""
+    table = Table(title=title, title_justify="left")
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="left" if number == 0 else "right")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)

