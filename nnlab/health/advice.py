@@ -18,14 +18,16 @@ RANKED: Mapping[str, tuple[str, ...]] = {
     "exploding": ("A3", "A9", "A6", "A12", "A2"),
     "vanishing": ("A1", "A2", "A8", "A5"),
     "dead_layer": ("A3", "A9", "A2", "A11", "A26"),
-    "not_learning": ("A17", "A5", "A3", "A4", "A9", "A1"),
+    "not_learning": ("A17", "A5", "A4", "A3", "A9", "A1"),
 }
 
 
 def advise(check: str, case: Case) -> tuple[Advice, ...]:
     """Rank the changes that apply to this case; what would change nothing is left out."""
-    offered = (PATCHES[code](case) for code in RANKED[check])
-    return tuple(advice for advice in offered if advice is not None)
+    offered = {code: PATCHES[code](case) for code in RANKED[check]}
+    if offered.get("A4") is not None:
+        del offered["A3"]  # nobody is told to raise the learning rate and to lower it
+    return tuple(advice for advice in offered.values() if advice is not None)
 
 
 def apply(config: Mapping[str, Any], ops: Sequence[Op]) -> dict[str, Any]:

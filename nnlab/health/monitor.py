@@ -126,7 +126,9 @@ class Monitor:
         machine = self._machines[check.id]
         result = machine.result
         if result.verdict is Verdict.HIT or check.id not in self._explanations:
-            self._explanations[check.id] = check.explain(self._signals, result)
+            self._explanations[check.id] = check.explain(
+                self._signals, self._thresholds.checks[check.id], result
+            )
         explanation = self._explanations[check.id]
         self._told_children[check.id] = self._children(check.id)
         return AlertEvent(

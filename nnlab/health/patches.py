@@ -16,7 +16,7 @@ RAW_RECIPE, SCALED_RECIPE = "raw", "default"
 MOST_LAYERS = 3
 SAFE_RATE = 1e-3
 LEAST_RATE = 1e-6
-SMALL_UPDATE, LARGE_UPDATE = 3e-4, 0.03
+SMALL_UPDATE = 3e-4
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def lower_rate(case: Case) -> Advice | None:
 
 def raise_rate(case: Case) -> Advice | None:
     """Triple the learning rate where the updates are tiny."""
-    if case.is_unstable or not case.largest_update < SMALL_UPDATE:
+    if case.is_unstable or not 0 < case.largest_update < SMALL_UPDATE:
         return None
     new = _rounded(case.learning_rate * 3)
     title = f"Raise the learning rate from {case.learning_rate:g} to {new:g}"
@@ -173,8 +173,8 @@ def scale_inputs(case: Case) -> Advice | None:
     """Prepare the data with the scaling recipe where the raw one is used."""
     if case.get("data.recipe") != RAW_RECIPE:
         return None
-    reason = "Inputs of mean 0 and standard deviation 1 give all weights gradients of a similar size."
-    return _advice(case, "A9", "Standardise the inputs", reason, {"data.recipe": SCALED_RECIPE})
+    reason = "Inputs of similar size give all weights gradients of similar size."
+    return _advice(case, "A9", "Scale the inputs", reason, {"data.recipe": SCALED_RECIPE})
 
 
 def use_leaky_relu(case: Case) -> Advice | None:

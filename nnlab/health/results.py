@@ -69,7 +69,7 @@ class Check:
     id: str
     readings: frozenset[Reading]
     judge: Callable[[Signals, Limits], Result]
-    explain: Callable[[Signals, Result], Explanation]
+    explain: Callable[[Signals, Limits, Result], Explanation]
     severity: Severity
     stuck_severity: Severity
     eases: bool = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -123,7 +124,7 @@ def cut(records: Records, at: Sequence[int]) -> list[Records]:
     """Cut a chunk after the given steps, as a slower or faster machine would have."""
     edges = [0, *sorted(set(at)), records.last_step]
     chunks = []
-    for number, (low, high) in enumerate(zip(edges, edges[1:], strict=False)):
+    for number, (low, high) in enumerate(pairwise(edges)):
         is_last = number == len(edges) - 2
         first = number == 0
 

@@ -64,9 +64,8 @@ def test_symptoms_wait_in_the_evidence_of_their_cause() -> None:
     events = watch(build_sick_run())
     assert {event.check for event in events} == {"vanishing"}
     children = [event.evidence["children"] for event in events if event.evidence["children"]]
-    assert children[0] == [
-        {"check": "not_learning", "value": pytest.approx(1.018, abs=1e-3), "layers": [], "first_step": 200}
-    ]
+    value = pytest.approx(1.018, abs=1e-3)
+    assert children[0] == [{"check": "not_learning", "value": value, "layers": [], "first_step": 200}]
 
 
 @given(at=st.lists(st.integers(1, 1499), max_size=30))

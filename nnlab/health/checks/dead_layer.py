@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def judge(signals: Signals, limits: Limits) -> Result:
-    """Hit where a whole layer was silent for 300 training rows and for every validation row since.
+    """Hit where a whole layer was silent in training, and then for every validation row, 300 rows in all.
 
     Evaluations decide on safety, because they see many rows without dropout.
     """
@@ -27,9 +27,10 @@ def judge(signals: Signals, limits: Limits) -> Result:
     silent = tuple(
         layer
         for layer in layers
-        if signals.silent_rows[layer] >= limits["rows"]
+        if signals.silent_rows[layer] > 0
         and evaluation.step >= signals.silent_since[layer]
         and evaluation.dead_share[layer] == 1
+        and signals.silent_rows[layer] + evaluation.rows >= limits["rows"]
     )
     # With one class in the labels there is nothing to learn, dead or alive.
     has_baseline = info.baseline_loss >= signals.limits["least_baseline_loss"]
@@ -40,7 +41,7 @@ def judge(signals: Signals, limits: Limits) -> Result:
     return Result(Verdict.SAFE if is_safe else Verdict.UNKNOWN, worst, 1.0)
 
 
-def explain(signals: Signals, result: Result) -> Explanation:
+def explain(signals: Signals, limits: Limits, result: Result) -> Explanation:
     """Name the silent layers and what silence does to the layers below."""
     names = layer_listing(signals.info, result.layers)
     one = len(result.layers) == 1
@@ -52,9 +53,9 @@ def explain(signals: Signals, result: Result) -> Explanation:
             f" passes, so {'this layer' if one else 'these layers'} and all layers below cannot recover."
             " Usually one too large update pushed the units below 0: the learning rate is too high."
         ),
-        formula="rows with an active unit = 0 over at least 300 training rows, and over all validation rows",
+        formula=f"rows with an active unit = 0, of at least {limits['rows']:g} training and validation rows",
         numbers={
-            "silent_rows": [signals.silent_rows[layer] for layer in result.layers],
+            "silent_training_rows": [signals.silent_rows[layer] for layer in result.layers],
             "silent_since_step": [signals.silent_since[layer] for layer in result.layers],
             "dead_share": [] if evaluation is None else evaluation.dead_share.tolist(),
         },

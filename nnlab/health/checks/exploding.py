@@ -33,7 +33,7 @@ def judge(signals: Signals, limits: Limits) -> Result:
     return Result(Verdict.SAFE if calm else Verdict.NEUTRAL, update, limits["update_ratio"])
 
 
-def explain(signals: Signals, result: Result) -> Explanation:
+def explain(signals: Signals, limits: Limits, result: Result) -> Explanation:
     """Name the quantity that grew, and by how much."""
     names = layer_listing(signals.info, result.layers)
     track = signals.gradients
@@ -43,17 +43,19 @@ def explain(signals: Signals, result: Result) -> Explanation:
         "median_first_gradient_norm": track.first,
         "largest_update_ratio": signals.largest_update,
     }
-    if result.threshold < 1:
+    if result.threshold == limits["update_ratio"]:
         return Explanation(
             title=f"Exploding updates: one step changes the weights of {names} by {result.value:.0%}",
             cause=(
                 "Each step moves the weights by a large part of their own size, so the network jumps about"
                 " instead of descending. The learning rate is too high for gradients of this size."
             ),
-            formula="norm(update) / norm(weights) of a layer > 0.3",
+            formula=f"norm(update) / norm(weights) of a layer > {result.threshold:g}",
             numbers=numbers,
         )
-    past = "the first ten steps" if result.threshold >= 1000 else "the last 50 measured steps"
+    is_recent = result.threshold == limits["recent_factor"]
+    name = "recent" if is_recent else "first"
+    past = f"the {'last' if is_recent else 'first'} {limits[name]:g} measured steps"
     return Explanation(
         title=f"Exploding gradient: {result.value:,.0f} times the median of {past}",
         cause=(

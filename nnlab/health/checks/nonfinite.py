@@ -21,7 +21,7 @@ def judge(signals: Signals, _limits: Limits) -> Result:
     return Result(Verdict.HIT, float("nan"), float("inf"), layers)
 
 
-def explain(signals: Signals, _result: Result) -> Explanation:
+def explain(signals: Signals, _limits: Limits, _result: Result) -> Explanation:
     """Say where numbers stopped being finite first, in forward order."""
     found = signals.nonfinite
     if found is None:

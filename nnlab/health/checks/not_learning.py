@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 def judge(signals: Signals, limits: Limits) -> Result:
     """Hit where loss and metric are at the baseline after an epoch, 200 steps and 5 % of the budget.
 
-    A run shorter than that is judged once, at its end, and only warned: more epochs may be all it needs.
+    Critical past 30 % of the budget only: small networks may stand still for hundreds of steps and then learn.
+    A run too short to be judged is warned at its end: more epochs may be all it needs.
     """
     q, bound = signals.q, signals.limits["q_no_better"]
     if math.isnan(q) or signals.nonfinite is not None:
@@ -25,14 +26,15 @@ def judge(signals: Signals, limits: Limits) -> Result:
         return Result(Verdict.SAFE, q, bound)
     is_due = signals.step >= limits["budget_share"] * signals.info.steps
     if signals.is_stuck and is_due:
-        return Result(Verdict.HIT, q, bound)
+        is_late = signals.step >= limits["critical_share"] * signals.info.steps
+        return Result(Verdict.HIT, q, bound, severity=Severity.CRITICAL if is_late else Severity.WARNING)
     is_short = signals.info.steps < signals.t_min and signals.step >= signals.info.steps
     if signals.reading is Reading.END and is_short and signals.looks_stuck:
         return Result(Verdict.HIT, q, bound, severity=Severity.WARNING)
     return Result(Verdict.NEUTRAL, q, bound)
 
 
-def explain(signals: Signals, _result: Result) -> Explanation:
+def explain(signals: Signals, _limits: Limits, result: Result) -> Explanation:
     """Say what the network is not better than."""
     info = signals.info
     answer = "the mean of the targets" if info.task == "regression" else "the class frequencies"
@@ -48,7 +50,10 @@ def explain(signals: Signals, _result: Result) -> Explanation:
                 else "Something keeps it from learning: learning rate, optimizer, activation or data."
             )
         ),
-        formula="q = average loss / loss of the best constant answer >= 0.98, and the metric at its baseline",
+        formula=(
+            f"q = average loss / loss of the best constant answer >= {result.threshold:g},"
+            " and the metric is no better either"
+        ),
         numbers={"metric": signals.metric, "baseline_metric": info.baseline_metric},
     )
 
@@ -58,6 +63,6 @@ CHECK = Check(
     readings=frozenset({Reading.SAMPLE, Reading.EVALUATION, Reading.END}),
     judge=judge,
     explain=explain,
-    severity=Severity.CRITICAL,
+    severity=Severity.WARNING,
     stuck_severity=Severity.CRITICAL,
 )

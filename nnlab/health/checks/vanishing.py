@@ -32,7 +32,7 @@ OTHER_CAUSE = (
 
 
 def judge(signals: Signals, limits: Limits) -> Result:
-    """Compare the smallest backward ratio with its thresholds; name every layer below 1/100."""
+    """Compare the smallest backward ratio with its thresholds; name every layer that receives little."""
     if _is_too_early(signals, limits) or math.isnan(signals.smallest_ratio):
         return UNKNOWN
     value = signals.smallest_ratio
@@ -43,17 +43,21 @@ def judge(signals: Signals, limits: Limits) -> Result:
     return Result(verdict, value, limits["open"], layers, _severity(signals, limits))
 
 
-def explain(signals: Signals, result: Result) -> Explanation:
+def explain(signals: Signals, limits: Limits, result: Result) -> Explanation:
     """Name the layers that receive too little, and why their activation does it."""
     names = layer_listing(signals.info, result.layers)
     hidden = signals.info.activations[:-1]
     culprit = next((name for name in CAUSES if name in hidden), "")
     receive, them = ("receives", "it") if len(result.layers) == 1 else ("receive", "them")
+    share = f"{1 / limits['layer']:.0f}"
     sample = signals.sample
     return Explanation(
-        title=f"Vanishing gradient: {names} {receive} less than 1/100 of the gradient above {them}",
+        title=f"Vanishing gradient: {names} {receive} less than 1/{share} of the gradient above {them}",
         cause=CAUSES.get(culprit, OTHER_CAUSE),
-        formula="R = RMS(delta of the layer) / largest RMS(delta of the layers above); smallest R < 0.001",
+        formula=(
+            "R = RMS(delta of the layer) / largest RMS(delta of the layers above);"
+            f" smallest R < {limits['open']:g}, delta = gradient of the loss by a layer's pre-activations"
+        ),
         numbers={
             "backward_ratios": signals.ratios.tolist(),
             "delta_rms": [] if sample is None else sample.delta_rms.tolist(),
