@@ -16,7 +16,7 @@ __all__ = ["RANKED", "Advice", "Case", "Op", "advise", "apply"]
 RANKED: Mapping[str, tuple[str, ...]] = {
     "nonfinite": ("A3", "A9", "A6", "A12"),
     "exploding": ("A3", "A9", "A6", "A12", "A2"),
-    "vanishing": ("A1", "A2", "A8", "A5"),
+    "vanishing": ("A1", "A2", "A26", "A8", "A5"),
     "dead_layer": ("A3", "A9", "A2", "A11", "A26"),
     "not_learning": ("A17", "A5", "A4", "A3", "A9", "A1"),
 }
@@ -24,9 +24,14 @@ RANKED: Mapping[str, tuple[str, ...]] = {
 
 def advise(check: str, case: Case) -> tuple[Advice, ...]:
     """Rank the changes that apply to this case; what would change nothing is left out."""
-    offered = {code: PATCHES[code](case) for code in RANKED[check]}
+    codes = RANKED[check]
+    if case.get("initializer") == "zeros":
+        codes = ("A2", *codes)  # nothing else helps weights that are all the same
+    if case.loss_is_above_baseline:
+        codes = ("A3", *codes)  # steps so large that training made the network worse
+    offered = {code: PATCHES[code](case) for code in codes}
     if offered.get("A4") is not None:
-        del offered["A3"]  # nobody is told to raise the learning rate and to lower it
+        offered.pop("A3", None)  # nobody is told to raise the learning rate and to lower it
     return tuple(advice for advice in offered.values() if advice is not None)
 
 

@@ -182,6 +182,7 @@ class Monitor:
             config=self._config,
             largest_update=self._signals.largest_update,
             is_short=self._info.steps < self._signals.t_min,
+            loss_is_above_baseline=self._signals.loss_is_above_baseline,
             is_unstable=any(machines[check].openings for check in ("nonfinite", "exploding", "dead_layer")),
         )
 

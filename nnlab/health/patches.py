@@ -53,12 +53,14 @@ class Case:
         largest_update: largest update ratio of a layer; NaN if unknown.
         is_short: whether the run is shorter than what a verdict on its progress needs.
         is_unstable: whether an exploding gradient or a dead layer was found in the run.
+        loss_is_above_baseline: whether the loss is clearly worse than that of a constant answer.
     """
 
     config: Mapping[str, Any]
     largest_update: float
     is_short: bool
     is_unstable: bool
+    loss_is_above_baseline: bool
 
     def get(self, path: str, default: Any = None) -> Any:
         """Look a value up by its path."""
@@ -130,7 +132,8 @@ def lower_rate(case: Case) -> Advice | None:
 
 def raise_rate(case: Case) -> Advice | None:
     """Triple the learning rate where the updates are tiny."""
-    if case.is_unstable or not 0 < case.largest_update < SMALL_UPDATE:
+    is_slow = 0 < case.largest_update < SMALL_UPDATE and case.learning_rate <= SAFE_RATE
+    if case.is_unstable or not is_slow:
         return None
     new = _rounded(case.learning_rate * 3)
     title = f"Raise the learning rate from {case.learning_rate:g} to {new:g}"

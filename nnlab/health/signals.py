@@ -118,7 +118,8 @@ class Signals:
         )
         self.silent_rows = [0] * (info.layers - 1)
         self.silent_since = [0] * (info.layers - 1)
-        self.output_starts_at_zero = False
+        self._first_weights: FloatArray = np.zeros(info.layers)
+        self.updates: FloatArray = np.full(info.layers, np.nan)
         self.reading = Reading.SAMPLE
         self.t_min = max(info.steps_per_epoch, int(self.limits["t_min_steps"]))
 
@@ -142,10 +143,11 @@ class Signals:
     def add_sample(self, sample: Sample) -> None:
         """Take a probe reading and form its ratios."""
         if self.sample is None:
-            self.output_starts_at_zero = bool(sample.weight_norm[-1] == 0)
+            self._first_weights = sample.weight_norm
         self.sample = sample
         self.gradients.turn()
         self.ratios = self._backward_ratios(sample)
+        self.updates = self._relative_updates(sample)
         if self.info.layers > 1:
             self.recent_collapse.append((self.smallest_ratio, float(sample.spread[-1])))
         for layer, counts in enumerate(sample.active_counts):
@@ -178,6 +180,17 @@ class Signals:
                     ratios[layer] = np.nan
         return ratios
 
+    def _relative_updates(self, sample: Sample) -> FloatArray:
+        """Form u of all layers, over the initial weights where those have since shrunk towards 0."""
+        with np.errstate(invalid="ignore", over="ignore"):  # weights may have overflowed
+            shrunk = sample.weight_norm / np.maximum(sample.weight_norm, self._first_weights)
+            return sample.update_ratio * shrunk
+
+    @property
+    def output_starts_at_zero(self) -> bool:
+        """Whether the weights of the output layer are exactly 0 at the start."""
+        return self.sample is not None and self._first_weights[-1] == 0
+
     @property
     def smallest_ratio(self) -> float:
         """R_bwd: the smallest defined ratio of the last sample; NaN if there is none."""
@@ -187,9 +200,7 @@ class Signals:
     @property
     def largest_update(self) -> float:
         """The largest update ratio of any layer in the last sample; NaN if none is defined."""
-        if self.sample is None:
-            return math.nan
-        known = self.sample.update_ratio[~np.isnan(self.sample.update_ratio)]
+        known = self.updates[~np.isnan(self.updates)]
         return float(known.max()) if len(known) else math.nan
 
     @property
@@ -223,6 +234,11 @@ class Signals:
     def is_stuck(self) -> bool:
         """No better than the baseline, after at least an epoch and 200 steps."""
         return self.step >= self.t_min and self.looks_stuck
+
+    @property
+    def loss_is_above_baseline(self) -> bool:
+        """Whether the loss is clearly worse than a constant answer, later than at the start."""
+        return self.step >= self.t_min and self.q >= self.limits["q_above"]
 
     @property
     def eases(self) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from nnlab.health.events import Severity
 from nnlab.health.results import UNKNOWN, Check, Explanation, Result, Verdict
 from nnlab.health.signals import Reading, Signals
@@ -50,7 +52,7 @@ def explain(signals: Signals, limits: Limits, result: Result) -> Explanation:
                 "Each step moves the weights by a large part of their own size, so the network jumps about"
                 " instead of descending. The learning rate is too high for gradients of this size."
             ),
-            formula=f"norm(update) / norm(weights) of a layer > {result.threshold:g}",
+            formula=f"norm(update) / larger of present and initial norm(weights) > {result.threshold:g}",
             numbers=numbers,
         )
     is_recent = result.threshold == limits["recent_factor"]
@@ -77,8 +79,7 @@ def _severity(signals: Signals, limits: Limits) -> Severity | None:
 
 
 def _moved(signals: Signals, limits: Limits) -> tuple[int, ...]:
-    ratios = [] if signals.sample is None else signals.sample.update_ratio.tolist()
-    return tuple(layer for layer, ratio in enumerate(ratios) if ratio > limits["update_ratio"])
+    return tuple(np.flatnonzero(signals.updates > limits["update_ratio"]).tolist())
 
 
 def _steepest(signals: Signals) -> tuple[int, ...]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def judge(signals: Signals, limits: Limits) -> Result:
     """Hit where loss and metric are at the baseline after an epoch, 200 steps and 5 % of the budget.
 
-    Critical past 30 % of the budget only: small networks may stand still for hundreds of steps and then learn.
+    Critical past 30 % of the budget only: small networks may stand still for hundreds of steps, then learn.
     A run too short to be judged is warned at its end: more epochs may be all it needs.
     """
     q, bound = signals.q, signals.limits["q_no_better"]
