@@ -18,7 +18,7 @@ from runs import submission
 from runs.models import Project, Run
 from runs.specification import Specification, SubmissionError
 
-_FIELDSETS = (
+FIELDSETS = (
     ("What", ("project", "name")),
     ("Data", ("dataset", "recipe", "target", "validation_share", "split_seed")),
     ("Network", ("depth", "width", "hidden_units", "activation", "dropout", "initializer")),
@@ -153,7 +153,7 @@ class SweepForm(forms.Form):
     @property
     def fieldsets(self) -> list[tuple[str, list[forms.BoundField]]]:
         """The fields in their groups, for templates."""
-        return [(title, [self[name] for name in names]) for title, names in _FIELDSETS]
+        return [(title, [self[name] for name in names]) for title, names in FIELDSETS]
 
     @property
     def suggestions(self) -> dict[str, list[str]]:

@@ -1,0 +1,216 @@
+"""Job submission and control in Django's stock admin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from runs import forms, lifecycle, submission
+from runs.models import Alert, ApiToken, Project, Run, Status, Sweep
+from runs.specification import SubmissionError
+
+admin.site.site_header = admin.site.site_title = "nnlab administration"
+admin.site.index_title = "Training jobs, alerts and people"
+
+
+class ReadOnlyAdmin:
+    """What only workers write, people may look at."""
+
+    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Nobody adds by hand."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Nobody changes by hand."""
+        return False
+
+
+@admin.register(Project)
+class ProjectAdmin(admin.ModelAdmin[Project]):
+    """Projects: names and descriptions."""
+
+    list_display = ["name", "slug", "created_at"]
+    search_fields = ["name"]
+    prepopulated_fields = {"slug": ["name"]}
+
+
+@admin.register(Sweep)
+class SweepAdmin(admin.ModelAdmin[Sweep]):
+    """Submit training jobs, and stop whole sweeps."""
+
+    list_display = ["name", "project", "state", "comparison", "created_by", "created_at"]
+    list_filter = ["project"]
+    search_fields = ["name"]
+    date_hierarchy = "created_at"
+    actions = ["stop"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Sweep]:
+        """Count runs by status with the list's own query."""
+        counts = {status.value: Count("runs", filter=Q(runs__status=status)) for status in Status}
+        return super().get_queryset(request).select_related("project", "created_by").annotate(**counts)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Submitting is a right of its own."""
+        return request.user.has_perm("runs.submit_sweep")
+
+    def has_change_permission(self, request: HttpRequest, obj: Sweep | None = None) -> bool:
+        """A submitted sweep is what it is."""
+        return False
+
+    def get_form(
+        self, request: HttpRequest, obj: Sweep | None = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        """Show the submission form where a sweep is added."""
+        return super().get_form(request, obj, change, **kwargs) if obj else AdminSweepForm
+
+    def get_fieldsets(self, request: HttpRequest, obj: Sweep | None = None) -> Any:
+        """Group the submission form as on the web page."""
+        if obj:
+            return super().get_fieldsets(request, obj)
+        return [(title, {"fields": names}) for title, names in forms.FIELDSETS]
+
+    def save_model(self, request: HttpRequest, obj: Sweep, form: Any, change: bool) -> None:
+        """Submit through the one way in, and make the row it stored the admin's object."""
+        sweep = submission.submit(form.specification, request.user)
+        obj.__dict__.update(Sweep.objects.select_related("project").get(pk=sweep.pk).__dict__)
+        runs = sweep.runs.count()
+        link = format_html('<a href="{}">Watch them</a>', sweep.get_absolute_url())
+        messages.info(request, format_html("{} run(s) queued. {}", runs, link))
+
+    def log_addition(self, request: HttpRequest, obj: Sweep, message: Any) -> Any:
+        """Log the submission under the stored sweep."""
+        return super().log_addition(request, obj, message)
+
+    @admin.display(description="runs")
+    def state(self, sweep: Sweep) -> str:
+        """Count the sweep's runs by status."""
+        counts = {status.value: getattr(sweep, status.value) for status in Status}
+        return ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "none"
+
+    @admin.display(description="charts")
+    def comparison(self, sweep: Sweep) -> SafeString:
+        """Link to the sweep's comparison."""
+        return format_html('<a href="{}">Compare</a>', sweep.get_absolute_url())
+
+    @admin.action(description="Stop all runs of the selected sweeps", permissions=["stop"])
+    def stop(self, request: HttpRequest, queryset: QuerySet[Sweep]) -> None:
+        """Ask every run of the sweeps to stop."""
+        runs = Run.objects.not_over().filter(sweep__in=queryset).values_list("pk", flat=True)
+        stopped = sum(lifecycle.cancel(run_id) for run_id in list(runs))
+        messages.success(request, f"{stopped} run(s) asked to stop.")
+
+    def has_stop_permission(self, request: HttpRequest) -> bool:
+        """Stopping is a right of its own."""
+        return request.user.has_perm("runs.stop_run")
+
+
+class AdminSweepForm(forms.SweepForm):
+    """The submission form in the clothes of a model form, which the admin expects."""
+
+    def __init__(self, *args: Any, instance: Sweep | None = None, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.instance = instance or Sweep()
+
+    def save(self, commit: bool = True) -> Sweep:
+        """Give the admin its object; ``save_model`` stores it."""
+        return self.instance
+
+    def save_m2m(self) -> None:
+        """Store nothing more: ``submission`` did it all."""
+
+
+@admin.register(Run)
+class RunAdmin(ReadOnlyAdmin, admin.ModelAdmin[Run]):
+    """Watch, stop, clone and re-queue runs."""
+
+    list_display = ["id", "page", "project", "status", "done", "score", "alerts_open", "attempt", "queued_at"]
+    list_display_links = ["id"]
+    list_filter = ["status", "project", "activation", "depth", "dataset"]
+    search_fields = ["name", "sweep__name"]
+    date_hierarchy = "queued_at"
+    actions = ["stop", "clone", "enqueue_again"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Run]:
+        """Count open alerts with the list's own query."""
+        opened = Count("alerts", filter=Q(alerts__state="open"))
+        return super().get_queryset(request).select_related("project").annotate(opened=opened)
+
+    @admin.display(description="run")
+    def page(self, run: Run) -> SafeString:
+        """Link to the run's page."""
+        return format_html('<a href="{}">{}</a>', run.get_absolute_url(), run.name)
+
+    @admin.display(description="progress")
+    def done(self, run: Run) -> str:
+        """Show the share of steps that were run."""
+        return f"{run.progress:.0%}"
+
+    @admin.display(description="open alerts")
+    def alerts_open(self, run: Run) -> int:
+        """Count the run's open alerts."""
+        return int(getattr(run, "opened", 0))
+
+    @admin.action(description="Stop the selected runs", permissions=["stop"])
+    def stop(self, request: HttpRequest, queryset: QuerySet[Run]) -> None:
+        """Ask runs to stop; those that are over stay as they are."""
+        stopped = sum(lifecycle.cancel(run.pk) for run in queryset)
+        messages.success(request, f"{stopped} of {len(queryset)} run(s) asked to stop; the others were over.")
+
+    @admin.action(description="Clone the selected runs", permissions=["submit"])
+    def clone(self, request: HttpRequest, queryset: QuerySet[Run]) -> None:
+        """Queue the same configurations once more."""
+        for run in queryset:
+            try:
+                copy = submission.clone(run, request.user)
+            except SubmissionError as error:
+                messages.error(request, f"{run}: {error}")
+            else:
+                link = format_html('<a href="{}">run {}</a>', copy.get_absolute_url(), copy.pk)
+                messages.success(request, format_html("{} was queued again as {}.", run.name, link))
+
+    @admin.action(description="Enqueue the selected runs again", permissions=["submit"])
+    def enqueue_again(self, request: HttpRequest, queryset: QuerySet[Run]) -> None:
+        """Put failed and cancelled runs back into the queue."""
+        queued = sum(submission.enqueue_again(run) for run in queryset)
+        messages.success(
+            request, f"{queued} of {len(queryset)} run(s) queued again; only failed and stopped ones can be."
+        )
+
+    def has_stop_permission(self, request: HttpRequest) -> bool:
+        """Stopping is a right of its own."""
+        return request.user.has_perm("runs.stop_run")
+
+    def has_submit_permission(self, request: HttpRequest) -> bool:
+        """Submitting is a right of its own."""
+        return request.user.has_perm("runs.submit_sweep")
+
+
+@admin.register(Alert)
+class AlertAdmin(ReadOnlyAdmin, admin.ModelAdmin[Alert]):
+    """What the health checks found."""
+
+    list_display = ["title", "run", "severity", "state", "first_step", "created_at"]
+    list_filter = ["severity", "state", "check_id"]
+    search_fields = ["title", "run__name"]
+    list_select_related = ["run"]
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(admin.ModelAdmin[ApiToken]):
+    """Tokens can be seen and revoked here; they are issued by ``nnlab token``."""
+
+    list_display = ["name", "user", "created_at", "last_used_at"]
+    list_select_related = ["user"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """A token is shown once, on the command line that issued it."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: ApiToken | None = None) -> bool:
+        """A token is revoked, never changed."""
+        return False
