@@ -32,7 +32,7 @@ class Command(BaseCommand):
             "--exit", action="store_true", help="print a summary and end when all runs have ended"
         )
 
-    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's signature
+    def handle(self, *args: Any, **options: Any) -> None:
         """Prepare, serve, submit, watch; then go on serving or report."""
         console.announce_account(serving.prepare())
         port = serving.free_port(options["port"])

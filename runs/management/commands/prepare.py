@@ -14,7 +14,7 @@ class Command(BaseCommand):
 
     help = "Migrate the database, collect static files, make groups and the first administrator."
 
-    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's signature
+    def handle(self, *args: Any, **options: Any) -> None:
         """Prepare, and print a new administrator's password once."""
         account = serving.prepare()
         if account is not None:

@@ -24,7 +24,7 @@ class Command(BaseCommand):
         """Take the pause between two looks."""
         parser.add_argument("--every", type=float, default=5.0, help="seconds between two looks (default 5)")
 
-    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's signature
+    def handle(self, *args: Any, **options: Any) -> None:
         """Look, pause, look again."""
         stopping = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):

@@ -20,7 +20,7 @@ class Command(BaseCommand):
         console.add_serving_arguments(parser)
         parser.add_argument("--reload", action="store_true", help="restart the web server when code changes")
 
-    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's signature
+    def handle(self, *args: Any, **options: Any) -> None:
         """Serve until told to stop."""
         console.announce_account(serving.prepare())
         port = serving.free_port(options["port"])

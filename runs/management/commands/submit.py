@@ -1,0 +1,65 @@
+"""``nnlab submit sweep.toml``: queue what a file describes."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AbstractBaseUser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from runs import submission
+from runs.specification import SubmissionError
+
+
+class Command(BaseCommand):
+    """Submits a sweep."""
+
+    help = "Submit the sweep that a TOML or JSON file describes ('-' reads TOML from standard input)."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Take the file and who submits."""
+        parser.add_argument("file", help="such as sweep.toml")
+        parser.add_argument("--user", help="submit in this user's name")
+        parser.add_argument(
+            "--check", action="store_true", help="only check it, and say how many runs it has"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Read, check, submit."""
+        try:
+            spec = submission.parse(_read(options["file"]))
+            if options["check"]:
+                self.stdout.write(f"{len(spec.runs)} run(s), nothing submitted")
+                return
+            sweep = submission.submit(spec, _user(options["user"]))
+        except SubmissionError as error:
+            lines = [message for messages in error.errors.values() for message in messages]
+            raise CommandError("nothing was submitted:\n  " + "\n  ".join(lines)) from error
+        self.stdout.write(
+            f"Submitted {len(spec.runs)} run(s) as sweep {sweep.pk}: {sweep.get_absolute_url()}"
+        )
+
+
+def _read(name: str) -> dict[str, Any]:
+    try:
+        text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandError(f"cannot read {name}: {error}") from error
+    try:
+        return dict(json.loads(text) if name.endswith(".json") else tomllib.loads(text))
+    except (ValueError, TypeError) as error:
+        raise CommandError(f"{name} is not valid: {error}") from error
+
+
+def _user(name: str | None) -> AbstractBaseUser | None:
+    if name is None:
+        return None
+    user = get_user_model().objects.filter(username=name).first()
+    if user is None:
+        raise CommandError(f"there is no user {name!r}; nothing was submitted")
+    return user
