@@ -84,7 +84,8 @@ class Machine:
         self._safe_in_a_row = 0
         self.history += [(step, value) for step, value, _ in self._window]
         self._window.clear()
-        self.severity = self._judge_severity(result, signals, self._check.severity)
+        self.severity = self._check.severity if result.severity is None else result.severity
+        self.severity = self._judge_severity(result, signals)
         return self._tell(EventKind.OPEN if self.openings == 1 else EventKind.UPDATE, result, signals)
 
     def _go_on(self, result: Result, signals: Signals) -> EventKind | None:
@@ -99,7 +100,7 @@ class Machine:
             return self._tell(EventKind.RESOLVE, result, signals)
         self._safe_in_a_row = 0
         self.result = result
-        severity = self._judge_severity(result, signals, self.severity)
+        severity = self._judge_severity(result, signals)
         news = severity is not self.severity or self._is_news(result)
         self.severity = severity
         if news or signals.step - self._last_event >= self._pause:
@@ -114,13 +115,13 @@ class Machine:
         factor = self._shared["value_factor"]
         return result.layers != self._told.layers or new >= factor * old > 0 or old >= factor * new > 0
 
-    def _judge_severity(self, result: Result, signals: Signals, current: Severity) -> Severity:
+    def _judge_severity(self, result: Result, signals: Signals) -> Severity:
         """Up where the run is stuck, down where it gets on; in between severity stays, so it cannot flap."""
         if result.severity is not None:
-            return result.severity
+            return max(result.severity, self.severity, key=tuple(Severity).index)
         if self._check.eases and signals.eases:
             return Severity.INFO
-        return self._check.stuck_severity if signals.is_stuck else current
+        return self._check.stuck_severity if signals.is_stuck else self.severity
 
     def _tell(self, kind: EventKind, result: Result, signals: Signals) -> EventKind:
         self._told, self._last_event, self._since_event = result, signals.step, 0

@@ -118,6 +118,7 @@ class Signals:
         )
         self.silent_rows = [0] * (info.layers - 1)
         self.silent_since = [0] * (info.layers - 1)
+        self.silent_evaluations = [0] * (info.layers - 1)
         self._first_weights: FloatArray = np.zeros(info.layers)
         self.updates: FloatArray = np.full(info.layers, np.nan)
         self.reading = Reading.SAMPLE
@@ -152,7 +153,7 @@ class Signals:
             self.recent_collapse.append((self.smallest_ratio, float(sample.spread[-1])))
         for layer, counts in enumerate(sample.active_counts):
             if counts.any():
-                self.silent_rows[layer] = 0
+                self.silent_rows[layer] = self.silent_evaluations[layer] = 0
                 continue
             if not self.silent_rows[layer]:
                 self.silent_since[layer] = sample.step
@@ -161,6 +162,9 @@ class Signals:
     def add_evaluation(self, evaluation: Evaluation) -> None:
         """Take a pass over the validation rows."""
         self.evaluation = evaluation
+        for layer, share in enumerate(evaluation.dead_share.tolist()):
+            is_silent = share == 1 and self.silent_rows[layer] > 0
+            self.silent_evaluations[layer] = self.silent_evaluations[layer] + 1 if is_silent else 0
 
     def _backward_ratios(self, sample: Sample) -> FloatArray:
         """Form R of the hidden layers: RMS of delta over the largest above; NaN where undefined.

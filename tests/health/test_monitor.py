@@ -97,7 +97,10 @@ def test_a_dead_layer_opens_when_an_evaluation_confirms_it() -> None:
         evaluation=lambda step: build_evaluation(step, accuracy=0.3, dead_share=dead),
     )
     events = watch(records, build_relu_info())
-    assert story(events)[0] == ("open", "dead_layer", "critical", 50)
+    assert story(events)[:2] == [
+        ("open", "dead_layer", "warning", 50),
+        ("update", "dead_layer", "critical", 100),
+    ]
     assert events[0].layer_names == ("hidden 2",)
 
 

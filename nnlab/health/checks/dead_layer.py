@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 def judge(signals: Signals, limits: Limits) -> Result:
     """Hit where a whole layer was silent in training, and then for every validation row, 300 rows in all.
 
-    Evaluations decide on safety, because they see many rows without dropout.
+    A second evaluation makes it critical: on unscaled data a rare row may still wake a layer that was
+    silent for one. Evaluations decide on safety, because they see many rows without dropout.
     """
     evaluation, info = signals.evaluation, signals.info
     if evaluation is None:
@@ -27,16 +28,16 @@ def judge(signals: Signals, limits: Limits) -> Result:
     silent = tuple(
         layer
         for layer in layers
-        if signals.silent_rows[layer] > 0
-        and evaluation.step >= signals.silent_since[layer]
-        and evaluation.dead_share[layer] == 1
+        if signals.silent_evaluations[layer]
         and signals.silent_rows[layer] + evaluation.rows >= limits["rows"]
     )
     # With one class in the labels there is nothing to learn, dead or alive.
     has_baseline = info.baseline_loss >= signals.limits["least_baseline_loss"]
     worst = max(float(evaluation.dead_share[layer]) for layer in layers)
     if silent:
-        return Result(Verdict.HIT, 1.0, 1.0, silent, None if has_baseline else Severity.INFO)
+        lasts = max(signals.silent_evaluations[layer] for layer in silent) >= limits["critical_evaluations"]
+        severity = Severity.CRITICAL if lasts else Severity.WARNING
+        return Result(Verdict.HIT, 1.0, 1.0, silent, severity if has_baseline else Severity.INFO)
     is_safe = signals.reading is Reading.EVALUATION and worst < 1
     return Result(Verdict.SAFE if is_safe else Verdict.UNKNOWN, worst, 1.0)
 
@@ -67,6 +68,6 @@ CHECK = Check(
     readings=frozenset({Reading.SAMPLE, Reading.EVALUATION}),
     judge=judge,
     explain=explain,
-    severity=Severity.CRITICAL,
+    severity=Severity.WARNING,
     stuck_severity=Severity.CRITICAL,
 )

@@ -28,8 +28,7 @@ def judge(signals: Signals, limits: Limits) -> Result:
         return Result(Verdict.HIT, recent, limits["recent_factor"], _steepest(signals), severity)
     if first > limits["first_factor"]:
         return Result(Verdict.HIT, first, limits["first_factor"], _steepest(signals), severity)
-    # Adam's first updates are of the size of the learning rate, however small the initial weights are.
-    if update > limits["update_ratio"] and signals.step > limits["warm_up_steps"]:
+    if update > limits["update_ratio"] and _updates_harm(signals, limits):
         return Result(Verdict.HIT, update, limits["update_ratio"], _moved(signals, limits), severity)
     calm = not recent >= limits["clear_factor"] and not update >= limits["update_ratio_clear"]
     return Result(Verdict.SAFE if calm else Verdict.NEUTRAL, update, limits["update_ratio"])
@@ -67,6 +66,15 @@ def explain(signals: Signals, limits: Limits, result: Result) -> Explanation:
         formula=f"norm(gradient) / median norm of {past} > {result.threshold:g}",
         numbers=numbers,
     )
+
+
+def _updates_harm(signals: Signals, limits: Limits) -> bool:
+    """Whether large updates mean trouble.
+
+    Adam's first ones are of the size of the learning rate, however small the weights still are; and where
+    nothing can be learnt, weights stay near 0 and noise moves them by much of their size.
+    """
+    return signals.step > limits["warm_up_steps"] and signals.q >= limits["update_q"]
 
 
 def _over(value: float, reference: float) -> float:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 def judge(signals: Signals, limits: Limits) -> Result:
     """Hit where loss and metric are at the baseline after an epoch, 200 steps and 5 % of the budget.
 
-    Critical past 30 % of the budget only: small networks may stand still for hundreds of steps, then learn.
+    Up to 30 % of the budget it is only shown: small networks may stand still for hundreds of steps, then
+    learn; from there on it is critical.
     A run too short to be judged is warned at its end: more epochs may be all it needs.
     """
     q, bound = signals.q, signals.limits["q_no_better"]
@@ -27,7 +28,7 @@ def judge(signals: Signals, limits: Limits) -> Result:
     is_due = signals.step >= limits["budget_share"] * signals.info.steps
     if signals.is_stuck and is_due:
         is_late = signals.step >= limits["critical_share"] * signals.info.steps
-        return Result(Verdict.HIT, q, bound, severity=Severity.CRITICAL if is_late else Severity.WARNING)
+        return Result(Verdict.HIT, q, bound, severity=Severity.CRITICAL if is_late else Severity.INFO)
     is_short = signals.info.steps < signals.t_min and signals.step >= signals.info.steps
     if signals.reading is Reading.END and is_short and signals.looks_stuck:
         return Result(Verdict.HIT, q, bound, severity=Severity.WARNING)
@@ -63,6 +64,6 @@ CHECK = Check(
     readings=frozenset({Reading.SAMPLE, Reading.EVALUATION, Reading.END}),
     judge=judge,
     explain=explain,
-    severity=Severity.WARNING,
+    severity=Severity.INFO,
     stuck_severity=Severity.CRITICAL,
 )
