@@ -169,9 +169,7 @@ def _onset_trace(read: Sequence[_Read], x_title: str, *, log_y: bool) -> list[di
 
 
 def _layout(x_title: str, y_title: str, *, log_y: bool, legend: bool) -> dict[str, Any]:
-    y_axis: dict[str, Any] = {"title": {"text": y_title}, "type": "log" if log_y else "linear"}
-    if log_y:
-        y_axis |= {"exponentformat": "power", "dtick": None}
+    y_axis = {"title": {"text": y_title}, "type": "log" if log_y else "linear"}
     return {
         "xaxis": {"title": {"text": x_title}, "rangemode": "tozero"},
         "yaxis": y_axis,

@@ -1,0 +1,301 @@
+/*
+Draws every figure[data-chart] out of the data block beside it. Python leaves the colours out: a trace says what
+it is (meta.role, meta.series) and gets the theme's colour here, again whenever the theme changes.
+
+Other modules speak to a chart through events on its figure:
+  chart:replace  detail = a whole figure
+  chart:append   detail = per trace, in order, [[x...], [y...]] or null
+*/
+
+const CONFIG = {
+  displayModeBar: false,
+  displaylogo: false,
+  plotlyServerURL: "",
+  responsive: true,
+  scrollZoom: false,
+  showSendToCloud: false,
+};
+const CIVIDIS = [
+  "#00224e", "#123570", "#3b496c", "#575d6d", "#707173", "#8a8678", "#a59c74", "#c3b369", "#e1cc55", "#fee838",
+].map((colour, index, all) => [index / (all.length - 1), colour]);
+const TYPED = {
+  f8: Float64Array, f4: Float32Array, i4: Int32Array, i2: Int16Array, i1: Int8Array,
+  u4: Uint32Array, u2: Uint16Array, u1: Uint8Array,
+};
+const charts = new Map();
+let theme;
+
+/* Theme ------------------------------------------------------------------------------------------------- */
+
+function readTheme() {
+  const probe = document.createElement("span");
+  probe.hidden = true;
+  document.body.append(probe);
+  const colour = (name) => {
+    probe.style.color = `var(--${name})`; // light-dark() is resolved only where it is used
+    return getComputedStyle(probe).color;
+  };
+  const names = ["text", "muted", "card", "line", "control", "critical", "warning"];
+  const read = Object.fromEntries(names.map((name) => [name, colour(name)]));
+  read.series = [1, 2, 3, 4, 5, 6].map((number) => colour(`series-${number}`));
+  read.font = getComputedStyle(document.body).fontFamily;
+  probe.remove();
+  return read;
+}
+
+function faded(colour, alpha) {
+  const [red, green, blue] = colour.match(/[\d.]+/g);
+  return `rgba(${red}, ${green}, ${blue}, ${alpha})`;
+}
+
+function heatBar(bar) {
+  const font = { color: theme.muted, size: 11 };
+  return { ...bar, outlinewidth: 0, len: 1.04, exponentformat: "e", tickfont: font, title: { ...bar?.title, font } };
+}
+
+const ROLES = {
+  line: (trace, colour) => ({ line: { ...trace.line, color: colour }, marker: { size: 6, color: colour } }),
+  faint: (trace, colour) => ({ line: { ...trace.line, color: faded(colour, 0.35) } }),
+  edge: (trace, colour) => ({ line: { ...trace.line, color: faded(colour, 0) } }),
+  band: (trace, colour) => ({ line: { ...trace.line, color: faded(colour, 0) }, fillcolor: faded(colour, 0.18) }),
+  mean: (trace, colour) => ({
+    marker: { ...trace.marker, color: colour },
+    error_y: { ...trace.error_y, color: colour },
+  }),
+  muted: (trace) => ({ marker: { ...trace.marker, color: faded(theme.muted, 0.55) } }),
+  nonfinite: (trace) => ({ marker: { ...trace.marker, color: theme.critical } }),
+  heat: (trace) => ({ colorscale: CIVIDIS, colorbar: heatBar(trace.colorbar) }),
+  zero: () => ({ colorscale: [[0, theme.critical], [1, theme.critical]] }),
+};
+
+function paintTrace(trace) {
+  const { role = "line", series = 0 } = trace.meta ?? {};
+  return { ...trace, ...ROLES[role](trace, theme.series[series]) };
+}
+
+const SHAPES = { mark: "warning", hatch: "control", best: "text" };
+
+function paintLayout(layout) {
+  const axis = {
+    automargin: true,
+    exponentformat: "e", // any other may write powers as superscripts, whose style the policy blocks
+    gridcolor: theme.line,
+    linecolor: theme.control,
+    zerolinecolor: theme.line,
+    tickfont: { color: theme.muted, size: 11 },
+    title: { font: { color: theme.muted, size: 12 }, standoff: 8 },
+  };
+  const touch = matchMedia("(pointer: coarse)").matches;
+  return {
+    ...layout,
+    showlegend: false, // ours is HTML: it wraps, and its buttons can be reached
+    autosize: true,
+    dragmode: touch ? false : "zoom", // a finger scrolls the page
+    shapes: (layout.shapes ?? []).map((shape) => ({
+      ...shape, line: { ...shape.line, color: theme[SHAPES[shape.name] ?? "muted"] },
+    })),
+    annotations: (layout.annotations ?? []).map((note) => ({
+      ...note,
+      font: { ...note.font, color: note.name === "mark" ? theme.warning : theme.muted },
+      bgcolor: note.name === "missing" ? theme.card : undefined,
+    })),
+    template: {
+      layout: {
+        font: { family: theme.font, size: 12, color: theme.text },
+        paper_bgcolor: theme.card,
+        plot_bgcolor: theme.card,
+        margin: { l: 48, r: 12, t: 14, b: 36 },
+        xaxis: { ...axis, exponentformat: "SI", showline: true, ticks: "outside", tickcolor: theme.control, ticklen: 4 },
+        yaxis: axis,
+        hoverlabel: { bgcolor: theme.card, bordercolor: theme.control, font: { color: theme.text, size: 12 } },
+      },
+    },
+  };
+}
+
+/* Drawing ----------------------------------------------------------------------------------------------- */
+
+function loadPlotly() {
+  const { plotly } = document.querySelector("script[data-plotly]").dataset;
+  return new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = plotly;
+    script.onload = () => resolve(globalThis.Plotly);
+    script.onerror = () => reject(new Error(`cannot load ${plotly}`));
+    document.head.append(script);
+  });
+}
+
+async function draw(chart) {
+  const data = chart.spec.data.map((trace) => ({
+    ...paintTrace(trace),
+    visible: !chart.hiddenGroups.has(trace.legendgroup),
+  }));
+  await globalThis.Plotly.react(chart.plot, data, paintLayout(chart.spec.layout), CONFIG);
+  // The container is the image that assistive technology reads; what is in it has no names.
+  for (const child of chart.plot.children) child.setAttribute("aria-hidden", "true");
+  drawLegend(chart);
+  chart.figure.dataset.drawn = "";
+}
+
+function drawLegend(chart) {
+  const { figure, spec } = chart;
+  const legend = figure.querySelector("[data-chart-legend]");
+  const named = spec.data.filter((trace) => trace.showlegend !== false && trace.type === "scatter");
+  legend.hidden = !spec.layout.showlegend || named.length < 2;
+  if (legend.hidden || legend.children.length === named.length) return;
+  legend.replaceChildren(...named.map((trace) => legendButton(chart, trace)));
+}
+
+const STROKES = { solid: "", dash: "6 3", dot: "2 2", dashdot: "6 3 2 3" };
+
+function legendButton(chart, trace) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = `legend-button series-${trace.meta.series + 1}`;
+  button.setAttribute("aria-pressed", "true");
+  const name = trace.name.replaceAll("&lt;", "<").replaceAll("&amp;", "&");
+  const drawing = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  drawing.setAttribute("viewBox", "0 0 18 8");
+  drawing.setAttribute("aria-hidden", "true");
+  const stroke = document.createElementNS("http://www.w3.org/2000/svg", "path");
+  stroke.setAttribute("d", "M0 4H18");
+  stroke.setAttribute("stroke-dasharray", STROKES[trace.line?.dash ?? "solid"]);
+  drawing.append(stroke);
+  button.append(drawing, name);
+  button.addEventListener("click", () => {
+    const shown = chart.hiddenGroups.delete(trace.legendgroup);
+    if (!shown) chart.hiddenGroups.add(trace.legendgroup);
+    button.setAttribute("aria-pressed", String(shown));
+    draw(chart);
+  });
+  return button;
+}
+
+function setUp(figure) {
+  const plot = figure.querySelector("[data-chart-plot]");
+  const block = document.getElementById(`${figure.id}-spec`);
+  if (!plot || !block) return;
+  const chart = { figure, plot, spec: JSON.parse(block.textContent), hiddenGroups: new Set() };
+  charts.set(figure, chart);
+  figure.addEventListener("chart:replace", ({ detail }) => { chart.spec = detail; refresh(chart); });
+  figure.addEventListener("chart:append", ({ detail }) => { append(chart, detail); refresh(chart); });
+  const tools = figure.querySelector("[data-chart-tools]");
+  tools.hidden = false;
+  tools.addEventListener("click", ({ target }) => {
+    const button = target.closest("[data-chart-action]");
+    if (button) ACTIONS[button.dataset.chartAction](chart);
+  });
+}
+
+function refresh(chart) {
+  if (globalThis.Plotly) return draw(chart);
+}
+
+function append(chart, updates) {
+  updates.forEach((update, index) => {
+    const trace = chart.spec.data[index];
+    if (!update || !trace) return;
+    trace.x = plain(trace.x).concat(update[0]);
+    trace.y = plain(trace.y).concat(update[1]);
+    if (trace.mode === "markers" && trace.meta?.role === "line" && trace.x.length > 1) trace.mode = "lines";
+  });
+}
+
+/* Buttons ----------------------------------------------------------------------------------------------- */
+
+const ACTIONS = {
+  reset: ({ plot, spec }) => {
+    const free = ["xaxis", "yaxis"].filter((axis) => !spec.layout[axis]?.fixedrange);
+    const change = Object.fromEntries(free.map((axis) => [`${axis}.autorange`, true]));
+    return globalThis.Plotly.relayout(plot, change);
+  },
+  csv: ({ figure, spec }) => {
+    const text = rows(spec).map((row) => row.map(cell).join(",")).join("\r\n");
+    const address = URL.createObjectURL(new Blob([text, "\r\n"], { type: "text/csv" }));
+    save(address, `${figure.id}.csv`);
+    setTimeout(() => URL.revokeObjectURL(address), 10000);
+  },
+  png: async ({ figure, plot, spec }) => {
+    const { clientWidth: width, clientHeight: height } = plot;
+    const text = figure.querySelector(".chart__title").textContent.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+    const title = { text, x: 0.02, font: { size: 14 }, automargin: true };
+    const legend = { orientation: "h", y: -0.25 };
+    const layout = { ...plot.layout, title, legend, showlegend: Boolean(spec.layout.showlegend) };
+    const image = await globalThis.Plotly.toImage({ data: plot.data, layout }, { format: "png", width, height: height + 60, scale: 2 });
+    save(image, `${figure.id}.png`);
+  },
+};
+
+function save(address, name) {
+  const link = document.createElement("a");
+  link.href = address;
+  link.download = name;
+  link.click();
+}
+
+function rows({ data, layout }) {
+  const title = (axis) => layout[axis]?.title?.text || axis[0];
+  const heat = data.filter((trace) => trace.type === "heatmap" && trace.meta?.role !== "zero");
+  if (heat.length) return [[title("yaxis"), title("xaxis"), "value"], ...heat.flatMap((trace) => cells(trace, layout))];
+  const body = [];
+  let low = [];
+  let high = [];
+  for (const trace of data) {
+    const role = trace.meta?.role;
+    const [x, y] = [plain(trace.x), plain(trace.y)];
+    if (role === "edge") low = y;
+    else if (role === "band") high = y;
+    else if (role !== "nonfinite") {
+      x.forEach((at, index) => body.push([trace.name, tick(layout.xaxis, at), y[index], low[index], high[index]]));
+      [low, high] = [[], []];
+    }
+  }
+  return [["series", title("xaxis"), title("yaxis"), "low", "high"], ...body];
+}
+
+function cells(trace, layout) {
+  const [x, y] = [plain(trace.x), plain(trace.y)];
+  const values = plain(trace.customdata ?? trace.z);
+  return y.flatMap((row, i) => x.map((column, j) => [tick(layout.yaxis, row), tick(layout.xaxis, column), values[i][j]]));
+}
+
+function tick(axis, value) {
+  const index = axis?.tickvals?.indexOf(Math.round(value)) ?? -1;
+  return axis?.ticktext && index >= 0 ? axis.ticktext[index].split("<br>")[0] : value;
+}
+
+function cell(value) {
+  const text = value === null || value === undefined ? "" : String(value).replace("&lt;", "<").replace("&amp;", "&");
+  // A spreadsheet would run a text that begins like a formula.
+  const safe = typeof value === "string" && /^[=+\-@\t]/.test(text) ? `'${text}` : text;
+  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+}
+
+function plain(values) {
+  if (Array.isArray(values)) return values;
+  const bytes = Uint8Array.from(atob(values.bdata), (letter) => letter.charCodeAt(0));
+  const flat = Array.from(new TYPED[values.dtype](bytes.buffer));
+  if (!values.shape) return flat;
+  const [count, width] = values.shape.split(",").map(Number);
+  return Array.from({ length: count }, (_, row) => flat.slice(row * width, (row + 1) * width));
+}
+
+/* Start ------------------------------------------------------------------------------------------------- */
+
+async function start() {
+  document.querySelectorAll("figure[data-chart]").forEach(setUp);
+  if (!charts.size) return;
+  theme = readTheme();
+  await loadPlotly();
+  for (const chart of charts.values()) {
+    await draw(chart);
+    await new Promise((resolve) => setTimeout(resolve)); // let the page breathe between two charts
+  }
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+    theme = readTheme();
+    charts.forEach(draw);
+  });
+}
+
+start();

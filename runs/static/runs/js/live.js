@@ -1,0 +1,138 @@
+/*
+Keeps a page up to date by asking, while somebody looks at it.
+
+[data-live-url]   asked every second with ?after=<data-live-after, then the last answer's "next">; it answers
+                  {"charts": {id: {"append": [[xs, ys] or null per trace]}}, "replace": {id: figure},
+                   "fragments": {id: html}, "next": cursor, "over": bool}. It stops when over.
+[data-poll-url]   asked every data-poll-seconds (default 3); the answer is the element's new HTML. Rows with an id
+                  are exchanged one by one. It stops at the answer's header X-Over: 1, or when data-poll-over is set.
+#live-state       says how it stands. Seconds tick in sight only; a screen reader hears when the state changes.
+*/
+
+const LIVE_MS = 1000;
+const RETRY_MS = 5000;
+const state = document.getElementById("live-state");
+const seen = document.createElement("span");
+const heard = document.createElement("span");
+let updatedAt = 0;
+let trouble = "";
+
+if (state) {
+  seen.setAttribute("aria-hidden", "true");
+  heard.className = "hidden";
+  heard.setAttribute("aria-live", "polite");
+  state.replaceChildren(seen, heard);
+}
+
+function announce(kind, words) {
+  if (!state) return;
+  state.dataset.state = kind;
+  seen.textContent = words;
+  const spoken = { live: "Live updates are on.", paused: words, over: words }[kind];
+  if (heard.textContent !== spoken) heard.textContent = spoken;
+}
+
+function tick() {
+  if (trouble) announce("paused", trouble);
+  else if (updatedAt) announce("live", `live · updated ${Math.round((Date.now() - updatedAt) / 1000)} s ago`);
+}
+
+function whenVisible() {
+  if (!document.hidden) return Promise.resolve();
+  return new Promise((resolve) => document.addEventListener("visibilitychange", resolve, { once: true }));
+}
+
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+async function ask(address) {
+  const answer = await fetch(address, { headers: { "X-Requested-With": "fetch" }, cache: "no-store" });
+  if (answer.redirected) throw new Error("signed out, reload the page");
+  if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
+  return answer;
+}
+
+/* Ask again and again; `once` says whether it is over. */
+async function repeat(ms, once) {
+  for (let over = false; !over; ) {
+    await whenVisible();
+    try {
+      over = await once();
+      updatedAt = Date.now();
+      trouble = "";
+    } catch (error) {
+      const known = error.message.startsWith("signed out");
+      trouble = known ? `live updates stopped: ${error.message}` : "live updates paused, retrying";
+      await pause(RETRY_MS);
+    }
+    if (!over) await pause(ms);
+  }
+}
+
+/* Live charts and fragments ------------------------------------------------------------------------------ */
+
+function send(id, kind, detail) {
+  document.getElementById(id)?.dispatchEvent(new CustomEvent(`chart:${kind}`, { detail }));
+}
+
+function fill(id, html) {
+  const element = document.getElementById(id);
+  if (!element || element.dataset.html === html) return;
+  element.dataset.html = html; // what the server said last; the browser may write the same HTML differently
+  const focused = element.contains(document.activeElement) ? document.activeElement.id : "";
+  element.innerHTML = html;
+  if (focused) document.getElementById(focused)?.focus();
+}
+
+async function live(element) {
+  const address = new URL(element.dataset.liveUrl, location.href);
+  let after = element.dataset.liveAfter ?? "";
+  const clock = setInterval(tick, 1000);
+  await repeat(LIVE_MS, async () => {
+    address.searchParams.set("after", after);
+    const news = await (await ask(address)).json();
+    for (const [id, chart] of Object.entries(news.charts ?? {})) {
+      if (chart.append) send(id, "append", chart.append);
+    }
+    for (const [id, figure] of Object.entries(news.replace ?? {})) send(id, "replace", figure);
+    for (const [id, html] of Object.entries(news.fragments ?? {})) fill(id, html);
+    after = news.next ?? after;
+    return news.over;
+  });
+  clearInterval(clock);
+  announce("over", "the run is over; this is its final state");
+}
+
+/* Polled rows -------------------------------------------------------------------------------------------- */
+
+function exchange(element, html) {
+  const template = document.createElement("template");
+  template.innerHTML = html;
+  const fresh = [...template.content.children];
+  const old = [...element.children];
+  const same = fresh.length === old.length && fresh.every((row, index) => row.id && row.id === old[index].id);
+  const checked = new Set([...element.querySelectorAll("input:checked")].map((box) => box.value));
+  const keep = (row) => row.querySelectorAll("input[type=checkbox]").forEach((box) => { box.checked = checked.has(box.value); });
+  if (!same) {
+    element.replaceChildren(...fresh);
+    keep(element);
+    return;
+  }
+  fresh.forEach((row, index) => {
+    const current = old[index];
+    if (current.isEqualNode(row) || current.contains(document.activeElement)) return;
+    keep(row);
+    current.replaceWith(row);
+  });
+}
+
+function poll(element) {
+  const ms = 1000 * (Number(element.dataset.pollSeconds) || 3);
+  return pause(ms).then(() => repeat(ms, async () => {
+    const answer = await ask(new URL(element.dataset.pollUrl, location.href));
+    exchange(element, await answer.text());
+    return answer.headers.get("X-Over") === "1" || "pollOver" in element.dataset;
+  }));
+}
+
+document.querySelectorAll("[data-live-url]").forEach(live);
+document.querySelectorAll("[data-poll-url]").forEach(poll);
