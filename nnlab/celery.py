@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 
 from celery import Celery
-from celery.signals import worker_process_init
+from celery.signals import heartbeat_sent, worker_process_init
 
+from nnlab import healthcheck
 from nnlab.supervisor import die_with_parent
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "nnlab.settings")
@@ -20,3 +21,8 @@ app.autodiscover_tasks(["runs"])
 def _end_with_the_worker(**_: object) -> None:
     """A pool process must not outlive its worker: nobody would supervise it."""
     die_with_parent()
+
+
+@heartbeat_sent.connect
+def _show_life(**_: object) -> None:
+    healthcheck.show_life("worker")

@@ -15,12 +15,22 @@ from nnlab import home
 django_stubs_ext.monkeypatch()  # so that admin.ModelAdmin[Run] works at run time on Django 5.2
 
 env = environ.FileAwareEnv()
+
+
+def _secret(name: str) -> str:
+    """Read a secret; a file's last line end is not part of it."""
+    return env.str(name, default="").strip()
+
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 NNLAB_HOME = home.data_folder()
 CSV_FOLDER = NNLAB_HOME / "datasets"
 
+ADMIN_USER = env.str("NNLAB_ADMIN_USER", default="admin")
+ADMIN_PASSWORD = _secret("NNLAB_ADMIN_PASSWORD")
+
 DEBUG = False
-SECRET_KEY = env.str("SECRET_KEY", default="") or home.secret_key(NNLAB_HOME)
+SECRET_KEY = _secret("SECRET_KEY") or home.secret_key(NNLAB_HOME)
 ALLOWED_HOSTS = env.list("NNLAB_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("NNLAB_ORIGINS", default=[])
 
@@ -69,7 +79,8 @@ TEMPLATES = [
 # Database: PostgreSQL where DATABASE_URL says so, else SQLite. Writers take SQLite's lock when their
 # transaction begins: a reader that turns into a writer half-way could not wait and would fail at once.
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{NNLAB_HOME / 'nnlab.sqlite3'}")}
+_DATABASE_URL = _secret("DATABASE_URL") or f"sqlite:///{NNLAB_HOME / 'nnlab.sqlite3'}"
+DATABASES = {"default": env.db_url_config(_DATABASE_URL)}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"] = {
         "timeout": 30,
@@ -143,7 +154,7 @@ FORMAT_MODULE_PATH = None
 
 # The queue. The database row is the truth and a message only a wake-up, so the broker's redelivery is
 # switched off in practice (24 hours): recovery belongs to the reconciler, which reads the leases.
-REDIS_URL = env.str("REDIS_URL", default="")
+REDIS_URL = _secret("REDIS_URL")
 BROKER_SOCKET = None if REDIS_URL else home.broker_socket(NNLAB_HOME)
 _VISIBILITY_TIMEOUT = 24 * 3600
 RUN_TIME_LIMIT = env.int("NNLAB_RUN_TIME_LIMIT", default=6 * 3600)  # seconds

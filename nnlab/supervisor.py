@@ -162,7 +162,7 @@ class Supervisor:
         code = child.process.returncode if child.process else None
         logger.warning("%s ended (%s); restart in %.1f s; see %s", child.name, code, pause, child.log)
 
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the signal's protocol
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self.stopping = True
 
 

@@ -42,11 +42,12 @@ class Site:
     supervisor: Supervisor
 
 
-def prepare() -> Account | None:
+def prepare(*, static: bool = True) -> Account | None:
     """Bring database, static files, groups and the first administrator up to date; safe to repeat."""
     settings.CSV_FOLDER.mkdir(parents=True, exist_ok=True)
     call_command("migrate", verbosity=0, interactive=False)
-    call_command("collectstatic", verbosity=0, interactive=False)
+    if static:
+        call_command("collectstatic", verbosity=0, interactive=False)
     ensure_groups()
     return ensure_administrator()
 
@@ -65,10 +66,9 @@ def ensure_administrator() -> Account | None:
     users = get_user_model()
     if users.objects.filter(is_superuser=True).exists():
         return None
-    name = settings.env.str("NNLAB_ADMIN_USER", default="admin")
-    password = settings.env.str("NNLAB_ADMIN_PASSWORD", default="") or secrets.token_urlsafe(12)
-    users.objects.create_superuser(username=name, email="", password=password)
-    return Account(name, password)
+    password = settings.ADMIN_PASSWORD or secrets.token_urlsafe(12)
+    users.objects.create_superuser(username=settings.ADMIN_USER, email="", password=password)
+    return Account(settings.ADMIN_USER, password)
 
 
 @contextmanager

@@ -1,0 +1,32 @@
+# One image, several commands: web, worker, scheduler, prepare. Nothing is installed when a container starts.
+ARG PYTHON_IMAGE=python:3.12-slim-bookworm
+
+FROM ${PYTHON_IMAGE} AS build
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+RUN python3 -m venv /opt/nnlab
+WORKDIR /build
+COPY requirements-deploy.lock ./
+RUN /opt/nnlab/bin/pip install --quiet --require-hashes -r requirements-deploy.lock
+COPY pyproject.toml README.md LICENSE manage.py ./
+COPY nnlab nnlab
+COPY runs runs
+COPY templates templates
+RUN /opt/nnlab/bin/pip install --quiet --no-deps .
+
+FROM ${PYTHON_IMAGE}
+RUN groupadd --system --gid 10001 nnlab \
+ && useradd --system --uid 10001 --gid nnlab --home-dir /data --shell /usr/sbin/nologin nnlab \
+ && mkdir -p /data /srv/static && chown nnlab:nnlab /data
+COPY --from=build /opt/nnlab /opt/nnlab
+ENV PATH=/opt/nnlab/bin:$PATH \
+    PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
+    OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 \
+    NNLAB_HOME=/data NNLAB_STATIC=/srv/static
+# Static files belong to the image: hashed names, compressed once.
+RUN SECRET_KEY=only-to-collect-static-files REDIS_URL=redis://unused NNLAB_HOME=/tmp/build \
+    nnlab collectstatic --no-input --verbosity 0 && rm -rf /tmp/build
+USER nnlab
+WORKDIR /data
+EXPOSE 8000
+CMD ["uvicorn", "nnlab.asgi:application", "--host", "0.0.0.0", "--port", "8000", "--workers", "2", \
+     "--lifespan", "off", "--no-access-log", "--timeout-graceful-shutdown", "3"]
