@@ -188,7 +188,8 @@ class TrainingConfig:
         known = [field.name for field in fields(cls)]
         for key in mapping:
             if key not in known:
-                raise ConfigError(str(key), f"no such hyperparameter; {_suggestion(key, known)}")
+                near = _suggestion(key, known) or f"; known are {_listing(known)}"
+                raise ConfigError(str(key), f"no such hyperparameter{near}")
         return cls(**mapping)
 
     def to_dict(self) -> dict[str, Any]:
@@ -232,13 +233,13 @@ def _listing(names: tuple[str, ...] | list[str]) -> str:
 
 def _suggestion(name: object, known: tuple[str, ...] | list[str]) -> str:
     near = get_close_matches(str(name), known, n=1, cutoff=0.5)
-    return f"did you mean {near[0]}?" if near else f"known are {_listing(known)}"
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def _choice(field: str, value: object, known: tuple[str, ...]) -> None:
     if not isinstance(value, str) or value not in known:
         raise ConfigError(
-            field, f"expected one of {_listing(known)}, got {value!r}; {_suggestion(value, known)}"
+            field, f"expected one of {_listing(known)}, got {value!r}{_suggestion(value, known)}"
         )
 
 

@@ -1,0 +1,3 @@
+"""Tests of nnlab.engine."""
+
+from __future__ import annotations

@@ -1,0 +1,87 @@
+"""Backpropagation against central differences, over activations, heads, dropout and L2."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nnlab.engine.config import ACTIVATIONS
+from nnlab.engine.network import Pass
+from nnlab.engine.numpy_trainer import NumpyTrainer
+from nnlab.engine.penalties import L2
+from tests.engine.builders import build_problem, build_trainer
+
+HEADS: dict[str, tuple[str, dict[str, Any]]] = {
+    "mse": ("regression", {}),
+    "half_mse_of_tanh": ("binary", {"loss": "half_mse", "output_activation": "tanh"}),
+    "mse_of_sigmoid": ("multilabel", {"loss": "mse", "output_activation": "sigmoid"}),
+    "bce": ("binary", {}),
+    "bce_per_label": ("multilabel", {}),
+    "softmax": ("multiclass", {}),
+}
+STEP = 1e-5
+ROWS = 6
+
+
+def build_checked_trainer(activation: str, head: str, *, dropout: float) -> NumpyTrainer:
+    """Build a float64 net 3-4-4-k of random parameters, no pre-activation of which is near a kink."""
+    task, config = HEADS[head]
+    problem = build_problem(task, rows=ROWS)
+    for seed in range(100):
+        trainer = build_trainer(
+            problem,
+            hidden_units=(4, 4),
+            activation=activation,
+            dropout=dropout,
+            dtype="float64",
+            batch_size=ROWS,
+            seed=seed,
+            **config,
+        )
+        parameters = trainer.network.parameters
+        parameters[:] = np.random.default_rng(seed).normal(0.0, 0.8, parameters.shape)
+        passed = Pass(trainer.network, ROWS, training=True)
+        passed.draw_masks(1)
+        passed.forward(trainer._x.T)
+        distances = [np.abs(trace.z - kink).min() for trace in passed.traces for kink in (0.0, 6.0)]
+        if min(distances) > 1e-3:
+            return trainer
+    raise AssertionError("no seed keeps the pre-activations away from the kinks")
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("dropout", [0.0, 0.4])
+@pytest.mark.parametrize("l2", [0.0, 0.3])
+def test_backward_matches_numerical_gradient(activation: str, head: str, dropout: float, l2: float) -> None:
+    trainer = build_checked_trainer(activation, head, dropout=dropout)
+    network = trainer.network
+    parameters, weights = network.parameters, network.is_weight
+    x, targets = trainer._x.T, trainer._targets
+    passed = Pass(network, ROWS, training=True)
+    passed.draw_masks(1)
+
+    def objective() -> float:
+        loss = trainer.head.loss_and_gradient(passed.forward(x), targets, passed.d)
+        return loss + 0.5 * l2 * float(np.square(parameters[weights]).sum())
+
+    objective()
+    passed.backward()
+    L2(weights, l2, parameters).add(network.gradients, parameters)
+    analytical = network.gradients.copy()
+
+    np.testing.assert_allclose(analytical, numerical_gradient(objective, parameters), rtol=1e-6, atol=1e-9)
+
+
+def numerical_gradient(objective: Any, parameters: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Differentiate by central differences, parameter by parameter."""
+    numerical = np.empty_like(parameters)
+    for index, value in enumerate(parameters.tolist()):
+        parameters[index] = value + STEP
+        above = objective()
+        parameters[index] = value - STEP
+        numerical[index] = (above - objective()) / (2.0 * STEP)
+        parameters[index] = value
+    return numerical

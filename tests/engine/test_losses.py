@@ -1,0 +1,115 @@
+"""Heads: known losses, softmax's invariances, and which head goes with which task."""
+
+from __future__ import annotations
+
+from math import log
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nnlab.engine.config import TrainingConfig
+from nnlab.engine.errors import ConfigError
+from nnlab.engine.losses import make_head
+from tests.engine.builders import build_problem, run
+
+RNG = np.random.default_rng(5)
+LOGITS = RNG.normal(0.0, 3.0, (4, 6))
+LABELS = RNG.integers(4, size=6)
+
+
+def loss_of(task: str, z: Any, y: Any, **config: Any) -> float:
+    z = np.asarray(z, np.float64)
+    head = make_head(TrainingConfig(**config), task, len(z))
+    return head.loss_and_gradient(z, head.encode(np.asarray(y)), np.empty_like(z))
+
+
+def test_losses_are_means_over_rows_and_outputs() -> None:
+    assert loss_of("regression", [[1.0, 2.0], [0.0, 5.0]], [[0.0, 0.0], [2.0, 2.0]]) == (1 + 0 + 0 + 9) / 4
+    assert loss_of("regression", [[3.0]], [[1.0]], loss="half_mse") == 2.0
+    probability = 1 / (1 + np.exp(-2.0))
+    assert loss_of("binary", [[2.0, 2.0]], [1, 0]) == pytest.approx(
+        -(log(probability) + log(1 - probability)) / 2, rel=1e-12
+    )
+
+
+def test_the_playground_compares_tanh_with_plus_and_minus_1() -> None:
+    playground = {"loss": "half_mse", "output_activation": "tanh"}
+    assert loss_of("binary", [[0.5]], [0], **playground) == pytest.approx(0.5 * (np.tanh(0.5) + 1.0) ** 2)
+
+
+def test_softmax_rows_sum_to_1_and_ignore_a_shift() -> None:
+    head = make_head(TrainingConfig(), "multiclass", 4)
+    probabilities = head.answers(LOGITS)
+    np.testing.assert_allclose(probabilities.sum(axis=0), 1.0, atol=1e-12)
+    np.testing.assert_allclose(head.answers(LOGITS + 100.0), probabilities, atol=1e-12)
+    assert loss_of("multiclass", LOGITS + 100.0, LABELS) == pytest.approx(
+        loss_of("multiclass", LOGITS, LABELS)
+    )
+
+
+@pytest.mark.parametrize("task", ["multiclass", "multilabel", "binary"])
+def test_cross_entropies_stay_finite_at_logits_of_ten_thousand(task: str) -> None:
+    z = np.array([[1e4, -1e4], [-1e4, 1e4]])[: 1 if task == "binary" else 2]
+    y = {"multiclass": [1, 0], "multilabel": [[0, 1], [1, 0]], "binary": [0, 1]}[task]
+    assert loss_of(task, z, y) == pytest.approx(2e4 if task == "multiclass" else 1e4)
+
+
+def test_untrained_output_of_zeros_costs_ln_of_the_classes() -> None:
+    assert loss_of("multiclass", np.zeros((10, 5)), np.arange(5)) == pytest.approx(log(10.0), rel=1e-12)
+
+
+def test_the_best_constant_costs_the_entropy_of_the_classes() -> None:
+    head = make_head(TrainingConfig(), "multiclass", 3)
+    baseline = head.best_constant_loss(head.encode(np.array([0, 0, 1, 2])))
+    assert baseline == pytest.approx(0.5 * log(2) + 0.5 * log(4), rel=1e-12)
+    one_class = make_head(TrainingConfig(), "binary", 1)
+    assert one_class.best_constant_loss(one_class.encode(np.ones(5))) == 0.0
+
+
+def test_the_best_constant_costs_the_variance_of_a_regression_target() -> None:
+    head = make_head(TrainingConfig(), "regression", 2)
+    y = np.array([[0.0, 1.0], [2.0, 1.0]])
+    assert head.best_constant_loss(head.encode(y)) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("task", "config", "field"),
+    [
+        ("regression", {"loss": "softmax_cross_entropy"}, "loss"),
+        ("binary", {"loss": "softmax_cross_entropy"}, "loss"),
+        ("binary", {"output_activation": "tanh"}, "output_activation"),
+        ("regression", {"output_activation": "softmax"}, "output_activation"),
+    ],
+)
+def test_a_head_of_another_task_is_refused(task: str, config: dict[str, Any], field: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        make_head(TrainingConfig(**config), task, 1)
+    assert caught.value.field == field
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel"])
+@pytest.mark.parametrize("output", ["linear", "tanh", "sigmoid"])
+def test_labels_are_decided_right_under_squared_error(task: str, output: str) -> None:
+    problem = build_problem(task)
+    head = make_head(TrainingConfig(loss="mse", output_activation=output), task, problem.outputs)
+    perfect = head.encode(problem.y_train).T
+    np.testing.assert_array_equal(head.labels(perfect), problem.y_train)
+
+
+def test_three_regression_targets_are_each_learned_and_reported() -> None:
+    problem = build_problem("regression", rows=400, inputs=2)
+    x = np.concatenate([problem.x_train, problem.x_val])
+    y = np.column_stack([x[:, 0] + x[:, 1], x[:, 0] - x[:, 1], 2.0 * x[:, 0]])
+    replaced = type(problem)("regression", x[:400], y[:400], x[400:], y[400:], 3)
+    metrics = run(replaced, hidden_units=(16,), epochs=40).evaluations[-1].metrics
+    assert all(metrics[f"val_r2/{target}"] >= 0.99 for target in (1, 2, 3))
+
+
+def test_three_labels_of_half_planes_are_each_learned() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((1200, 2))
+    y = (x @ np.array([[1.0, 0.0, 1.0], [0.0, 1.0, -1.0]]) > 0).astype(np.int64)
+    problem = type(build_problem())("multilabel", x[:800], y[:800], x[800:], y[800:], 3)
+    metrics = run(problem, hidden_units=(16,), epochs=20).evaluations[-1].metrics
+    assert all(metrics[f"val_accuracy/{label}"] >= 0.95 for label in (1, 2, 3))
