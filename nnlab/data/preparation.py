@@ -92,8 +92,10 @@ def _prepared(config: DataConfig, table: Table) -> Prepared:
     # The playground's own split is plain: one shuffle, then the first share.
     stratified = table.task != "regression" and not config.is_generated
     train_rows, val_rows = split(table.y, config.validation_share, config.split_seed, stratified=stratified)
-    parameters, train = recipe.fit(table.frame.take(train_rows))
-    val, notes = recipe.apply(table.frame.take(val_rows), parameters)
+    # Numbers beyond the range of floats are refused below, with their column; warnings would say less.
+    with np.errstate(over="ignore", invalid="ignore"):
+        parameters, train = recipe.fit(table.frame.take(train_rows))
+        val, notes = recipe.apply(table.frame.take(val_rows), parameters)
     return Prepared(
         task=table.task,
         x_train=_inputs(train, "training"),

@@ -24,7 +24,9 @@ class ZScore(ColumnStep):
     def fit_column(self, name: str, cells: FloatArray) -> Numbers:
         """Learn mean and standard deviation."""
         _refuse_constant(name, cells)
-        return float(cells.mean()), float(cells.std())
+        mean, sd = float(cells.mean()), float(cells.std())
+        _refuse_overflow(name, sd)
+        return mean, sd
 
     def transform(self, cells: FloatArray, found: Numbers) -> FloatArray:
         """Centre and scale."""
@@ -52,7 +54,9 @@ class MinMax(ColumnStep):
     def fit_column(self, name: str, cells: FloatArray) -> Numbers:
         """Learn the least and the greatest value."""
         _refuse_constant(name, cells)
-        return float(cells.min()), float(cells.max())
+        least, greatest = float(cells.min()), float(cells.max())
+        _refuse_overflow(name, greatest - least)
+        return least, greatest
 
     def transform(self, cells: FloatArray, found: Numbers) -> FloatArray:
         """Map least to low and greatest to high."""
@@ -142,4 +146,12 @@ def _refuse_constant(name: str, cells: FloatArray) -> None:
             "recipe",
             f"column {name!r} is constant in the training rows ({cells[0]:g}) and cannot be scaled; "
             "leave the column out or choose a recipe that does not scale it, such as 'raw'",
+        )
+
+
+def _refuse_overflow(name: str, spread: float) -> None:
+    """Dividing by a spread that overflowed would make every cell 0, by one that underflowed infinite."""
+    if not 0 < spread < math.inf:
+        raise DataError(
+            "recipe", f"column {name!r} holds numbers too large or too small to scale; use another unit"
         )

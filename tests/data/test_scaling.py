@@ -68,6 +68,15 @@ def test_a_column_without_values_is_refused(step: ColumnStep, _expected: np.ndar
         step.fit(build_frame(TRAIN, [np.nan] * 4))
 
 
+@pytest.mark.parametrize("cells", [[-1.7e308, 1.7e308], [0.0, 1e-323]])
+def test_a_spread_beyond_floats_is_refused(cells: list[float]) -> None:
+    frame = build_frame(cells)
+    with np.errstate(all="ignore"), pytest.raises(DataError, match="column 'a' holds numbers too large"):
+        ZScore().fit(frame)
+    with np.errstate(all="ignore"):
+        assert MinMax().fit(build_frame([0.0, 1e-300]))["a"] == (0.0, 1e-300)
+
+
 def test_only_the_columns_named_change() -> None:
     frame = build_frame(TRAIN, TRAIN)
     step = ZScore(("b",))
