@@ -159,8 +159,16 @@ BROKER_SOCKET = None if REDIS_URL else home.broker_socket(NNLAB_HOME)
 _VISIBILITY_TIMEOUT = 24 * 3600
 RUN_TIME_LIMIT = env.int("NNLAB_RUN_TIME_LIMIT", default=6 * 3600)  # seconds
 CELERY_BROKER_URL = REDIS_URL or f"redis+socket://{BROKER_SOCKET}"
-CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": _VISIBILITY_TIMEOUT}
+# A submission must not wait for a broker that is away: it fails at once, and the reconciler publishes later.
+# The workers have a patience of their own, and it is without end.
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": _VISIBILITY_TIMEOUT,
+    "max_retries": 0,
+    "socket_connect_timeout": 2,
+}
+CELERY_TASK_PUBLISH_RETRY = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_VISIBILITY_TIMEOUT = _VISIBILITY_TIMEOUT
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True

@@ -64,7 +64,6 @@ def waiting_messages() -> int | None:
     """Count the messages in the broker's queue; None where the broker does not answer."""
     with app.connection_for_read() as connection:
         try:
-            connection.connect()
-            return int(connection.channel().client.llen(app.conf.task_default_queue))
+            return int(connection.default_channel.client.llen(app.conf.task_default_queue))
         except (OperationalError, *connection.connection_errors):
             return None
