@@ -34,14 +34,14 @@ class Standing(StrEnum):
 
 def claim(run_id: int, worker: str) -> UUID | None:
     """Take a queued run for this worker; the token returned guards every later write."""
-    token, now = uuid4(), timezone.now()
+    token = uuid4()
     won = Run.objects.filter(pk=run_id, status=Status.QUEUED).update(
         status=Status.RUNNING,
         token=token,
-        lease_until=now + LEASE,
+        lease_until=timezone.now() + LEASE,
         attempt=F("attempt") + 1,
         worker=worker,
-        started_at=now,
+        started_at=Now(),  # the database's clock, as for the end: two clocks may disagree on which was first
         steps_run=0,
         error="",
         stop_reason="",

@@ -96,7 +96,7 @@ def build_running_run(sweep: Sweep | None = None, **fields: Any) -> Run:
         "token": uuid.uuid4(),
         "worker": "host-1:42",
         "lease_until": now + timedelta(seconds=30),
-        "started_at": now,
+        "started_at": now - timedelta(seconds=5),
         "steps_run": 50,
     }
     return build_run(sweep, **{**alive, **fields})

@@ -1,4 +1,4 @@
-"""Property tests have no deadline: a busy machine is no defect."""
+"""Shared by all tests: property tests have no deadline, for a busy machine is no defect."""
 
 from __future__ import annotations
 

@@ -1,0 +1,292 @@
+"""The life of a run: every transition from every state, and what the database itself refuses."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from runs import lifecycle
+from runs.lifecycle import Standing
+from runs.models import ACTIVE, OVER, Run, Status
+from tests.runs.builders import build_finished_run, build_run, build_running_run
+
+pytestmark = pytest.mark.django_db
+
+TOKEN = uuid.UUID(int=7)
+OTHER = uuid.UUID(int=8)
+
+
+def build(status: Status, **fields: Any) -> Run:
+    """Make a run in a state, as the product leaves it there."""
+    now = timezone.now()
+    started: dict[str, Any] = {"attempt": 1, "started_at": now - timedelta(seconds=5)}
+    over = {**started, "ended_at": now}
+    held = {**started, "token": TOKEN, "lease_until": now + lifecycle.LEASE}
+    columns: dict[Status, dict[str, Any]] = {
+        Status.QUEUED: {},
+        Status.RUNNING: {
+            "attempt": 1,
+            "token": TOKEN,
+            "started_at": now,
+            "lease_until": now + lifecycle.LEASE,
+        },
+        Status.LOST: started,
+        Status.FINISHED: {**over, "stop_reason": "end"},
+        Status.FAILED: {**over, "stop_reason": "diverged", "error": "Diverged."},
+        Status.CANCELLED: {**over, "stop_reason": "cancelled", "cancel_requested": True},
+    }
+    return build_run(status=status, **{**columns[status], **fields})
+
+
+def fresh(run: Run) -> Run:
+    return Run.objects.get(pk=run.pk)
+
+
+ACTIONS: dict[str, Callable[[int], object]] = {
+    "claim": lambda pk: lifecycle.claim(pk, "host-1:42"),
+    "finish": lambda pk: lifecycle.finish(pk, TOKEN),
+    "fail": lambda pk: lifecycle.fail(pk, TOKEN, "diverged", "Diverged."),
+    "stop": lambda pk: lifecycle.stop(pk, TOKEN),
+    "cancel": lifecycle.cancel,
+    "requeue": lifecycle.requeue,
+}
+# What is not listed changes nothing.
+ALLOWED: dict[tuple[str, Status], Status] = {
+    ("claim", Status.QUEUED): Status.RUNNING,
+    ("finish", Status.RUNNING): Status.FINISHED,
+    ("fail", Status.RUNNING): Status.FAILED,
+    ("stop", Status.RUNNING): Status.CANCELLED,
+    ("cancel", Status.QUEUED): Status.CANCELLED,
+    ("cancel", Status.LOST): Status.CANCELLED,
+    ("cancel", Status.RUNNING): Status.RUNNING,  # asked, not forced: its worker stops it
+    ("requeue", Status.FAILED): Status.QUEUED,
+    ("requeue", Status.CANCELLED): Status.QUEUED,
+}
+
+
+@pytest.mark.parametrize("status", list(Status))
+@pytest.mark.parametrize("action", list(ACTIONS))
+def test_a_transition_happens_only_from_the_states_that_allow_it(action: str, status: Status) -> None:
+    run = build(status)
+    before = Run.objects.filter(pk=run.pk).values().get()
+
+    won = bool(ACTIONS[action](run.pk))
+
+    assert won is ((action, status) in ALLOWED)
+    assert fresh(run).status == ALLOWED.get((action, status), status)
+    if not won:
+        assert Run.objects.filter(pk=run.pk).values().get() == before
+
+
+@pytest.mark.parametrize("action", list(ACTIONS))
+def test_a_transition_is_one_update_or_two_at_most(action: str) -> None:
+    run = build(Status.RUNNING)
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        ACTIONS[action](run.pk)
+    assert all(query["sql"].startswith("UPDATE") for query in queries)
+    assert len(queries) == (2 if action == "cancel" else 1)
+
+
+@pytest.mark.parametrize("action", list(ACTIONS))
+def test_a_run_that_does_not_exist_is_nobodys(action: str) -> None:
+    assert not ACTIONS[action](1_000_000)
+
+
+def test_only_the_first_of_two_claims_wins() -> None:
+    run = build_run()
+    first, second = lifecycle.claim(run.pk, "host-1:1"), lifecycle.claim(run.pk, "host-2:2")
+    assert first is not None
+    assert second is None
+    assert fresh(run).token == first
+    assert fresh(run).worker == "host-1:1"
+
+
+def test_a_claim_starts_a_lease_counts_the_attempt_and_clears_the_last_ones_traces() -> None:
+    run = build_run(attempt=1, steps_run=70, error="The worker fell silent.", stop_reason="worker lost")
+    before = timezone.now()
+    lifecycle.claim(run.pk, "host-1:42")
+    run = fresh(run)
+    assert (run.attempt, run.steps_run, run.error, run.stop_reason) == (2, 0, "", "")
+    assert run.lease_until is not None
+    assert run.lease_until >= before + lifecycle.LEASE
+    assert run.started_at is not None
+
+
+def test_a_stale_token_cannot_beat_finish_fail_or_stop() -> None:
+    run = build(Status.RUNNING)
+    before = Run.objects.filter(pk=run.pk).values().get()
+    assert lifecycle.beat(run.pk, OTHER) is Standing.TAKEN
+    assert lifecycle.standing(run.pk, OTHER) is Standing.TAKEN
+    assert not lifecycle.finish(run.pk, OTHER)
+    assert not lifecycle.fail(run.pk, OTHER, "error", "ValueError")
+    assert not lifecycle.stop(run.pk, OTHER)
+    assert Run.objects.filter(pk=run.pk).values().get() == before
+
+
+def test_a_beat_prolongs_the_lease() -> None:
+    run = build(Status.RUNNING, lease_until=timezone.now() + timedelta(seconds=1))
+    assert lifecycle.beat(run.pk, TOKEN) is Standing.OURS
+    lease = fresh(run).lease_until
+    assert lease is not None
+    assert lease > timezone.now() + lifecycle.LEASE / 2
+
+
+def test_a_lease_outlasts_three_missed_beats() -> None:
+    assert 3 * lifecycle.HEARTBEAT < lifecycle.LEASE
+
+
+@pytest.mark.parametrize("end", [lifecycle.finish, lifecycle.stop])
+def test_an_ended_run_gives_its_token_back(end: Callable[[int, uuid.UUID], bool]) -> None:
+    run = build(Status.RUNNING)
+    assert end(run.pk, TOKEN)
+    run = fresh(run)
+    assert (run.token, run.lease_until) == (None, None)
+    assert run.ended_at is not None
+    assert lifecycle.beat(run.pk, TOKEN) is Standing.TAKEN
+
+
+def test_a_failed_run_keeps_why() -> None:
+    run = build(Status.RUNNING)
+    lifecycle.fail(run.pk, TOKEN, "diverged", "Diverged: the loss stopped being finite at step 3.")
+    run = fresh(run)
+    assert (run.stop_reason, run.error) == ("diverged", "Diverged: the loss stopped being finite at step 3.")
+    assert run.diverged
+
+
+def test_a_run_may_end_at_the_moment_it_started() -> None:
+    for _ in range(50):
+        run = build_run()
+        token = lifecycle.claim(run.pk, "host-1:42")
+        assert token is not None
+        assert lifecycle.finish(run.pk, token)
+
+
+def silent(**fields: Any) -> Run:
+    return build_running_run(**{"lease_until": timezone.now() - timedelta(seconds=1), **fields})
+
+
+def test_a_silent_worker_loses_its_run() -> None:
+    run = silent(token=TOKEN)
+    alive = build_running_run()
+    assert lifecycle.mark_lost() == 1
+    assert fresh(run).status == Status.LOST
+    assert fresh(alive).status == Status.RUNNING
+    assert lifecycle.beat(run.pk, TOKEN) is Standing.TAKEN
+    assert not lifecycle.finish(run.pk, TOKEN)
+
+
+def test_a_lost_run_is_queued_again_and_waits_for_a_wake_up() -> None:
+    run = silent(published_at=timezone.now())
+    lifecycle.mark_lost()
+    assert lifecycle.settle_lost() == 1
+    run = fresh(run)
+    assert (run.status, run.attempt, run.published_at, run.started_at) == (Status.QUEUED, 1, None, None)
+
+
+def test_a_run_that_lost_its_worker_in_every_attempt_fails_and_says_so() -> None:
+    run = build_run()
+    for attempt in range(1, lifecycle.MAX_ATTEMPTS + 1):
+        assert lifecycle.claim(run.pk, f"host-1:{attempt}")
+        Run.objects.filter(pk=run.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+        lifecycle.mark_lost()
+        lifecycle.settle_lost()
+    run = fresh(run)
+    assert (run.status, run.stop_reason) == (Status.FAILED, "worker lost")
+    assert f"{lifecycle.MAX_ATTEMPTS} attempts" in run.error
+
+
+def test_a_lost_run_whose_owner_asked_it_to_stop_is_not_queued_again() -> None:
+    run = silent(cancel_requested=True, attempt=lifecycle.MAX_ATTEMPTS)
+    lifecycle.mark_lost()
+    assert lifecycle.settle_lost() == 0
+    assert (fresh(run).status, fresh(run).stop_reason) == (Status.CANCELLED, "cancelled")
+
+
+def test_the_reconcilers_steps_change_nothing_where_all_is_well() -> None:
+    for status in set(Status) - {Status.LOST}:
+        build(status)
+    before = list(Run.objects.values())
+    assert (lifecycle.mark_lost(), lifecycle.settle_lost()) == (0, 0)
+    assert list(Run.objects.values()) == before
+
+
+def test_cancelling_a_running_run_tells_its_worker_and_leaves_the_ending_to_it() -> None:
+    run = build(Status.RUNNING)
+    assert lifecycle.cancel(run.pk)
+    assert lifecycle.standing(run.pk, TOKEN) is Standing.CANCELLED
+    assert lifecycle.beat(run.pk, TOKEN) is Standing.CANCELLED
+    assert lifecycle.stop(run.pk, TOKEN)
+    assert fresh(run).stop_reason == "cancelled"
+
+
+def test_a_run_that_was_never_started_can_be_cancelled() -> None:
+    run = build_run()
+    lifecycle.cancel(run.pk)
+    run = fresh(run)
+    assert run.started_at is None
+    assert run.ended_at is not None
+    assert lifecycle.claim(run.pk, "host-1:42") is None
+
+
+def test_a_requeued_run_has_all_its_attempts_before_it_and_no_wish_to_stop() -> None:
+    run = build(Status.CANCELLED, attempt=lifecycle.MAX_ATTEMPTS, error="x", published_at=timezone.now())
+    assert lifecycle.requeue(run.pk)
+    run = fresh(run)
+    assert (run.attempt, run.cancel_requested, run.error, run.stop_reason) == (0, False, "", "")
+    assert (run.published_at, run.started_at, run.ended_at) == (None, None, None)
+    token = lifecycle.claim(run.pk, "host-1:42")
+    assert token is not None
+    assert lifecycle.standing(run.pk, token) is Standing.OURS
+
+
+def test_releasing_a_host_queues_its_runs_and_no_others_and_costs_no_attempt() -> None:
+    ours = build_running_run(worker="web-1:42", attempt=lifecycle.MAX_ATTEMPTS)
+    others = [build_running_run(worker="web-10:42"), build_running_run(worker="web-1.example:42")]
+    assert lifecycle.release("web-1") == 1
+    assert (fresh(ours).status, fresh(ours).attempt) == (Status.QUEUED, lifecycle.MAX_ATTEMPTS - 1)
+    assert [fresh(run).status for run in others] == [Status.RUNNING] * 2
+
+
+def test_a_hosts_name_is_no_pattern() -> None:
+    run = build_running_run(worker="webX1:42")
+    lifecycle.release("web_1")
+    lifecycle.release("%")
+    assert fresh(run).status == Status.RUNNING
+
+
+REFUSED: list[tuple[str, Status, dict[str, Any]]] = [
+    ("run_status_is_known", Status.QUEUED, {"status": "paused"}),
+    ("run_has_token_iff_running", Status.QUEUED, {"token": TOKEN}),
+    ("run_has_token_iff_running", Status.RUNNING, {"token": None}),
+    ("run_has_token_iff_running", Status.RUNNING, {"lease_until": None}),
+    ("run_has_token_iff_running", Status.FINISHED, {"token": TOKEN, "lease_until": timezone.now()}),
+    ("run_has_token_iff_running", Status.LOST, {"lease_until": timezone.now()}),
+    ("run_started_if_it_ran", Status.RUNNING, {"started_at": None}),
+    ("run_started_if_it_ran", Status.FINISHED, {"started_at": None}),
+    *[("run_ended_iff_over", status, {"ended_at": None}) for status in OVER],
+    *[("run_ended_iff_over", status, {"ended_at": timezone.now() + timedelta(days=1)}) for status in ACTIVE],
+    ("run_ends_after_it_starts", Status.FINISHED, {"ended_at": timezone.now() - timedelta(days=1)}),
+]
+
+
+@pytest.mark.parametrize(("constraint", "status", "change"), REFUSED)
+def test_the_database_refuses_what_must_not_be(
+    constraint: str, status: Status, change: dict[str, Any]
+) -> None:
+    run = build(status)
+    with pytest.raises(IntegrityError, match=constraint), transaction.atomic():
+        Run.objects.filter(pk=run.pk).update(**change)
+
+
+def test_a_finished_run_says_that_it_is_over() -> None:
+    assert build_finished_run().is_over
+    assert not build_running_run().is_over
