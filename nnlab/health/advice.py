@@ -18,21 +18,28 @@ RANKED: Mapping[str, tuple[str, ...]] = {
     "exploding": ("A3", "A9", "A6", "A12", "A2"),
     "vanishing": ("A1", "A2", "A26", "A8", "A5"),
     "dead_layer": ("A3", "A9", "A2", "A11", "A26"),
-    "not_learning": ("A17", "A5", "A4", "A3", "A9", "A1"),
+    "not_learning": ("A5", "A4", "A9", "A1", "A17"),
 }
+BORN_DEAD = ("A2", "A11", "A8", "A15")
 
 
 def advise(check: str, case: Case) -> tuple[Advice, ...]:
     """Rank the changes that apply to this case; what would change nothing is left out."""
-    codes = RANKED[check]
-    if case.get("initializer") == "zeros":
-        codes = ("A2", *codes)  # nothing else helps weights that are all the same
-    if case.loss_is_above_baseline:
-        codes = ("A3", *codes)  # steps so large that training made the network worse
-    offered = {code: PATCHES[code](case) for code in codes}
-    if offered.get("A4") is not None:
-        offered.pop("A3", None)  # nobody is told to raise the learning rate and to lower it
+    offered = {code: PATCHES[code](case) for code in _codes(check, case)}
     return tuple(advice for advice in offered.values() if advice is not None)
+
+
+def _codes(check: str, case: Case) -> tuple[str, ...]:
+    """Rank codes for a check, with what this case shows about the cause in front."""
+    if case.is_short and check == "not_learning":
+        return ("A17", *RANKED[check])
+    if check == "dead_layer" and case.is_born_dead:
+        return BORN_DEAD  # no update has done it, so a lower learning rate does not help
+    if case.get("initializer") == "zeros":
+        return ("A2", *RANKED[check])  # nothing else helps weights that are all the same
+    if case.steps_are_too_large and check != "dead_layer":
+        return ("A3", *RANKED[check])
+    return RANKED[check]
 
 
 def apply(config: Mapping[str, Any], ops: Sequence[Op]) -> dict[str, Any]:

@@ -182,7 +182,8 @@ class Monitor:
             config=self._config,
             largest_update=self._signals.largest_update,
             is_short=self._info.steps < self._signals.t_min,
-            loss_is_above_baseline=self._signals.loss_is_above_baseline,
+            is_born_dead=self._signals.is_born_dead,
+            steps_are_too_large=self._signals.loss_is_above_baseline,
             is_unstable=any(machines[check].openings for check in ("nonfinite", "exploding", "dead_layer")),
         )
 

@@ -53,14 +53,16 @@ class Case:
         largest_update: largest update ratio of a layer; NaN if unknown.
         is_short: whether the run is shorter than what a verdict on its progress needs.
         is_unstable: whether an exploding gradient or a dead layer was found in the run.
-        loss_is_above_baseline: whether the loss is clearly worse than that of a constant answer.
+        is_born_dead: whether a dead layer was so from the first step on.
+        steps_are_too_large: whether training made the network worse than a constant answer.
     """
 
     config: Mapping[str, Any]
     largest_update: float
     is_short: bool
     is_unstable: bool
-    loss_is_above_baseline: bool
+    is_born_dead: bool
+    steps_are_too_large: bool
 
     def get(self, path: str, default: Any = None) -> Any:
         """Look a value up by its path."""
@@ -133,7 +135,7 @@ def lower_rate(case: Case) -> Advice | None:
 def raise_rate(case: Case) -> Advice | None:
     """Triple the learning rate where the updates are tiny."""
     is_slow = 0 < case.largest_update < SMALL_UPDATE and case.learning_rate <= SAFE_RATE
-    if case.is_unstable or not is_slow:
+    if case.is_unstable or case.steps_are_too_large or not is_slow:
         return None
     new = _rounded(case.learning_rate * 3)
     title = f"Raise the learning rate from {case.learning_rate:g} to {new:g}"
@@ -196,14 +198,24 @@ def add_l2(case: Case) -> Advice | None:
     return _advice(case, "A12", "Add an L2 penalty of 0.0001", reason, {"l2": 1e-4})
 
 
+def draw_again(case: Case) -> Advice | None:
+    """Start from other initial weights."""
+    seed = case.get("seed")
+    if seed is None:
+        return None
+    reason = "In deep, narrow ReLU networks a layer can be dead from the start by chance."
+    return _advice(case, "A15", f"Start again with seed {seed + 1}", reason, {"seed": seed + 1})
+
+
 def train_longer(case: Case) -> Advice | None:
-    """Give five times the epochs to a run that was too short to be judged."""
+    """Give the run five times its length."""
     name = "steps" if case.get("steps") is not None else "epochs"
     length = case.get(name)
-    if not case.is_short or length is None:
+    if length is None:
         return None
     title = f"Train longer: {length * 5:,} {name} instead of {length:,}"
-    return _advice(case, "A17", title, "The run ended before it could be judged.", {name: length * 5})
+    reason = "Some networks stand still for a while before they begin to learn."
+    return _advice(case, "A17", title, reason, {name: length * 5})
 
 
 def remove_penalties(case: Case) -> Advice | None:
@@ -224,6 +236,7 @@ PATCHES: Mapping[str, Patch] = {
     "A9": scale_inputs,
     "A11": use_leaky_relu,
     "A12": add_l2,
+    "A15": draw_again,
     "A17": train_longer,
     "A26": remove_penalties,
 }

@@ -120,6 +120,7 @@ class Signals:
         self.silent_since = [0] * (info.layers - 1)
         self.silent_evaluations = [0] * (info.layers - 1)
         self._first_weights: FloatArray = np.zeros(info.layers)
+        self._first_sample = 0
         self.updates: FloatArray = np.full(info.layers, np.nan)
         self.reading = Reading.SAMPLE
         self.t_min = max(info.steps_per_epoch, int(self.limits["t_min_steps"]))
@@ -145,6 +146,7 @@ class Signals:
         """Take a probe reading and form its ratios."""
         if self.sample is None:
             self._first_weights = sample.weight_norm
+            self._first_sample = sample.step
         self.sample = sample
         self.gradients.turn()
         self.ratios = self._backward_ratios(sample)
@@ -243,6 +245,12 @@ class Signals:
     def loss_is_above_baseline(self) -> bool:
         """Whether the loss is clearly worse than a constant answer, later than at the start."""
         return self.step >= self.t_min and self.q >= self.limits["q_above"]
+
+    @property
+    def is_born_dead(self) -> bool:
+        """Whether a layer has been silent since the first sample."""
+        silent = zip(self.silent_rows, self.silent_since, strict=True)
+        return any(rows > 0 and since == self._first_sample for rows, since in silent)
 
     @property
     def eases(self) -> bool:

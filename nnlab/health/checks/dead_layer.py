@@ -52,7 +52,7 @@ def explain(signals: Signals, limits: Limits, result: Result) -> Explanation:
         cause=(
             f"Every unit of {names} outputs 0 for every row. There the derivative of ReLU is 0: no gradient"
             f" passes, so {'this layer' if one else 'these layers'} and all layers below cannot recover."
-            " Usually one too large update pushed the units below 0: the learning rate is too high."
+            f" {_origin(signals)}"
         ),
         formula=f"rows with an active unit = 0, of at least {limits['rows']:g} training and validation rows",
         numbers={
@@ -61,6 +61,12 @@ def explain(signals: Signals, limits: Limits, result: Result) -> Explanation:
             "dead_share": [] if evaluation is None else evaluation.dead_share.tolist(),
         },
     )
+
+
+def _origin(signals: Signals) -> str:
+    if signals.is_born_dead:
+        return "They were silent from the first step on: deep, narrow ReLU networks can start dead by chance."
+    return "Usually one too large update pushed the units below 0: the learning rate is too high."
 
 
 CHECK = Check(

@@ -25,6 +25,7 @@ CAUSES = {
         " that it hands down: the first layers hardly learn."
     ),
 }
+SMALLEST_SHOWN = 1e-12
 OTHER_CAUSE = (
     "Each layer multiplies the gradient by its weights and by the derivative of its activation. Here these"
     " products are far below 1, as with initial weights that are too small: the first layers hardly learn."
@@ -53,7 +54,7 @@ def explain(signals: Signals, limits: Limits, result: Result) -> Explanation:
     sample = signals.sample
     return Explanation(
         title=f"Vanishing gradient: {names} {receive} less than 1/{share} of the gradient above {them}",
-        cause=CAUSES.get(culprit, OTHER_CAUSE),
+        cause=f"{_smallest(signals)} {CAUSES.get(culprit, OTHER_CAUSE)}",
         formula=(
             "R = RMS(delta of the layer) / largest RMS(delta of the layers above);"
             f" smallest R < {limits['open']:g}, delta = gradient of the loss by a layer's pre-activations"
@@ -63,6 +64,14 @@ def explain(signals: Signals, limits: Limits, result: Result) -> Explanation:
             "delta_rms": [] if sample is None else sample.delta_rms.tolist(),
         },
     )
+
+
+def _smallest(signals: Signals) -> str:
+    """Say what the layer with the smallest ratio receives, as a fraction."""
+    name = signals.info.layer_name(int(np.nanargmin(signals.ratios)))
+    value = signals.smallest_ratio
+    part = f"1/{1 / value:,.0f}" if value > SMALLEST_SHOWN else "nothing"
+    return f"{name[0].upper()}{name[1:]} receives {part} of the gradient above it."
 
 
 def _is_too_early(signals: Signals, limits: Limits) -> bool:
