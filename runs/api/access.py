@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, PermissionsMixin
 from django.http import HttpRequest
+from django.urls import URLPattern, URLResolver
 from django.utils import timezone
 from ninja.errors import HttpError
 from ninja.security import HttpBearer, SessionAuth
@@ -36,3 +40,14 @@ def require(request: HttpRequest, permission: str) -> None:
     user: AbstractBaseUser | AnonymousUser = request.user
     if not isinstance(user, PermissionsMixin) or not user.has_perm(permission):
         raise HttpError(403, f"this needs the permission {permission}; an administrator can grant it")
+
+
+def own_access(urls: tuple[list[URLPattern | URLResolver], str, str]) -> tuple[list[Any], str, str]:
+    """Exempt the API's operations from the site-wide login page: they answer 401 themselves.
+
+    The API's root and its document stay behind the login.
+    """
+    for pattern in urls[0]:
+        if isinstance(pattern, URLPattern) and pattern.name not in {"api-root", "openapi-json"}:
+            login_not_required(pattern.callback)
+    return urls
