@@ -6,7 +6,8 @@ from collections import defaultdict
 
 from nnlab.stats.intervals import mean_interval
 from runs import console
-from runs.models import Run, Status, Sweep
+from runs.models import Alert, Run, Status, Sweep
+from runs.models.alerts import Severity
 
 
 def print_summary(sweeps: list[Sweep]) -> None:
@@ -35,10 +36,14 @@ def _row(runs: list[Run]) -> list[str]:
     unit = first.info.get("target_unit", "")
     mean, spread = _interval(scores, "USD" if unit == "USD" and first.headline == "val_rmse" else "")
     alerts = sorted(
-        {f"{a.severity}: {a.check_id}" for run in runs for a in run.alerts.all() if a.state == "open"}
+        {f"{a.severity}: {a.check_id}" for run in runs for a in run.alerts.all() if _is_serious(a)}
     )
     name = f"{layers} {first.activation}{dropout}" if first.depth else layers
     return [name, f"{len(scores)} of {len(runs)}", mean, spread, ", ".join(alerts)]
+
+
+def _is_serious(alert: Alert) -> bool:
+    return alert.state == "open" and alert.severity != Severity.INFO
 
 
 def _interval(scores: list[float], unit: str) -> tuple[str, str]:
