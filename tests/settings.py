@@ -6,9 +6,11 @@ import atexit
 import os
 import shutil
 import tempfile
+from pathlib import Path
 
 _folder = tempfile.mkdtemp(prefix="nnlab-tests-")
 atexit.register(shutil.rmtree, _folder, ignore_errors=True)
+(Path(_folder) / "static").mkdir()  # whitenoise warns of a folder that is not there
 os.environ["NNLAB_HOME"] = _folder
 for _variable in ("DATABASE_URL", "REDIS_URL", "SECRET_KEY"):
     os.environ.pop(_variable, None)

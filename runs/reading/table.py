@@ -17,7 +17,7 @@ from django.db.models.functions import Coalesce, Now
 from runs.models import Alert, Project, Run, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from django.http import QueryDict
 
@@ -104,24 +104,7 @@ def parse_table_query(parameters: QueryDict, *, ignored: Iterable[str] = ()) -> 
         parameters: of the request; a field given twice counts as ``a,b``.
         ignored: names that belong to the page around the table.
     """
-    warnings: list[str] = []
-    filters: dict[str, str] = {}
-    condition = Q()
-    for name in parameters:
-        if name in _OTHERS or name in ignored:
-            continue
-        text = ",".join(part.strip() for part in parameters.getlist(name) if part.strip())
-        if name not in FILTERS:
-            warnings.append(f"“{name}” is not a field of runs; this part of the address was left out.")
-            continue
-        if not text:
-            continue
-        try:
-            condition &= _condition(name, text)
-        except ValueError as error:
-            warnings.append(f"{name}={text[:80]}: {error}; this filter was left out.")
-        else:
-            filters[name] = text
+    filters, condition, warnings = _filters(parameters, {*_OTHERS, *ignored})
     q = _clean(parameters.get("q", ""))[:100]
     if q:
         condition &= Q(name__icontains=q) | Q(sweep__name__icontains=q)
@@ -174,6 +157,26 @@ def choices(project: Project) -> dict[str, list[str]]:
         for name, column in zip(names, columns, strict=True)
     }
     return {"status": list(Status.values), **found}
+
+
+def _filters(parameters: QueryDict, ignored: Collection[str]) -> tuple[dict[str, str], Q, list[str]]:
+    filters: dict[str, str] = {}
+    condition = Q()
+    warnings: list[str] = []
+    for name in parameters:
+        text = ",".join(part.strip() for part in parameters.getlist(name) if part.strip())
+        if name in ignored or (name in FILTERS and not text):
+            continue
+        if name not in FILTERS:
+            warnings.append(f"“{name[:80]}” is not a field of runs; this part of the address was left out.")
+            continue
+        try:
+            condition &= _condition(name, text)
+        except ValueError as error:
+            warnings.append(f"{name}={text[:80]}: {error}; this filter was left out.")
+        else:
+            filters[name] = text
+    return filters, condition, warnings
 
 
 def _condition(name: str, text: str) -> Q:

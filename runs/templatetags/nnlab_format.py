@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from django import template
@@ -9,9 +10,9 @@ from django.utils import timezone
 from django.utils.html import format_html
 
 from runs.pages import formats
+from runs.reading.overview import Best
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
 
     from django.utils.safestring import SafeString
@@ -41,6 +42,13 @@ _STATUS_ICONS = {
     "lost": "?",
 }
 _SEVERITY_ICONS = {"info": "○", "warning": "▲", "critical": "●"}
+_STOP_REASONS = {
+    "end": "all steps were run",
+    "diverged": "its numbers stopped being finite",
+    "cancelled": "somebody asked for it",
+    "error": "it failed",
+    "worker lost": "its workers were lost too often",
+}
 _ORDINARY_ENDINGS = frozenset({"", "end", "cancelled"})
 
 
@@ -114,3 +122,42 @@ def ago(moment: datetime | None) -> SafeString | str:
 def item(mapping: Mapping[str, Any], key: str) -> Any:
     """Look a key up; None where it is missing."""
     return mapping.get(key)
+
+
+@register.filter
+def words(text: str) -> list[str]:
+    """Split a text at its spaces."""
+    return text.split()
+
+
+@register.simple_tag
+def best_score(best: Best) -> str:
+    """Write the better end of a range of scores, in the metric's unit."""
+    value = best.high if formats.higher_is_better(best.metric) else best.low
+    return formats.score(value, best.metric, best.unit)
+
+
+@register.filter
+def setting(value: Any) -> str:
+    """Write a value of a configuration or of an alert's evidence."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(setting(part) for part in value) or "none"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{underscores(key)} {setting(part)}" for key, part in value.items()) or "none"
+    if isinstance(value, float):
+        return formats.number(value)
+    return formats.MISSING if value is None else str(value)
+
+
+@register.filter
+def underscores(name: Any) -> str:
+    """Write a name with spaces instead of underscores."""
+    return str(name).replace("_", " ")
+
+
+@register.filter
+def stop_reason(reason: str) -> str:
+    """Say in words why a run stopped."""
+    return _STOP_REASONS.get(reason, reason)

@@ -101,8 +101,8 @@ def test_a_hundred_percent_means_complete(value: Any, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(None, "–"), (0.4, "0:00"), (41, "0:41"), (3723, "1:02:03"), (timedelta(hours=51), "2 d 3 h"), (-3, "0:00"),
-     (48 * 3600 - 1, "47:59:59")],
+    [(None, "–"), (0.4, "0:00"), (41, "0:41"), (3723, "1:02:03"), (timedelta(hours=51), "2 d 3 h"),
+     (-3, "0:00"), (48 * 3600 - 1, "47:59:59")],
 )  # fmt: skip
 def test_a_duration_is_written_as_a_clock_shows_it(value: Any, text: str) -> None:
     assert formats.duration(value) == text

@@ -1,0 +1,220 @@
+"""The charts of a comparison: curves over seeds, a plot for each factor, a map of two of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from nnlab.stats.factors import LevelEffect, factor_effects
+from nnlab.stats.groups import GroupCurve, group_curves
+from runs.charts.chart import Chart, empty_chart
+from runs.charts.curves import Line, curves
+from runs.charts.factors import LevelView, factor_plot, grid_heatmap
+from runs.pages.comparison import Comparison, Group, level_text
+from runs.pages.formats import metric_title
+from runs.reading.series import Points, block_means
+
+MAX_GROUPS = 12  # lines with a band in one chart
+MAX_FACETS = 8
+MAX_FAINT = 40  # raw runs behind the means of one chart
+BLOCKS = 150  # steps of a curve that has a point at every step
+_DASHES = ("solid", "dash", "dot", "dashdot")
+_EVERY_STEP = 400  # points of a series from which it is averaged over blocks
+_PAIRS = (("depth", "width"), ("depth", "activation"), ("width", "activation"), ("depth", "dropout"))
+
+
+@dataclass(frozen=True)
+class FactorSection:
+    """A factor as the page shows it: a chart, or why there is none."""
+
+    factor: str
+    chart: Chart | None
+    note: str
+
+
+def value_title(comparison: Comparison) -> str:
+    """Name the metric with its unit."""
+    title = metric_title(comparison.metric)
+    return f"{title} ({comparison.unit})" if comparison.unit else title
+
+
+def curve_charts(comparison: Comparison, points: Sequence[Points], *, colour: str, facet: str) -> list[Chart]:
+    """Draw the metric over steps: a line for each group, in small multiples where a facet is chosen.
+
+    Args:
+        comparison: the runs under one metric.
+        points: the metric's series, one a run.
+        colour: a factor whose levels share a colour; empty for a colour a group.
+        facet: a factor with a chart for each of its levels; empty for one chart.
+    """
+    by_run = {series.run_id: series for series in points if len(series.steps)}
+    thinned = _thinned(by_run)
+    levels = comparison.factors.get(facet, ())[:MAX_FACETS] if facet else [None]
+    charts = []
+    for place, level in enumerate(levels):
+        groups = [group for group in comparison.groups if level is None or group.levels[facet] == level]
+        title = f"{metric_title(comparison.metric)} over steps".capitalize()
+        if level is not None:
+            title = f"{facet.replace('_', ' ')} {level_text(facet, level)}"
+        charts.append(_curves(f"curves-{place}", title, comparison, groups, thinned, colour))
+    return charts
+
+
+def factor_sections(comparison: Comparison) -> list[FactorSection]:
+    """Draw what each factor does with the others averaged."""
+    return [_factor(comparison, factor) for factor in comparison.factors]
+
+
+def grid(comparison: Comparison) -> Chart | None:
+    """Draw a map of two factors that were both varied: depth and width first; None where there are none."""
+    varied = set(comparison.varied)
+    pair = next((pair for pair in _PAIRS if varied.issuperset(pair)), None)
+    if pair is None:
+        return None
+    row, column = pair
+    rows, columns = comparison.factors[row], comparison.factors[column]
+    cells: dict[tuple[Any, Any], list[float | None]] = {}
+    for member in comparison.members:
+        if member.counts:
+            cells.setdefault((member.levels[row], member.levels[column]), []).append(member.value)
+    means, sds, counts = (np.full((len(rows), len(columns)), np.nan) for _ in range(3))
+    for at, (r, c) in enumerate((r, c) for r in rows for c in columns):
+        place = divmod(at, len(columns))
+        found = cells.get((r, c), [])
+        values = [value for value in found if value is not None]
+        counts[place] = len(values) or len(found)
+        means[place] = np.mean(values) if values else np.nan
+        sds[place] = np.std(values, ddof=1) if len(values) > 1 else np.nan
+    chart = grid_heatmap(
+        "grid",
+        f"{row.capitalize()} × {column}",
+        [level_text(row, level) for level in rows],
+        [level_text(column, level) for level in columns],
+        means,
+        sds,
+        counts,
+        row_title=row,
+        column_title=column,
+        better="higher" if comparison.higher else "lower",
+        y_title=value_title(comparison),
+    )
+    others = sorted(varied - set(pair))
+    mixed = f", over all values of {' and '.join(others).replace('_', ' ')}" if others else ""
+    return replace(chart, caption=f"Mean ± standard deviation of the n runs of a cell{mixed}.")
+
+
+def _thinned(by_run: Mapping[int, Points]) -> dict[int, tuple[Any, Any]]:
+    """Put curves with a point at every step on common blocks; others keep their steps."""
+    if max((len(points.steps) for points in by_run.values()), default=0) < _EVERY_STEP:
+        return {run_id: (points.steps, points.values) for run_id, points in by_run.items()}
+    last = max(int(points.steps[-1]) for points in by_run.values())
+    first = min(int(points.steps[0]) for points in by_run.values()) - 1
+    edges = np.unique(np.linspace(first, last, BLOCKS + 1).round().astype(np.int64))
+    return {run_id: block_means(points, edges) for run_id, points in by_run.items()}
+
+
+def _curves(
+    key: str,
+    title: str,
+    comparison: Comparison,
+    groups: Sequence[Group],
+    series: Mapping[int, tuple[Any, Any]],
+    colour: str,
+) -> Chart:
+    shown = [group for group in groups if any(member.run.pk in series for member in group.members)]
+    if not shown:
+        return empty_chart(key, title, "No point yet for these runs.")
+    drawn = shown[:MAX_GROUPS]
+    found = group_curves(
+        (group.label, member.run.seed, *series[member.run.pk])
+        for group in drawn
+        for member in group.members
+        if member.run.pk in series
+    )
+    of_label = {curve.group: curve for curve in found}
+    styles = _styles(drawn, comparison.factors.get(colour, ()), colour)
+    lines = _faint(drawn, series, styles)
+    lines += [_mean_line(of_label[group.label], *style) for group, style in zip(drawn, styles, strict=True)]
+    chart = curves(key, title, lines, y_title=value_title(comparison))
+    return replace(chart, caption=_curve_caption(found, len(shown)))
+
+
+def _styles(groups: Sequence[Group], levels: Sequence[Any], colour: str) -> list[tuple[int, Any]]:
+    """Choose a colour and a dash for each group; groups that share a colour differ by their dash."""
+    if not levels:
+        return [(place, "solid") for place in range(len(groups))]
+    places = [list(levels).index(group.levels[colour]) for group in groups]
+    return [
+        (place, _DASHES[places[:index].count(place) % len(_DASHES)]) for index, place in enumerate(places)
+    ]
+
+
+def _faint(
+    groups: Sequence[Group], series: Mapping[int, tuple[Any, Any]], styles: Sequence[tuple[int, Any]]
+) -> list[Line]:
+    """Draw single runs behind the means, where they are few enough to be seen."""
+    raw = [
+        Line(member.run.name, *series[member.run.pk], series=style[0], faint=True)
+        for group, style in zip(groups, styles, strict=True)
+        for member in group.members
+        if len(group.members) > 1 and member.run.pk in series
+    ]
+    return raw if len(raw) <= MAX_FAINT else []
+
+
+def _mean_line(curve: GroupCurve, colour: int, dash: Any) -> Line:
+    band = bool(np.isfinite(curve.low).any())
+    seeds = f"n = {curve.seeds}" + (f", {curve.diverged} diverged" if curve.diverged else "")
+    name = f"{curve.group} ({seeds})"
+    low, high = (curve.low, curve.high) if band else (None, None)
+    return Line(name, curve.steps, curve.mean, low, high, series=colour, dash=dash)
+
+
+def _curve_caption(found: Sequence[GroupCurve], groups: int) -> str:
+    several = any(curve.seeds > 1 for curve in found)
+    text = (
+        "Line: mean over seeds; band: 95 % t interval; pale: single runs."
+        if several
+        else "One seed: no interval."
+    )
+    if groups > len(found):
+        text += f" The best {len(found)} of {groups} groups are drawn; the table has them all."
+    return text
+
+
+def _factor(comparison: Comparison, factor: str) -> FactorSection:
+    levels = comparison.factors[factor]
+    name = factor.replace("_", " ")
+    if len(levels) == 1:
+        return FactorSection(name, None, f"{name}: only {level_text(factor, levels[0])} was run")
+    rows = comparison.rows()
+    if not rows:
+        return FactorSection(name, None, f"{name}: no run has ended yet")
+    others = [other for other in comparison.factors if other != factor]
+    effect = factor_effects(rows, factor, [*others, "rest"], "seed", "value")
+    caption = f"{effect.caption[:1].upper()}{effect.caption[1:]}."
+    if max(level.n for level in effect.levels) < 2:
+        caption += " One seed: no interval."
+    chart = factor_plot(
+        f"factor-{factor.replace('_', '-')}",
+        name,
+        [_level_view(factor, level) for level in effect.levels],
+        y_title=value_title(comparison),
+        caption=caption,
+    )
+    return FactorSection(name, chart, "")
+
+
+def _level_view(factor: str, effect: LevelEffect) -> LevelView:
+    return LevelView(
+        level_text(factor, effect.level),
+        effect.mean,
+        effect.low,
+        effect.high,
+        effect.n,
+        effect.runs,
+        effect.diverged,
+    )

@@ -1,0 +1,48 @@
+"""What every page shares: the badge of the navigation, and what a missing right says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeAlias, cast
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from runs.reading import overview
+
+_P = ParamSpec("_P")
+_View: TypeAlias = Callable[Concatenate[HttpRequest, _P], HttpResponse]
+
+_RIGHTS = {"runs.submit_sweep": "submit training jobs", "runs.stop_run": "stop and re-queue runs"}
+
+
+def render_page(
+    request: HttpRequest, template: str, context: Mapping[str, Any], *, status: int = 200
+) -> HttpResponse:
+    """Render a page within its frame."""
+    return render(request, template, {"open_alerts": overview.badge_count(), **context}, status=status)
+
+
+def needs(right: str) -> Callable[[_View[_P]], _View[_P]]:
+    """Refuse a view to people without a right, and say which one and who can grant it."""
+
+    def decorate(view: _View[_P]) -> _View[_P]:
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: _P.args, **kwargs: _P.kwargs) -> HttpResponse:
+            if not request.user.has_perm(right):
+                raise PermissionDenied(
+                    f"You have no right to {_RIGHTS[right]} ({right}). An administrator can grant it."
+                )
+            return view(request, *args, **kwargs)
+
+        return cast("_View[_P]", guarded)
+
+    return decorate
+
+
+def signed_in(request: HttpRequest) -> AbstractBaseUser | None:
+    """Return who asks; None for a stranger, whom the login would have kept out."""
+    return request.user if isinstance(request.user, AbstractBaseUser) else None

@@ -1,0 +1,95 @@
+"""What is new in a run since its reader last asked.
+
+The cursor names the attempt and, for each series, the last step already sent. A series only grows at its end,
+so whoever returns a cursor gets each later point exactly once, however long the line was cut. A new attempt
+starts its series again, so its charts are sent whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from runs.models import Run
+from runs.pages.run_charts import RunView, appended, run_charts
+from runs.reading.series import Points, read_series
+
+MAX_APPENDED = 4000  # points; then the charts are sent whole and windowed, so that a browser never drowns
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """What a reader already has.
+
+    Args:
+        attempt: -1 where nothing is known.
+        sent: points appended since the charts were last sent whole.
+        last_steps: by the number of the series.
+    """
+
+    attempt: int = -1
+    sent: int = 0
+    last_steps: dict[int, int] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, text: str) -> Cursor:
+        """Read a cursor; a text that is none gives the one of a reader who has nothing."""
+        try:
+            attempt, sent, pairs = text.split("_")
+            split = [pair.split(".") for pair in pairs.split(",") if pair]
+            return cls(int(attempt), int(sent), {int(number): _step(step) for number, step in split})
+        except ValueError:
+            return cls()
+
+    def __str__(self) -> str:
+        pairs = ",".join(f"{number}.{step}" for number, step in sorted(self.last_steps.items()))
+        return f"{self.attempt}_{self.sent}_{pairs}"
+
+
+def whole(run: Run, view: RunView) -> tuple[dict[str, Any], Cursor]:
+    """Draw all charts of a run, and the cursor that goes with them."""
+    points = read_series([run.pk], view.metrics)
+    return dict(run_charts(view, points)), Cursor(run.attempt, 0, _last_steps(points))
+
+
+def news(run: Run, view: RunView, cursor: Cursor) -> dict[str, Any]:
+    """Return what is new since the cursor: points to append, or whole figures where that is not enough."""
+    fresh = (
+        read_series([run.pk], view.metrics, after=cursor.last_steps) if cursor.attempt == run.attempt else []
+    )
+    count = sum(len(points.steps) for points in fresh)
+    if cursor.attempt != run.attempt or _must_redraw(cursor, fresh, count):
+        charts, cursor = whole(run, view)
+        return {"replace": {key: chart.figure for key, chart in charts.items()}, "next": str(cursor)}
+    moved = Cursor(run.attempt, cursor.sent + count, cursor.last_steps | _last_steps(fresh))
+    answer: dict[str, Any] = {
+        "charts": {key: {"append": lines} for key, lines in appended(view, fresh).items()},
+        "next": str(moved),
+    }
+    if any(points.metric == view.measure for points in fresh):
+        every = read_series([run.pk], [view.measure])
+        answer["replace"] = {"health": run_charts(view, every)["health"].figure}
+    return answer
+
+
+def _must_redraw(cursor: Cursor, fresh: Sequence[Points], count: int) -> bool:
+    """Whether a line begins, breaks or has grown too long: then a figure has to be built again."""
+    if cursor.sent + count > MAX_APPENDED:
+        return True
+    return any(
+        points.number not in cursor.last_steps or not np.isfinite(points.values).all() for points in fresh
+    )
+
+
+def _last_steps(points: Sequence[Points]) -> dict[int, int]:
+    return {series.number: int(series.steps[-1]) for series in points if len(series.steps)}
+
+
+def _step(text: str) -> int:
+    step = int(text)
+    if not abs(step) < 2**62:
+        raise ValueError(f"expected a step that a database can hold, got {text[:40]}")
+    return step

@@ -1,0 +1,76 @@
+"""A project: its runs as a table, and that table's rows alone for polling."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_GET
+
+from runs.models import Project, Status
+from runs.pages.frame import render_page
+from runs.reading import table
+
+COLUMNS = (
+    ("run", "Run", ""),
+    ("status", "Status", ""),
+    ("progress", "Progress", ""),
+    ("net", "Network", ""),
+    ("activation", "Activation", ""),
+    ("dropout", "Dropout", "number"),
+    ("optimizer", "Optimizer", ""),
+    ("learning_rate", "Learning rate", "number"),
+    ("val_loss", "Val. loss", "number"),
+    ("score", "Score", "number"),
+    ("params", "Params", "number"),
+    ("time", "Time", "number"),
+    ("alerts", "Alerts", "number"),
+)
+_MOVING = frozenset({Status.QUEUED, Status.RUNNING, Status.LOST})
+
+
+@require_GET
+def project(request: HttpRequest, slug: str) -> HttpResponse:
+    """Show the project's runs that the address asks for."""
+    found = get_object_or_404(Project, slug=slug)
+    context = _table(request, found)
+    context |= {"choices": table.choices(found), "columns": _headings(context["query"])}
+    return render_page(request, "runs/project.html", context)
+
+
+@require_GET
+def rows(request: HttpRequest, slug: str) -> HttpResponse:
+    """Return the rows of the same view again, for a table in which something moves."""
+    context = _table(request, get_object_or_404(Project, slug=slug))
+    answer = render(request, "runs/_rows.html", context)
+    answer["X-Over"] = "0" if context["live"] else "1"
+    return answer
+
+
+def _table(request: HttpRequest, found: Project) -> dict[str, Any]:
+    query = table.parse_table_query(request.GET, ignored={"after"})
+    page = table.page_of(table.runs_of(found, query), query.page)
+    return {
+        "project": found,
+        "query": query,
+        "page": page,
+        "live": any(run.status in _MOVING for run in page),
+        "previous": query.address(page=page.number - 1) if page.has_previous() else "",
+        "next": query.address(page=page.number + 1) if page.has_next() else "",
+    }
+
+
+def _headings(query: table.TableQuery) -> list[dict[str, str]]:
+    """Describe the columns: where a click on each leads, and which one orders the table now."""
+    orders = {query.sort.removeprefix("-"): "descending" if query.sort.startswith("-") else "ascending"}
+    return [
+        {
+            "key": key,
+            "title": title,
+            "kind": kind,
+            "href": query.sorted_by(key),
+            "order": orders.get(key, "none"),
+        }
+        for key, title, kind in COLUMNS
+    ]

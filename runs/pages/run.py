@@ -1,0 +1,65 @@
+"""A run: how it stands, what the health checks say, its charts and its configuration."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.template.loader import render_to_string
+from django.views.decorators.http import require_GET
+
+from runs.charts.layers import MEASURES
+from runs.models import Alert, Run
+from runs.pages import live as live_charts
+from runs.pages.formats import metric_title
+from runs.pages.frame import render_page
+from runs.pages.run_charts import RunView, view_of
+
+_RANKS = {"critical": 0, "warning": 1, "info": 2}
+
+
+@require_GET
+def run(request: HttpRequest, run_id: int) -> HttpResponse:
+    """Show one run."""
+    found, alerts, view = _load(request, run_id)
+    charts, cursor = live_charts.whole(found, view)
+    context = {
+        "run": found,
+        "alerts": alerts,
+        "charts": charts,
+        "cursor": cursor,
+        "measure": view.measure,
+        "measures": [(name, metric_title(name)) for name in MEASURES],
+        "configuration": _configuration(found),
+    }
+    return render_page(request, "runs/run.html", context)
+
+
+@require_GET
+def live(request: HttpRequest, run_id: int) -> HttpResponse:
+    """Return what is new in a run since the cursor in ``after``."""
+    found, alerts, view = _load(request, run_id)
+    answer = live_charts.news(found, view, live_charts.Cursor.parse(request.GET.get("after", "")))
+    answer["fragments"] = {
+        "run-state": render_to_string("runs/_run_state.html", {"run": found}, request),
+        "alerts": render_to_string("runs/_alerts.html", {"run": found, "alerts": alerts}, request),
+    }
+    answer["over"] = found.is_over
+    return HttpResponse(
+        orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY), content_type="application/json"
+    )
+
+
+def _load(request: HttpRequest, run_id: int) -> tuple[Run, list[Alert], RunView]:
+    found = get_object_or_404(Run.objects.select_related("project", "sweep", "parent"), pk=run_id)
+    alerts = sorted(
+        found.alerts.all(),
+        key=lambda alert: (alert.state != "open", _RANKS[alert.severity], alert.opened_step),
+    )
+    return found, alerts, view_of(found, alerts, request.GET.get("measure", ""))
+
+
+def _configuration(found: Run) -> list[tuple[str, list[tuple[str, Any]]]]:
+    return [(part, list(values.items())) for part, values in found.config.items() if isinstance(values, dict)]

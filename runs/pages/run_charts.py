@@ -1,0 +1,157 @@
+"""The charts of one run: built whole for the page, and by new points while it trains."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from runs.charts.chart import Chart, Mark
+from runs.charts.curves import Line, curves
+from runs.charts.layers import MEASURES, layer_heatmap, layer_lines
+from runs.models import Alert, Run
+from runs.pages.formats import metric_title, unit_of
+from runs.reading.series import FloatArray, IntArray, Points
+
+COLUMNS = 1000  # points of one line; a screen shows no more
+MAP_COLUMNS = 300
+DEFAULT_MEASURE = "dead_share"
+_GRADIENT = "gradient_rms"
+
+
+@dataclass(frozen=True)
+class RunView:
+    """What the charts need to know of a run, besides its points."""
+
+    headline: str
+    unit: str
+    layer_names: Sequence[str]
+    measure: str
+    marks: Sequence[Mark]
+    is_over: bool
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The metrics that the charts show."""
+        wanted = ("train_loss", "val_loss", self.headline, _GRADIENT, self.measure)
+        return tuple(dict.fromkeys(metric for metric in wanted if metric))
+
+
+def view_of(run: Run, alerts: Sequence[Alert], measure: str) -> RunView:
+    """Describe a run for its charts; an unknown measure gives the default one."""
+    return RunView(
+        headline=run.headline if run.headline != "val_loss" else "",
+        unit=unit_of(run.headline, run.info.get("target_unit", "")),
+        layer_names=run.info.get("layer_names", ()),
+        measure=measure if measure in MEASURES else DEFAULT_MEASURE,
+        marks=[(alert.opened_step, alert.check_id.replace("_", " ")) for alert in alerts],
+        is_over=run.is_over,
+    )
+
+
+def run_charts(view: RunView, points: Sequence[Points]) -> dict[str, Chart]:
+    """Draw the charts of a run's page, by key."""
+    of_run = {series.metric: series for series in points if series.layer is None}
+    charts = [_loss(view, of_run), _layers(view, points), _health(view, points)]
+    if view.headline:
+        charts.insert(1, _headline(view, of_run))
+    return {chart.key: _drawable(chart, view) for chart in charts}
+
+
+def appended(view: RunView, news: Sequence[Points]) -> dict[str, list[list[list[float]] | None]]:
+    """Write new points for the charts that grow: x and y for each line, None where none is new."""
+    of_run = {series.metric: series for series in news if series.layer is None}
+    gradients = {series.layer: series for series in news if series.metric == _GRADIENT}
+    names = range(_layer_count(view, list(gradients)))
+    growing = {
+        "loss": [of_run.get("train_loss"), of_run.get("val_loss")],
+        "headline": [of_run.get(view.headline)],
+        "gradients": [gradients.get(layer) for layer in names],
+    }
+    return {
+        key: [None if line is None else [line.steps.tolist(), line.values.tolist()] for line in lines]
+        for key, lines in growing.items()
+        if any(line is not None for line in lines)
+    }
+
+
+def _loss(view: RunView, of_run: Mapping[str, Points]) -> Chart:
+    lines = [
+        _line("training", of_run.get("train_loss"), series=0),
+        _line("validation", of_run.get("val_loss"), series=1),
+    ]
+    return curves("loss", "Loss", lines, y_title="loss", marks=view.marks)
+
+
+def _headline(view: RunView, of_run: Mapping[str, Points]) -> Chart:
+    title = metric_title(view.headline)
+    y_title = f"{title} ({view.unit})" if view.unit else title
+    lines = [_line(title, of_run.get(view.headline), series=1)]
+    return curves("headline", title.capitalize(), lines, y_title=y_title, marks=view.marks)
+
+
+def _layers(view: RunView, points: Sequence[Points]) -> Chart:
+    by_layer = _by_layer(points, _GRADIENT)
+    names = _names(view, list(by_layer))
+    drawn = [
+        by_layer[layer].drawn(COLUMNS) if layer in by_layer else _no_points() for layer in range(len(names))
+    ]
+    title = "Gradient of each layer (root mean square)"
+    return layer_lines("gradients", title, names, drawn, y_title="gradient RMS", marks=view.marks)
+
+
+def _health(view: RunView, points: Sequence[Points]) -> Chart:
+    by_layer = _by_layer(points, view.measure)
+    names = _names(view, list(by_layer))
+    rows = [by_layer.get(layer) for layer in range(len(names))]
+    steps, values = _table([row for row in rows if row is not None])
+    full = np.full((len(names), len(steps)), np.nan)
+    full[[index for index, row in enumerate(rows) if row is not None]] = values
+    title = f"Layer health: {metric_title(view.measure)}"
+    return layer_heatmap("health", title, names, steps, full, measure=view.measure, marks=view.marks)
+
+
+def _table(rows: Sequence[Points]) -> tuple[IntArray, FloatArray]:
+    """Put layers under common steps, thinned evenly; NaN where a layer has no value at a step."""
+    if not rows:
+        return np.zeros(0, np.int64), np.zeros((0, 0))
+    steps = np.unique(np.concatenate([row.steps for row in rows]))
+    if len(steps) > MAP_COLUMNS:
+        steps = steps[np.unique(np.linspace(0, len(steps) - 1, MAP_COLUMNS).round().astype(np.int64))]
+    values = np.full((len(rows), len(steps)), np.nan)
+    for value, row in zip(values, rows, strict=True):
+        _, here, there = np.intersect1d(steps, row.steps, assume_unique=True, return_indices=True)
+        value[here] = row.values[there]
+    return steps, values
+
+
+def _line(name: str, points: Points | None, *, series: int) -> Line:
+    steps, values = _no_points() if points is None else points.drawn(COLUMNS)
+    return Line(name, steps, values, series=series)
+
+
+def _no_points() -> tuple[IntArray, FloatArray]:
+    return np.zeros(0, np.int64), np.zeros(0)
+
+
+def _by_layer(points: Sequence[Points], metric: str) -> dict[int, Points]:
+    return {series.layer: series for series in points if series.metric == metric and series.layer is not None}
+
+
+def _names(view: RunView, layers: Sequence[int]) -> list[str]:
+    """Name the layers from the first to the last that has a value; the output has no dead units, for one."""
+    count = max(layers, default=-1) + 1
+    known = list(view.layer_names)[:count]
+    return known + [f"layer {index + 1}" for index in range(len(known), count)]
+
+
+def _layer_count(view: RunView, layers: Sequence[int | None]) -> int:
+    return max([len(view.layer_names), *(layer + 1 for layer in layers if layer is not None)])
+
+
+def _drawable(chart: Chart, view: RunView) -> Chart:
+    """Give a chart without points its axes while the run goes on, so that the first point can be drawn."""
+    if not chart.empty or view.is_over:
+        return chart
+    return replace(chart, empty="", summary=chart.empty, figure={"data": [], "layout": {}})

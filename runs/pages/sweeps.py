@@ -1,0 +1,76 @@
+"""The form of a new sweep: empty, as a copy of a run, or with an alert's advice followed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_http_methods
+
+from runs import submission
+from runs.forms import SweepForm
+from runs.models import Alert, Project, Run
+from runs.pages.frame import needs, render_page, signed_in
+from runs.pages.selection import run_numbers
+from runs.specification import SubmissionError
+
+
+@require_http_methods(["GET", "POST"])
+@needs("runs.submit_sweep")
+def new(request: HttpRequest) -> HttpResponse:
+    """Show the form, or submit it."""
+    source, changes, notes = _source(request)
+    initial = SweepForm.initial_from(source, changes) if source else _initial(request)
+    form = SweepForm(request.POST or None, initial=initial)
+    if form.is_valid() and form.specification is not None:
+        try:
+            return _submitted(request, form, source)
+        except SubmissionError as error:
+            for field, texts in error.errors.items():
+                form.add_error(field if field in form.fields else None, texts)
+    context = {"form": form, "source": source, "changes": changes, "notes": notes}
+    return render_page(request, "runs/sweep_new.html", context, status=400 if form.is_bound else 200)
+
+
+def _submitted(request: HttpRequest, form: SweepForm, source: Run | None) -> HttpResponse:
+    assert form.specification is not None  # noqa: S101 - for the type checker; the caller has looked
+    sweep = submission.submit(form.specification, signed_in(request), parent=source)
+    runs = list(sweep.runs.all()[:2])
+    count = len(form.specification.runs)
+    messages.success(request, f"{sweep.name}: {count} run{'' if count == 1 else 's'} queued.")
+    for note in form.specification.shape.notes:
+        messages.info(request, note)
+    return redirect(runs[0] if len(runs) == 1 else sweep)
+
+
+def _source(request: HttpRequest) -> tuple[Run | None, dict[str, Any], list[str]]:
+    """Find the run to copy and the advice to follow; what cannot be found is said, and left out."""
+    number = _number(request, "from")
+    if number is None:
+        return None, {}, []
+    source = Run.objects.select_related("project").filter(pk=number).first()
+    if source is None:
+        return None, {}, [f"There is no run {number} to copy; the form holds the defaults."]
+    if "advice" not in request.GET:
+        return source, {}, []
+    alert = Alert.objects.filter(run=source, pk=_number(request, "alert") or 0).first()
+    place = _number(request, "advice")
+    if alert is None or place is None or place >= len(alert.advice):
+        return source, {}, ["The advice is no longer there; the form holds the run as it was."]
+    advice = alert.advice[place]
+    changes = {op["path"]: op["value"] for op in advice["ops"]}
+    return source, changes, [f"{advice['title']}: {advice['reason']}"]
+
+
+def _initial(request: HttpRequest) -> dict[str, Any]:
+    project = Project.objects.filter(slug=request.GET.get("project", "").replace("\x00", "")).first()
+    initial = {"project": project.name} if project else {}
+    dataset = request.GET.get("dataset", "").strip()[:100]
+    return initial | ({"dataset": dataset} if dataset else {})
+
+
+def _number(request: HttpRequest, name: str) -> int | None:
+    numbers = run_numbers(request.GET.get(name, "")).numbers
+    return numbers[0] if numbers else None

@@ -1,0 +1,143 @@
+"""Summaries over projects: what the home page and the inbox show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.core.paginator import Page, Paginator
+from django.db.models import Case, Count, IntegerField, Max, Min, Q, QuerySet, Value, When
+from django.db.models.fields.json import KeyTextTransform
+
+from runs.models import Alert, Project, Run, Status
+
+ALERTS_PER_PAGE = 50
+NEWEST_ALERTS = 6
+SHOWN_IN_QUEUE = 8
+SEVERITIES = ("critical", "warning", "info")
+STATES = ("open", "resolved")
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best score of a dataset's runs, by their headline metric.
+
+    Args:
+        low: smallest score; the best one where lower is better.
+        high: largest score.
+    """
+
+    dataset: str
+    metric: str
+    unit: str
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class ProjectCard:
+    """A project as the home page shows it."""
+
+    project: Project
+    runs: int
+    active: int
+    open_alerts: int
+    best: tuple[Best, ...]
+
+
+@dataclass(frozen=True)
+class Queue:
+    """What is running and what waits; ``lost`` runs wait for a worker to take them over."""
+
+    running: Sequence[Run]
+    waiting: Sequence[Run]
+    running_count: int
+    waiting_count: int
+    lost_count: int
+
+
+def project_cards() -> list[ProjectCard]:
+    """Summarise every project, in three queries."""
+    totals = (
+        Run.objects.order_by()
+        .values_list("project")
+        .annotate(
+            all_runs=Count("pk"), active=Count("pk", filter=Q(status__in=[Status.QUEUED, Status.RUNNING]))
+        )
+    )
+    counts = {project: (runs, active) for project, runs, active in totals}
+    alerts = {
+        row["run__project"]: row["number"]
+        for row in open_alerts().order_by().values("run__project").annotate(number=Count("pk"))
+    }
+    best = _best_scores()
+    return [
+        ProjectCard(
+            project,
+            *counts.get(project.pk, (0, 0)),
+            alerts.get(project.pk, 0),
+            tuple(best.get(project.pk, [])),
+        )
+        for project in Project.objects.all()
+    ]
+
+
+def queue() -> Queue:
+    """Return the runs that workers hold and the next ones to come."""
+    counts = dict(Run.objects.not_over().order_by().values_list("status").annotate(number=Count("pk")))
+    running = Run.objects.filter(status=Status.RUNNING).select_related("project").order_by("started_at")
+    waiting = Run.objects.awaiting_worker().select_related("project")
+    return Queue(
+        list(running[:SHOWN_IN_QUEUE]),
+        list(waiting[:SHOWN_IN_QUEUE]),
+        counts.get(Status.RUNNING, 0),
+        counts.get(Status.QUEUED, 0),
+        counts.get(Status.LOST, 0),
+    )
+
+
+def open_alerts() -> QuerySet[Alert]:
+    """Return the alerts that nobody and nothing has resolved."""
+    return Alert.objects.filter(state="open")
+
+
+def badge_count() -> int:
+    """Count the open alerts that deserve a number in the navigation: infos do not."""
+    return open_alerts().exclude(severity="info").count()
+
+
+def newest_alerts() -> list[Alert]:
+    """Return the newest open alerts, with their runs."""
+    return list(open_alerts().select_related("run__project")[:NEWEST_ALERTS])
+
+
+def inbox(severity: str, state: str, project: str, page: str) -> Page[Alert]:
+    """Return a page of alerts, the worst first and then the newest; an empty text leaves a filter out."""
+    rank = Case(
+        *(When(severity=name, then=Value(place)) for place, name in enumerate(SEVERITIES)),
+        output_field=IntegerField(),
+    )
+    alerts = Alert.objects.select_related("run__project").order_by(rank, "-pk")
+    if severity in SEVERITIES:
+        alerts = alerts.filter(severity=severity)
+    if state in STATES:
+        alerts = alerts.filter(state=state)
+    if project:
+        alerts = alerts.filter(run__project__slug=project)
+    return Paginator(alerts, ALERTS_PER_PAGE).get_page(page)
+
+
+def _best_scores() -> dict[int, list[Best]]:
+    rows = (
+        Run.objects.exclude(headline="")
+        .annotate(unit=KeyTextTransform("target_unit", "info"))
+        .order_by("dataset", "headline")
+        .values("project", "dataset", "headline", "unit")
+        .annotate(low=Min("score"), high=Max("score"))
+    )
+    best: dict[int, list[Best]] = {}
+    for row in rows:
+        if row["low"] is not None:
+            scores = Best(row["dataset"], row["headline"], row["unit"] or "", row["low"], row["high"])
+            best.setdefault(row["project"], []).append(scores)
+    return best

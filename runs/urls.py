@@ -1,0 +1,27 @@
+"""The app's addresses."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from runs.api.access import own_access
+from runs.api.views import api
+from runs.pages import actions, alerts, compare, datasets, home, project, run, sweeps
+
+urlpatterns = [
+    path("", home.home, name="home"),
+    path("p/<slug:slug>/", project.project, name="project"),
+    path("p/<slug:slug>/rows/", project.rows, name="project-rows"),
+    path("p/<slug:slug>/selected/", actions.selected, name="runs-selected"),
+    path("p/<slug:slug>/compare/", compare.compare, name="compare"),
+    path("r/<int:run_id>/", run.run, name="run"),
+    path("r/<int:run_id>/live/", run.live, name="run-live"),
+    path("r/<int:run_id>/stop/", actions.stop_run, name="run-stop"),
+    path("r/<int:run_id>/clone/", actions.clone, name="run-clone"),
+    path("sweeps/new/", sweeps.new, name="sweep-new"),
+    path("sweeps/<int:sweep_id>/stop/", actions.stop_sweep, name="sweep-stop"),
+    path("alerts/", alerts.alerts, name="alerts"),
+    path("datasets/", datasets.datasets, name="datasets"),
+    path("api/", own_access(api.urls)),
+    path("healthz", home.healthz, name="healthz"),
+]
