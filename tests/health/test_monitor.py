@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nnlab.engine.records import NonFinite
@@ -26,7 +26,7 @@ from tests.health.builders import (
 )
 
 if TYPE_CHECKING:
-    from nnlab.engine.records import Records, RunInfo
+    from nnlab.engine.records import Evaluation, Records, RunInfo, Sample
 
 
 def watch(records: Records, info: RunInfo | None = None, config: Any = CONFIG) -> list[AlertEvent]:
@@ -68,12 +68,34 @@ def test_symptoms_wait_in_the_evidence_of_their_cause() -> None:
     assert children[0] == [{"check": "not_learning", "value": value, "layers": [], "first_step": 200}]
 
 
-@given(at=st.lists(st.integers(1, 1499), max_size=30))
-def test_events_do_not_depend_on_how_records_are_cut(at: list[int]) -> None:
-    records = build_sick_run()
-    monitor = Monitor(build_info(), CONFIG)
-    events = [event for chunk in cut(records, at) for event in monitor.observe(chunk)] + monitor.close()
-    assert events == watch(records)
+def build_dying_run() -> Records:
+    """A layer dies after step 150, gradients explode on the way, and at step 400 numbers are not finite."""
+    return build_run(
+        400,
+        loss=lambda step: 1.0 if step < 100 else 3.0 if step < 400 else np.nan,
+        norm=lambda step: 1.0 if step < 100 else 1e4,
+        sample=lambda step: build_dead_sample(step, 2) if step > 150 else build_sample(step),
+        evaluation=lambda step: build_evaluation(
+            step, 0.3, dead_share=np.array([0.5, 0.5, 1.0 if step > 150 else 0.5])
+        ),
+        nonfinite=NonFinite(400, "gradient", 1, 3.0),
+    )
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    run=st.sampled_from([build_sick_run(), build_dying_run()]), at=st.lists(st.integers(1, 1499), max_size=30)
+)
+def test_events_do_not_depend_on_how_records_are_cut(run: Records, at: list[int]) -> None:
+    monitor = Monitor(build_relu_info(), CONFIG)
+    chunks = cut(run, [step for step in at if step < run.last_step])
+    events = [event for chunk in chunks for event in monitor.observe(chunk)] + monitor.close()
+    assert repr(events) == repr(watch(run, build_relu_info()))
+
+
+def test_each_stage_of_a_dying_run_is_told() -> None:
+    opened = [event for event in watch(build_dying_run(), build_relu_info()) if event.kind == "open"]
+    assert [event.check for event in opened] == ["exploding", "dead_layer", "nonfinite"]
 
 
 def test_evidence_is_json_with_nothing_but_finite_numbers() -> None:
@@ -108,3 +130,87 @@ def test_records_that_leave_steps_out_are_refused() -> None:
     monitor = Monitor(build_info(), CONFIG)
     with pytest.raises(ValueError, match="expected records from step 1, got 11"):
         monitor.observe(cut(build_run(20), [10])[1])
+
+
+def test_zero_shares_alarm_nobody() -> None:
+    records = build_run(1000, sample=lambda step: build_sample(step, zero_share=np.full(3, 0.99)))
+    assert watch(records, build_relu_info()) == []
+
+
+def test_tiny_gradients_of_a_converged_network_alarm_nobody() -> None:
+    def converged(step: int) -> Sample:
+        return build_sample(
+            step,
+            gradient_rms=np.full(4, 1e-9),
+            delta_rms=np.array([1e-9, 1.5e-9, 2e-9, 3e-9]),
+            update_ratio=np.full(4, 1e-11),
+        )
+
+    assert watch(build_run(1000, loss=1e-8, norm=1e-8, sample=converged)) == []
+
+
+def test_a_perfect_fit_alarms_nobody() -> None:
+    def perfect(step: int) -> Sample:
+        return build_sample(step, gradient_rms=np.zeros(4), delta_rms=np.zeros(4), update_ratio=np.zeros(4))
+
+    assert watch(build_run(1000, loss=0.0, norm=0.0, sample=perfect)) == []
+
+
+def test_large_first_updates_of_adam_alarm_nobody() -> None:
+    def adam(step: int) -> Sample:
+        return build_sample(step, update_ratio=np.full(4, 0.5 if step <= 34 else 0.01))
+
+    assert watch(build_run(1000, loss=lambda step: 2.0 * 0.99**step, sample=adam)) == []
+
+
+def test_labels_of_one_class_leave_nothing_critical() -> None:
+    records = build_run(
+        1000,
+        loss=1e-6,
+        sample=lambda step: build_dead_sample(step, 1),
+        evaluation=lambda step: build_evaluation(step, 1.0, dead_share=np.array([0.0, 1.0, 0.0])),
+    )
+    events = watch(records, build_relu_info(baseline_loss=0.0, baseline_metric=1.0))
+    assert {(event.check, event.severity.value) for event in events} == {("dead_layer", "info")}
+
+
+def test_a_run_that_ends_is_closed_once() -> None:
+    monitor = Monitor(build_info(steps=100), CONFIG)
+    monitor.observe(build_run(100, loss=1.2, evaluation=lambda step: build_evaluation(step, 0.3)))
+    assert [(event.check, event.severity) for event in monitor.close()] == [("not_learning", "warning")]
+    assert monitor.close() == []
+
+
+def test_a_bad_loss_that_ends_a_run_without_a_word_on_its_origin_is_told_at_the_end() -> None:
+    monitor = Monitor(build_info(), CONFIG)
+    assert (
+        monitor.observe(build_run(30, loss=lambda step: 1.0 if step < 30 else np.inf, samples_at=[1])) == []
+    )
+    event = monitor.close()[0]
+    assert (event.check, event.evidence["last_finite_loss"], event.evidence["value"]) == (
+        "nonfinite",
+        1.0,
+        "NaN",
+    )
+
+
+def test_a_network_without_hidden_layers_can_be_watched() -> None:
+    info = build_info(widths=(3,), activations=("softmax",))
+
+    def sample(step: int) -> Sample:
+        return build_sample(
+            step,
+            gradient_rms=np.ones(1),
+            delta_rms=np.ones(1),
+            weight_norm=np.ones(1),
+            update_ratio=np.full(1, 1e-3),
+            spread=np.empty(0),
+            zero_share=np.empty(0),
+            saturated_share=np.zeros(1),
+            active_counts=(),
+        )
+
+    def evaluation(step: int) -> Evaluation:
+        return build_evaluation(step, dead_share=np.empty(0), zero_share=np.empty(0))
+
+    assert watch(build_run(500, sample=sample, evaluation=evaluation), info) == []
