@@ -1,0 +1,3 @@
+"""Timed comparisons, never part of the test run."""
+
+from __future__ import annotations
