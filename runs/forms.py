@@ -6,7 +6,6 @@ The form only turns text into a plain mapping: whether the values can be trained
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +16,7 @@ from nnlab.engine.config import ACTIVATIONS, INITIALIZERS, OPTIMIZERS
 from runs import submission
 from runs.models import Project, Run
 from runs.specification import Specification, SubmissionError
+from runs.submitted_values import MAX_LABEL
 
 FIELDSETS = (
     ("What", ("project", "name")),
@@ -40,13 +40,27 @@ class SuggestionsInput(forms.TextInput):
         self.suggestions = suggestions
 
 
-class ListField(forms.CharField):
-    """Several values in one line, such as ``1, 2, 3``; each is read as a number where it is one."""
+class PlainField(forms.CharField):
+    """One line of text, as it is: what it may be is for the one validation to say."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"required": False, **options})
 
-    def to_python(self, value: object) -> list[Any]:
+    def run_validators(self, value: object) -> None:
+        """Leave the text to ``runs.submission``."""
+
+
+class ChoiceField(forms.ChoiceField):
+    """One of several choices; a value that is not among them is left to the engine to refuse."""
+
+    def validate(self, value: object) -> None:
+        """Leave the value to the engine."""
+
+
+class ListField(PlainField):
+    """Several values in one line, such as ``1, 2, 3``; each is read as a number where it is one."""
+
+    def to_python(self, value: object) -> Any:
         """Split the text at commas."""
         return [_number(part) for part in _parts(value)]
 
@@ -55,10 +69,10 @@ class ListField(forms.CharField):
         return ", ".join(f"{item}" for item in value) if isinstance(value, list | tuple) else value
 
 
-class LayersField(forms.CharField):
+class LayersField(PlainField):
     """Exact layers, such as ``100, 50, 20``; several networks are divided by semicolons."""
 
-    def to_python(self, value: object) -> list[list[Any]]:
+    def to_python(self, value: object) -> Any:
         """Split the text at semicolons, then at commas."""
         return [
             [_number(unit) for unit in _parts(layers)]
@@ -82,7 +96,7 @@ class ChoicesField(forms.MultipleChoiceField):
         """Leave the values to the engine."""
 
 
-class NumberField(forms.CharField):
+class NumberField(PlainField):
     """One number, empty for none; what is no number stays text, for the engine to refuse in its words."""
 
     def to_python(self, value: object) -> Any:
@@ -94,31 +108,35 @@ class NumberField(forms.CharField):
 class SweepForm(forms.Form):
     """Submit a run or a sweep: a field with several values becomes an axis of the grid."""
 
-    project = forms.CharField(
-        widget=forms.TextInput(attrs={"list": "project-suggestions", "autocomplete": "off"}),
+    project = PlainField(
+        widget=forms.TextInput(
+            attrs={
+                "list": "project-suggestions",
+                "autocomplete": "off",
+                "required": True,
+                "maxlength": MAX_LABEL,
+            }
+        ),
         help_text="A new name makes a new project.",
-        max_length=100,
     )
-    name = forms.CharField(max_length=100, help_text="What you want to find out.")
-    dataset = forms.CharField(
+    name = PlainField(
+        widget=forms.TextInput(attrs={"required": True, "maxlength": MAX_LABEL}),
+        help_text="What you want to find out.",
+    )
+    dataset = PlainField(
         widget=forms.TextInput(attrs={"list": "dataset-suggestions", "autocomplete": "off"}),
         help_text="A built-in set, or the name of a CSV file in the datasets folder.",
-        max_length=100,
     )
-    recipe = forms.CharField(
+    recipe = PlainField(
         widget=forms.TextInput(attrs={"list": "recipe-suggestions", "autocomplete": "off"}),
         help_text="How columns become inputs; see Datasets.",
-        max_length=60,
     )
-    target = forms.CharField(
-        required=False, help_text="CSV files only: the column to predict; empty for the last."
-    )
-    validation_share = NumberField(required=False, help_text="Share of the rows held back, 0.05 to 0.5.")
-    split_seed = NumberField(required=False, help_text="Which rows are held back.")
+    target = PlainField(help_text="CSV files only: the column to predict; empty for the last.")
+    validation_share = NumberField(help_text="Share of the rows held back, 0.05 to 0.5.")
+    split_seed = NumberField(help_text="Which rows are held back.")
     depth = ListField(help_text="Hidden layers, such as 1, 2, 3; 0 is a linear model.")
     width = ListField(help_text="Units of each hidden layer, such as 16, 64.")
     hidden_units = LayersField(
-        required=False,
         help_text="Instead of depth and width: exact layers, such as 100, 50, 20; more after a semicolon.",
     )
     activation = ChoicesField(
@@ -129,7 +147,8 @@ class SweepForm(forms.Form):
     dropout = ListField(
         help_text="Drop probability, 0 up to but not 1, such as 0, 0.1; typical are 0.2 to 0.5."
     )
-    initializer = forms.ChoiceField(
+    initializer = ChoiceField(
+        required=False,
         choices=[(name, name.replace("_", " ")) for name in INITIALIZERS],
         help_text="auto follows the activation.",
     )
@@ -138,11 +157,11 @@ class SweepForm(forms.Form):
     )
     learning_rate = ListField(help_text="Such as 0.01, 0.001.")
     batch_size = ListField(help_text="Examples a step.")
-    epochs = NumberField(required=False, help_text="Passes over the training rows; or give steps.")
-    steps = NumberField(required=False, help_text="Optimizer updates; instead of epochs.")
+    epochs = NumberField(help_text="Passes over the training rows; or give steps.")
+    steps = NumberField(help_text="Optimizer updates; instead of epochs.")
     l1 = ListField(label="L1", help_text="Penalty on absolute weights.")
     l2 = ListField(label="L2", help_text="Penalty on squared weights.")
-    clip_norm = NumberField(required=False, help_text="Bound on the gradient norm; empty for none.")
+    clip_norm = NumberField(help_text="Bound on the gradient norm; empty for none.")
     seeds = NumberField(help_text="Seeds for each setting: 1 gives no interval, 3 or more do.")
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -207,7 +226,7 @@ class SweepForm(forms.Form):
 
 def as_mapping(cleaned: Mapping[str, Any]) -> dict[str, Any]:
     """Turn the form's values into a submission: one value is fixed, several are an axis."""
-    training: dict[str, Any] = {"initializer": cleaned["initializer"]}
+    training: dict[str, Any] = {"initializer": cleaned["initializer"]} if cleaned["initializer"] else {}
     grid: dict[str, Any] = {}
     for field in (*_AXES, "hidden_units"):
         values = cleaned[field]
@@ -260,8 +279,3 @@ def _number(text: str) -> int | float | str:
         except ValueError:
             continue
     return text
-
-
-def pretty(document: object) -> str:
-    """Write a document for people to read."""
-    return json.dumps(document, indent=2, ensure_ascii=False)

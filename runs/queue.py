@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import Any
 
 from django.db.models import Q
 from django.utils import timezone
@@ -63,7 +64,10 @@ def _unpublished() -> list[int]:
 def waiting_messages() -> int | None:
     """Count the messages in the broker's queue; None where the broker does not answer."""
     with app.connection_for_read() as connection:
+        away: tuple[type[BaseException], ...] = (OperationalError, *connection.connection_errors)
         try:
-            return int(connection.default_channel.client.llen(app.conf.task_default_queue))
-        except (OperationalError, *connection.connection_errors):
+            connection.ensure_connection(max_retries=0)
+            channel: Any = connection.channel()  # of the Redis transport, which its stub does not know
+            return int(channel.client.llen(app.conf.task_default_queue))
+        except away:
             return None

@@ -22,8 +22,8 @@ from nnlab.data.errors import DataError
 from nnlab.engine.config import MAX_LAYERS, TrainingConfig
 from nnlab.engine.errors import ConfigError
 from nnlab.engine.training import Plan, plan
+from runs.submitted_values import Faults, read_grid, read_label, read_seeds, read_table
 
-MAX_SEEDS = 1000
 _KEYS = ("project", "name", "data", "training", "grid", "seeds")
 _SHORTHANDS = ("depth", "width")
 
@@ -107,29 +107,22 @@ def parse(mapping: Mapping[str, Any], *, csv_folder: Path, limits: Limits) -> Sp
         raise SubmissionError(
             {"specification": [f"expected a table of settings, got {type(mapping).__name__}"]}
         )
-    unknown = [key for key in mapping if key not in _KEYS]
-    if unknown:
-        raise SubmissionError(
-            {str(key): [f"unknown key {key!r}; known are {', '.join(_KEYS)}"] for key in unknown}
-        )
-    errors: dict[str, list[str]] = {}
-    for key in ("project", "name"):
-        _check_label(key, mapping.get(key), errors)
-    seeds = _collect(errors, "seeds", lambda: _seeds(mapping.get("seeds", 1)))
-    grid = _collect(errors, "grid", lambda: _grid(mapping.get("grid", {})))
-    data = _collect(errors, "dataset", lambda: DataConfig.from_dict(_table("data", mapping.get("data", {}))))
-    shape = None if data is None else _collect(errors, "dataset", lambda: check(data, csv_folder))
-    training = _collect(errors, "training", lambda: _table("training", mapping.get("training", {})))
-    if seeds is None or grid is None or training is None:
-        raise SubmissionError(errors)
-    _check_count(grid, seeds, limits)
-    configs = _networks(training, grid, shape, limits, errors)
-    if errors or data is None or shape is None:
-        raise SubmissionError(errors)
+    faults = Faults()
+    for key in mapping:
+        if key not in _KEYS:
+            faults.note(str(key), f"unknown key {key!r}; known are {', '.join(_KEYS)}")
+    project, name = (faults.collect(read_label, key, mapping.get(key)) for key in ("project", "name"))
+    seeds = faults.collect(read_seeds, mapping.get("seeds", 1))
+    grid = faults.collect(read_grid, mapping.get("grid", {}))
+    chosen = faults.collect(read_table, "data", mapping.get("data", {}))
+    training = faults.collect(read_table, "training", mapping.get("training", {}))
+    data, shape = (None, None) if chosen is None else _data(chosen, csv_folder, faults)
+    _check_count(grid or {}, seeds or (0,), limits)
+    configs = _networks(training or {}, grid or {}, shape, limits, faults)
+    if faults.found or data is None or shape is None or seeds is None:
+        raise SubmissionError(faults.found)
     planned = tuple(_seeded(config, seed, data, shape) for config in configs for seed in seeds)
-    return Specification(
-        mapping["project"].strip(), mapping["name"].strip(), data, training, grid, seeds, shape, planned
-    )
+    return Specification(project or "", name or "", data, training or {}, grid or {}, seeds, shape, planned)
 
 
 def group_of(data: DataConfig, training: TrainingConfig) -> str:
@@ -139,24 +132,43 @@ def group_of(data: DataConfig, training: TrainingConfig) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
+def _data(
+    settings: dict[str, Any], csv_folder: Path, faults: Faults
+) -> tuple[DataConfig | None, Shape | None]:
+    """Choose the data; note everything that is wrong with the choice, not only what is found first."""
+    wrong = False
+    while True:
+        try:
+            config = DataConfig.from_dict(settings)
+            shape = check(config, csv_folder)
+        except DataError as error:
+            wrong = True
+            faults.note(error.field, str(error))
+            if error.field not in settings or error.field == "dataset":
+                return None, None
+            del settings[error.field]  # its default is fine, so the next look finds the next fault
+        else:
+            return (None, None) if wrong else (config, shape)
+
+
 def _networks(
     training: Mapping[str, Any],
     grid: Mapping[str, Sequence[Any]],
     shape: Shape | None,
     limits: Limits,
-    errors: dict[str, list[str]],
+    faults: Faults,
 ) -> list[TrainingConfig]:
     """Build every point of the grid; a network that two points describe alike is trained once."""
     found: dict[TrainingConfig, None] = {}
     for point in _points(grid):
-        config = _checked({**training, **point}, shape, limits, errors)
+        config = _checked({**training, **point}, shape, limits, faults)
         if config is not None:
             found[config] = None
     return list(found)
 
 
 def _checked(
-    settings: dict[str, Any], shape: Shape | None, limits: Limits, errors: dict[str, list[str]]
+    settings: dict[str, Any], shape: Shape | None, limits: Limits, faults: Faults
 ) -> TrainingConfig | None:
     """Build one network; note everything that is wrong with it, not only what is found first."""
     wrong = False
@@ -168,10 +180,10 @@ def _checked(
         except ConfigError as error:
             wrong = True
             field = _shown_field(error.field, settings)
-            _note(errors, field, str(error).replace(f"{error.field}:", f"{field}:", 1))
+            faults.note(field, str(error).replace(f"{error.field}:", f"{field}:", 1))
             if field not in settings:
                 return None
-            del settings[field]  # its default is fine, so the next look finds the next fault
+            del settings[field]
         else:
             return None if wrong else config
 
@@ -219,37 +231,6 @@ def _points(grid: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
         yield dict(zip(grid, values, strict=True))
 
 
-def _seeds(value: object) -> tuple[int, ...]:
-    if isinstance(value, int) and not isinstance(value, bool):
-        if not 1 <= value <= MAX_SEEDS:
-            raise ConfigError("seeds", f"expected 1 to {MAX_SEEDS} seeds, got {value:,}")
-        return tuple(range(value))
-    if not isinstance(value, list | tuple) or not 1 <= len(value) <= MAX_SEEDS:
-        raise ConfigError(
-            "seeds", f"expected a number of seeds, or a list of 1 to {MAX_SEEDS}, got {_short(value)}"
-        )
-    for seed in value:
-        if isinstance(seed, bool) or not isinstance(seed, int):
-            raise ConfigError("seeds", f"expected whole numbers, got {_short(seed)}")
-    return tuple(dict.fromkeys(value))
-
-
-def _grid(value: object) -> dict[str, tuple[Any, ...]]:
-    grid = _table("grid", value)
-    for axis, values in grid.items():
-        if not isinstance(values, list | tuple) or not values:
-            raise ConfigError(
-                str(axis), f"expected a list of at least one value to try, got {_short(values)}"
-            )
-    return {axis: tuple(values) for axis, values in grid.items()}
-
-
-def _table(field: str, value: object) -> dict[str, Any]:
-    if not isinstance(value, Mapping):
-        raise ConfigError(field, f"expected a table of settings, got {_short(value)}")
-    return dict(value)
-
-
 def _check_count(grid: Mapping[str, Sequence[Any]], seeds: Sequence[int], limits: Limits) -> None:
     """Count before expanding: a sweep of a million runs must cost nothing."""
     runs = prod(len(values) for values in grid.values()) * len(seeds)
@@ -264,33 +245,6 @@ def _check_count(grid: Mapping[str, Sequence[Any]], seeds: Sequence[int], limits
         )
 
 
-def _check_label(field: str, value: object, errors: dict[str, list[str]]) -> None:
-    if not isinstance(value, str) or not value.strip() or not value.isprintable():
-        _note(errors, field, f"{field}: expected a text of 1 to 100 characters, got {_short(value)}")
-    elif len(value.strip()) > 100:
-        _note(errors, field, f"{field}: expected at most 100 characters, got {len(value.strip())}")
-
-
-def _collect(errors: dict[str, list[str]], field: str, build: Any) -> Any:
-    """Return what ``build`` returns; note its error under the field it names and return None."""
-    try:
-        return build()
-    except (ConfigError, DataError) as error:
-        _note(errors, error.field or field, str(error))
-        return None
-
-
 def _shown_field(field: str, settings: Mapping[str, Any]) -> str:
     """Name the field that the person filled in: layers may have come from depth and width."""
     return "width" if field == "hidden_units" and "width" in settings else field
-
-
-def _note(errors: dict[str, list[str]], field: str, message: str) -> None:
-    messages = errors.setdefault(field, [])
-    if message not in messages:
-        messages.append(message)
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

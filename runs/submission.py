@@ -29,7 +29,9 @@ def parse(mapping: Mapping[str, Any]) -> Specification:
         SubmissionError: with all that is wrong, by field.
     """
     limits = specification.Limits(settings.MAX_RUNS_PER_SWEEP, settings.MAX_STEPS_PER_RUN)
-    return specification.parse(mapping, csv_folder=settings.CSV_FOLDER, limits=limits)
+    spec = specification.parse(mapping, csv_folder=settings.CSV_FOLDER, limits=limits)
+    project_slug(spec.project)
+    return spec
 
 
 def submit(spec: Specification, user: AbstractBaseUser | None, *, parent: Run | None = None) -> Sweep:
@@ -37,9 +39,6 @@ def submit(spec: Specification, user: AbstractBaseUser | None, *, parent: Run | 
 
     Args:
         parent: the run that this one was cloned from.
-
-    Raises:
-        SubmissionError: if the project's name cannot be made into an address.
     """
     with transaction.atomic():
         project = _project(spec.project)

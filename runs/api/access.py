@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, PermissionsMixin
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.http import HttpRequest
 from django.urls import URLPattern, URLResolver
 from django.utils import timezone
@@ -31,15 +31,16 @@ class TokenAuth(HttpBearer):
 AUTH = [TokenAuth(), SessionAuth(csrf=True)]
 
 
-def require(request: HttpRequest, permission: str) -> None:
-    """Refuse a request whose user lacks a permission.
+def require(request: HttpRequest, permission: str) -> AbstractBaseUser:
+    """Return the request's user.
 
     Raises:
-        HttpError: 403, with the permission that is missing.
+        HttpError: 403 for a user who lacks the permission, and names it.
     """
-    user: AbstractBaseUser | AnonymousUser = request.user
-    if not isinstance(user, PermissionsMixin) or not user.has_perm(permission):
+    user = request.user
+    if isinstance(user, AnonymousUser) or not user.has_perm(permission):
         raise HttpError(403, f"this needs the permission {permission}; an administrator can grant it")
+    return user
 
 
 def own_access(urls: tuple[list[URLPattern | URLResolver], str, str]) -> tuple[list[Any], str, str]:

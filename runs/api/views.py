@@ -26,6 +26,8 @@ MAX_RUNS = 200
 class SweepIn(Schema):
     """A submission, as in a sweep file; see the README for its keys."""
 
+    model_config = {"extra": "allow"}  # a misspelt key is refused with the others, not dropped
+
     project: Any = None
     name: Any = None
     data: Any = {}
@@ -95,9 +97,9 @@ class AlertOut(Schema):
 @api.post("/sweeps", response={201: SweepOut, 422: ErrorsOut}, summary="Submit a run or a sweep")
 def submit_sweep(request: HttpRequest, payload: SweepIn) -> Status[Any]:
     """Check a submission and queue its runs; nothing is queued where anything is wrong."""
-    require(request, "runs.submit_sweep")
+    user = require(request, "runs.submit_sweep")
     try:
-        sweep = submission.submit(submission.parse(payload.dict()), request.user)
+        sweep = submission.submit(submission.parse(payload.dict()), user)
     except SubmissionError as error:
         return Status(422, {"errors": error.errors})
     return Status(201, _sweep(sweep))
@@ -153,9 +155,9 @@ def stop_run(request: HttpRequest, run_id: int) -> dict[str, Any]:
 @api.post("/runs/{run_id}/clone", response={201: RunOut, 422: ErrorsOut}, summary="Run again")
 def clone_run(request: HttpRequest, run_id: int) -> Status[Any]:
     """Queue the same configuration once more."""
-    require(request, "runs.submit_sweep")
+    user = require(request, "runs.submit_sweep")
     try:
-        return Status(201, _run(submission.clone(_found(run_id), request.user)))
+        return Status(201, _run(submission.clone(_found(run_id), user)))
     except SubmissionError as error:
         return Status(422, {"errors": error.errors})
 
