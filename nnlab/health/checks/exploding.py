@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from nnlab.health.events import Severity
 from nnlab.health.results import UNKNOWN, Check, Explanation, Result, Verdict
 from nnlab.health.signals import Reading, Signals
@@ -87,7 +85,7 @@ def _severity(signals: Signals, limits: Limits) -> Severity | None:
 
 
 def _moved(signals: Signals, limits: Limits) -> tuple[int, ...]:
-    return tuple(np.flatnonzero(signals.updates > limits["update_ratio"]).tolist())
+    return tuple(layer for layer, update in enumerate(signals.updates) if update > limits["update_ratio"])
 
 
 def _steepest(signals: Signals) -> tuple[int, ...]:

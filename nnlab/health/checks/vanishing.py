@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from nnlab.health.events import Severity
 from nnlab.health.results import UNKNOWN, Check, Explanation, Result, Verdict
 from nnlab.health.signals import Reading, Signals
@@ -39,7 +37,7 @@ def judge(signals: Signals, limits: Limits) -> Result:
     value = signals.smallest_ratio
     if value > limits["clear"]:
         return Result(Verdict.SAFE, value, limits["open"])
-    layers = tuple(np.flatnonzero(signals.ratios < limits["layer"]).tolist())
+    layers = tuple(layer for layer, ratio in enumerate(signals.ratios) if ratio < limits["layer"])
     verdict = Verdict.HIT if value < limits["open"] else Verdict.NEUTRAL
     return Result(verdict, value, limits["open"], layers, _severity(signals, limits))
 
@@ -60,7 +58,7 @@ def explain(signals: Signals, limits: Limits, result: Result) -> Explanation:
             f" smallest R < {limits['open']:g}, delta = gradient of the loss by a layer's pre-activations"
         ),
         numbers={
-            "backward_ratios": signals.ratios.tolist(),
+            "backward_ratios": signals.ratios,
             "delta_rms": [] if sample is None else sample.delta_rms.tolist(),
         },
     )
@@ -68,7 +66,7 @@ def explain(signals: Signals, limits: Limits, result: Result) -> Explanation:
 
 def _smallest(signals: Signals) -> str:
     """Say what the layer with the smallest ratio receives, as a fraction."""
-    name = signals.info.layer_name(int(np.nanargmin(signals.ratios)))
+    name = signals.info.layer_name(signals.ratios.index(signals.smallest_ratio))
     value = signals.smallest_ratio
     part = f"1/{1 / value:,.0f}" if value > SMALLEST_SHOWN else "nothing"
     return f"{name[0].upper()}{name[1:]} receives {part} of the gradient above it."
