@@ -79,7 +79,9 @@ class Installation:
 
     def logs(self) -> str:
         """The ends of all logs, for a failing test."""
-        return "\n".join(f"== {log.name}\n{log.read_text()[-2000:]}" for log in (self.home / "logs").glob("*.log"))
+        return "\n".join(
+            f"== {log.name}\n{log.read_text()[-2000:]}" for log in (self.home / "logs").glob("*.log")
+        )
 
 
 @contextmanager
@@ -146,7 +148,9 @@ def _await_answer(site: Installation) -> None:
                 return
         except OSError:
             time.sleep(0.2)
-    raise AssertionError(f"no answer in {START_TIMEOUT} s\n{(site.home / 'up.log').read_text()}\n{site.logs()}")
+    raise AssertionError(
+        f"no answer in {START_TIMEOUT} s\n{(site.home / 'up.log').read_text()}\n{site.logs()}"
+    )
 
 
 def _processes() -> Iterator[tuple[int, str, bytes]]:
