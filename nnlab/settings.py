@@ -189,5 +189,6 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "loggers": {"axes.apps": {"level": "WARNING"}},  # it greets at every start
     "root": {"handlers": ["stderr"], "level": env.str("NNLAB_LOG_LEVEL", default="INFO")},
 }

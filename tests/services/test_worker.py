@@ -1,4 +1,4 @@
-"""Worker, broker and scheduler as real processes: what is killed comes back, and nothing is lost or doubled."""
+"""Real worker, broker and scheduler: what is killed comes back, and nothing is lost or doubled."""
 
 from __future__ import annotations
 
