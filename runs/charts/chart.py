@@ -120,7 +120,7 @@ def numbers(values: ArrayLike) -> list[float | None] | dict[str, str]:
 
 
 def escaped(text: object) -> str:
-    """Write text of a user for Plotly, which reads some HTML in it: tags would become style attributes."""
+    """Write text of a user for Plotly, which reads HTML in it: tags would become style attributes."""
     return str(text).replace("&", "&amp;").replace("<", "&lt;")
 
 
@@ -136,6 +136,14 @@ def number_text(value: float | None) -> str:
         mantissa, exponent = f"{value:.2e}".split("e")
         return f"{mantissa}e{int(exponent)}"
     return f"{value:.4g}"
+
+
+def spread_text(mean: float, sd: float) -> str:
+    """Write a mean and its standard deviation: 2 digits of the latter, the mean with as many decimals."""
+    if not sd > 0 or not 1e-4 <= sd < 1e4:
+        return f"{number_text(mean)} ± {number_text(sd)}"
+    decimals = max(0, 1 - math.floor(math.log10(sd)))
+    return f"{mean:.{decimals}f} ± {sd:.{decimals}f}"
 
 
 def step_text(step: float) -> str:

@@ -83,8 +83,8 @@ def curves(
     read = [_read(line) for line in lines]
     if not any(item.finite.any() for item in read):
         return empty_chart(key, title, _nothing(read))
-    data = [trace for item in read for trace in _traces(item)]
-    data += _onset_trace(read, x_title, log_y=log_y)
+    data = [trace for item in read for trace in _traces(item, log_y=log_y)]
+    data += _broken_trace(read, x_title, log_y=log_y)
     layout = _layout(
         x_title, y_title, log_y=log_y, legend=len({line.name for line in lines if not line.faint}) > 1
     )
@@ -116,63 +116,85 @@ def _nothing(read: Sequence[_Read]) -> str:
     return "No point yet: the first one is drawn as soon as it is recorded."
 
 
-def _traces(item: _Read) -> list[dict[str, Any]]:
+def _traces(item: _Read, *, log_y: bool) -> list[dict[str, Any]]:
     line = item.line
     colour = line.series % COLOURS
     dash = line.dash if line.dash != "solid" else DASHES[line.series // COLOURS % len(DASHES)]
     name = escaped(line.name)
+    common = {
+        "type": "scatter",
+        "name": name,
+        "legendgroup": name,
+        "x": numbers(item.x),
+        "connectgaps": False,
+    }
     traces: list[dict[str, Any]] = []
     if line.low is not None and line.high is not None:
-        edge = {
-            "type": "scatter", "mode": "lines", "name": name, "legendgroup": name, "x": numbers(item.x),
-            "line": {"width": 0}, "showlegend": False, "hoverinfo": "skip", "connectgaps": False,
-        }  # fmt: skip
-        traces.append(edge | {"y": numbers(line.low), "meta": {"series": colour, "role": "edge"}})
+        edge = common | {"mode": "lines", "line": {"width": 0}, "showlegend": False, "hoverinfo": "skip"}
+        low, high = np.asarray(line.low, dtype=np.float64), np.asarray(line.high, dtype=np.float64)
+        traces.append(edge | _heights(low, log_y=log_y) | {"meta": {"series": colour, "role": "edge"}})
         band = {"fill": "tonexty", "meta": {"series": colour, "role": "band"}}
-        traces.append(edge | {"y": numbers(line.high)} | band)
-    traces.append({
-        "type": "scatter", "mode": "lines" if item.finite.sum() > 1 else "markers", "name": name,
-        "legendgroup": name, "x": numbers(item.x), "y": numbers(item.y), "connectgaps": False,
-        "line": {"width": 1 if line.faint else 2, "dash": dash}, "showlegend": not line.faint,
-        "hovertemplate": "%{y:.4~g}",
-        "meta": {"series": colour, "role": "faint" if line.faint else "line"},
-    })  # fmt: skip
-    if line.faint:
-        traces[-1] |= {"hoverinfo": "skip", "hovertemplate": None}
+        traces.append(edge | _heights(high, log_y=log_y) | band)
+    traces.append(
+        common
+        | _heights(item.y, log_y=log_y)
+        | {
+            "mode": "lines" if item.finite.sum() > 1 else "markers",
+            "line": {"width": 1 if line.faint else 2, "dash": dash},
+            "showlegend": not line.faint,
+            "meta": {"series": colour, "role": "faint" if line.faint else "line"},
+        }
+        | ({"hoverinfo": "skip"} if line.faint else {"hovertemplate": "%{y:.4~g}"})
+    )
     return traces
 
 
-def _onset_trace(read: Sequence[_Read], x_title: str, *, log_y: bool) -> list[dict[str, Any]]:
-    """Mark where each line stops being finite, at the height of its last finite value."""
+def _heights(y: FloatArray, *, log_y: bool) -> dict[str, Any]:
+    """Write y; on a log axis without what is not above 0, which Plotly would draw as a fall without end."""
+    if log_y and (y <= 0).any():
+        return {"y": numbers(np.where(y > 0, y, np.nan)), "customdata": numbers(y)}
+    return {"y": numbers(y)}
+
+
+def _broken_trace(read: Sequence[_Read], x_title: str, *, log_y: bool) -> list[dict[str, Any]]:
+    """Mark where a line breaks off: the first value not finite, and on a log axis the first at or below 0."""
     found = []
     for item in read:
-        broken = np.flatnonzero(~item.finite)
-        if not broken.size:
+        if item.line.faint:
             continue
-        before = item.y[: broken[0]][item.finite[: broken[0]]]
-        drawn = item.y[item.finite & (item.y > 0)] if log_y else item.y[item.finite]
-        height = before[-1] if before.size and (before[-1] > 0 or not log_y) else (drawn[:1] or [None])[0]
-        kind = number_text(float(item.y[broken[0]]))
-        found.append(
-            (
-                item.x[broken[0]],
-                height,
-                f"{escaped(item.line.name)}: {kind} from {x_title} {step_text(item.x[broken[0]])}",
-            )
-        )
+        found += _break(item, ~item.finite, "x", x_title, log_y=log_y)
+        if log_y:
+            found += _break(item, item.finite & (item.y <= 0), "triangle-down", x_title, log_y=True)
     if not found:
         return []
-    x, y, texts = zip(*found, strict=True)
-    return [{"type": "scatter", "mode": "markers", "name": "not finite", "x": list(x), "y": list(y),
-             "text": list(texts), "hovertemplate": "%{text}<extra></extra>", "showlegend": False,
-             "marker": {"symbol": "x", "size": 9}, "meta": {"role": "nonfinite"}}]  # fmt: skip
+    x, y, symbols, texts = zip(*found, strict=True)
+    return [{
+        "type": "scatter", "mode": "markers", "name": "break", "x": list(x), "y": list(y),
+        "text": list(texts), "hovertemplate": "%{text}<extra></extra>", "showlegend": False,
+        "marker": {"symbol": list(symbols), "size": 9}, "meta": {"role": "broken"},
+    }]  # fmt: skip
+
+
+def _break(
+    item: _Read, broken: NDArray[np.bool_], symbol: str, x_title: str, *, log_y: bool
+) -> list[tuple[float, float, str, str]]:
+    """Place the mark at the height of the last value that was drawn before it, or of the first after it."""
+    drawn = item.finite & (item.y > 0) if log_y else item.finite
+    if not broken.any() or not drawn.any():
+        return []
+    first = int(np.flatnonzero(broken)[0])
+    before = np.flatnonzero(drawn[:first])
+    height = item.y[before[-1]] if before.size else item.y[np.flatnonzero(drawn)[0]]
+    value, at = number_text(float(item.y[first])), step_text(item.x[first])
+    words = f"{escaped(item.line.name)}: {value} from {x_title} {at}"
+    return [(float(item.x[first]), float(height), symbol, words)]
 
 
 def _layout(x_title: str, y_title: str, *, log_y: bool, legend: bool) -> dict[str, Any]:
-    y_axis = {"title": {"text": y_title}, "type": "log" if log_y else "linear"}
     return {
         "xaxis": {"title": {"text": x_title}, "rangemode": "tozero"},
-        "yaxis": y_axis,
+        # Few ticks on a log axis: whole powers, no crowd of digits between them.
+        "yaxis": {"title": {"text": y_title}} | ({"type": "log", "nticks": 3} if log_y else {}),
         "hovermode": "x unified",
         "showlegend": legend,
         "uirevision": "keep",

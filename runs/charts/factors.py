@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from runs.charts.chart import Chart, FloatArray, Table, empty_chart, escaped, figure_of, number_text, plural
+from runs.charts.cells import Cells, cell_words, hatching, missing_words, outline, plain_rows
+from runs.charts.chart import (
+    Chart,
+    Table,
+    empty_chart,
+    escaped,
+    figure_of,
+    number_text,
+    plural,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +61,7 @@ def factor_plot(
         key=key,
         title=title,
         figure=figure_of([_run_dots(levels), _mean_dots(drawn)], layout),
-        summary=_factor_summary(drawn, y_title),
+        summary=_factor_summary(levels, y_title),
         caption=caption,
         table=_factor_table(title, levels, y_title),
         height="low",
@@ -82,57 +91,26 @@ def grid_heatmap(  # noqa: PLR0913 - three tables and their two axes belong toge
     """
     if better not in {"higher", "lower"}:
         raise ValueError(f"expected better to be 'higher' or 'lower', got {better!r}")
-    cells = _Cells.read((len(rows), len(columns)), means, sds, counts)
+    cells = Cells.read((len(rows), len(columns)), means, sds, counts)
     if not np.isfinite(cells.means).any():
         return empty_chart(key, title, "No finished run yet in any cell.")
     best = cells.best(better)
     layout = {
         "xaxis": _grid_axis(column_title, columns),
         "yaxis": _grid_axis(row_title, rows),
-        "shapes": [*_hatching(cells.means), _outline(best)],
-        "annotations": _missing_words(cells.means, cells.counts),
+        "shapes": [*hatching(cells.means), outline(best)],
+        "annotations": missing_words(cells.means, cells.counts),
         "showlegend": False,
         "hovermode": "closest",
     }
     return Chart(
         key=key,
         title=title,
-        figure=figure_of([_grid_trace(cells, y_title, better)], layout),
+        figure=figure_of([_grid_trace(cells, y_title, better), cell_words(cells, better)], layout),
         summary=_grid_summary(cells, rows, columns, row_title, column_title, best),
         table=_grid_table(cells, rows, columns, row_title, column_title),
         height="square",
     )
-
-
-@dataclass(frozen=True)
-class _Cells:
-    """The three tables of a grid, read once."""
-
-    means: FloatArray
-    sds: FloatArray
-    counts: FloatArray
-
-    @classmethod
-    def read(cls, shape: tuple[int, int], means: ArrayLike, sds: ArrayLike, counts: ArrayLike) -> _Cells:
-        tables = [np.asarray(table, dtype=np.float64) for table in (means, sds, counts)]
-        for table in tables:
-            if table.shape != shape:
-                raise ValueError(
-                    f"expected tables of {shape[0]} rows and {shape[1]} columns, got {table.shape}"
-                )
-        return cls(*tables)
-
-    def best(self, better: str) -> tuple[int, int]:
-        signed = np.where(np.isfinite(self.means), self.means if better == "higher" else -self.means, -np.inf)
-        row, column = np.unravel_index(int(np.argmax(signed)), signed.shape)
-        return int(row), int(column)
-
-    def text(self, row: int, column: int) -> str:
-        mean, sd, count = self.means[row, column], self.sds[row, column], self.counts[row, column]
-        if not np.isfinite(mean):
-            return ""
-        spread = f"± {number_text(float(sd))}" if np.isfinite(sd) else "one seed"
-        return f"{number_text(float(mean))}<br>{spread}<br>n = {int(count)}"
 
 
 def _tick(level: LevelView) -> str:
@@ -179,9 +157,9 @@ def _interval_text(level: LevelView) -> str:
     return f"95 % interval {number_text(level.low)} to {number_text(level.high)}"
 
 
-def _factor_summary(drawn: Sequence[tuple[int, LevelView]], y_title: str) -> str:
-    levels = sorted((level for _, level in drawn), key=lambda level: level.mean or 0.0)
-    low, high = levels[0], levels[-1]
+def _factor_summary(levels: Sequence[LevelView], y_title: str) -> str:
+    drawn = sorted((level for level in levels if level.mean is not None), key=lambda level: level.mean or 0.0)
+    low, high = drawn[0], drawn[-1]
     text = (
         f"Mean {y_title} is highest at {high.level} ({number_text(high.mean)}, n = {high.n})"
         f" and lowest at {low.level} ({number_text(low.mean)}, n = {low.n})."
@@ -209,55 +187,20 @@ def _grid_axis(title: str, levels: Sequence[object]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _grid_trace(cells: _Cells, y_title: str, better: str) -> dict[str, Any]:
+def _grid_trace(cells: Cells, y_title: str, better: str) -> dict[str, Any]:
     rows, columns = cells.means.shape
     return {
-        "type": "heatmap", "x": list(range(columns)), "y": list(range(rows)), "z": _plain_rows(cells.means),
+        "type": "heatmap", "x": list(range(columns)), "y": list(range(rows)), "z": plain_rows(cells.means),
         "text": [[cells.text(row, column) for column in range(columns)] for row in range(rows)],
-        "texttemplate": "%{text}", "xgap": 2, "ygap": 2, "hoverongaps": False,
+        "xgap": 2, "ygap": 2, "hoverongaps": False,
         "reversescale": better == "lower",
         "colorbar": {"thickness": 10, "title": {"text": y_title, "side": "right"}},
         "hovertemplate": "%{text}<extra></extra>", "meta": {"role": "heat"},
     }  # fmt: skip
 
 
-def _plain_rows(table: FloatArray) -> list[list[float | None]]:
-    """Write a small table as plain rows, with None where there is no number."""
-    return [[float(value) if np.isfinite(value) else None for value in row] for row in table]
-
-
-def _hatching(means: FloatArray) -> list[dict[str, Any]]:
-    """Hatch the empty cells with diagonals: shapes, since a heat map has no patterns."""
-    shapes = []
-    for row, column in np.argwhere(~np.isfinite(means)).tolist():
-        left, bottom, side = column - 0.47, row - 0.47, 0.94
-        lines = []
-        for share in np.arange(0.2, 2, 0.2):  # where a diagonal meets the cell's edges
-            near, far = max(0.0, share - 1), min(1.0, share)
-            start = f"{left + side * near:.3f},{bottom + side * far:.3f}"
-            lines.append(f"M{start}L{left + side * far:.3f},{bottom + side * near:.3f}")
-        shapes.append({"type": "path", "name": "hatch", "path": "".join(lines), "line": {"width": 1}})
-    return shapes
-
-
-def _missing_words(means: FloatArray, counts: FloatArray) -> list[dict[str, Any]]:
-    return [
-        {
-            "name": "missing", "x": column, "y": row, "showarrow": False, "borderpad": 3,
-            "text": "diverged" if counts[row, column] > 0 else "not run",
-        }
-        for row, column in np.argwhere(~np.isfinite(means)).tolist()
-    ]  # fmt: skip
-
-
-def _outline(best: tuple[int, int]) -> dict[str, Any]:
-    row, column = best
-    edges = {"x0": column - 0.48, "x1": column + 0.48, "y0": row - 0.48, "y1": row + 0.48}
-    return {"type": "rect", "name": "best", "line": {"width": 3}} | edges
-
-
 def _grid_summary(
-    cells: _Cells,
+    cells: Cells,
     rows: Sequence[object],
     columns: Sequence[object],
     row_title: str,
@@ -273,7 +216,7 @@ def _grid_summary(
 
 
 def _grid_table(
-    cells: _Cells, rows: Sequence[object], columns: Sequence[object], row_title: str, column_title: str
+    cells: Cells, rows: Sequence[object], columns: Sequence[object], row_title: str, column_title: str
 ) -> Table:
     body = tuple(
         (str(name), *(cells.text(r, c).replace("<br>", ", ") or "not run" for c in range(len(columns))))

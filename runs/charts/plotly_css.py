@@ -1,4 +1,4 @@
-"""Write plotly.css: the rules that plotly.js would inject, as a static file, for the content policy forbids injecting.
+"""Write plotly.css: the rules that plotly.js would inject, which the content policy forbids, as a file.
 
 Run it after an upgrade of the vendored bundle: ``python -m runs.charts.plotly_css``.
 """
@@ -17,7 +17,7 @@ _TABLE = re.compile(r'=\{("X,X div":.*?)\};for\(')
 _STRING = r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\''
 _RULE = re.compile(rf"({_STRING}|[A-Z]):({_STRING})(?:,|$)")
 
-HEAD = "/* Made by `python -m runs.charts.plotly_css` out of {bundle}; MIT, vendor/LICENSE-plotly. Do not edit. */"
+HEAD = "/* Made by `python -m runs.charts.plotly_css` from {bundle}; MIT, vendor/LICENSE-plotly. */"
 # A second safety beside the policy's hash: without it the cells of a heat map blur into each other.
 CRISP = ".js-plotly-plot .heatmaplayer .hm image{image-rendering:pixelated}"
 
@@ -36,7 +36,9 @@ def rules(bundle: str) -> list[tuple[str, str]]:
         raise ValueError("expected the bundle to hold a table of style rules; look how it injects them now")
     pairs = _RULE.findall(found[1])
     if sum(len(key) + len(value) + 2 for key, value in pairs) != len(found[1]) + 1:
-        raise ValueError("expected the table to hold nothing but selectors and declarations, got something else")
+        raise ValueError(
+            "expected the table to hold nothing but selectors and declarations, got something else"
+        )
     plain = [(_selector(_unquoted(key)), _without_outline(_unquoted(value))) for key, value in pairs]
     return [(selector, body) for selector, body in reversed(plain) if body]
 

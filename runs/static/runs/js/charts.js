@@ -15,9 +15,10 @@ const CONFIG = {
   scrollZoom: false,
   showSendToCloud: false,
 };
-const CIVIDIS = [
+const STOPS = [
   "#00224e", "#123570", "#3b496c", "#575d6d", "#707173", "#8a8678", "#a59c74", "#c3b369", "#e1cc55", "#fee838",
-].map((colour, index, all) => [index / (all.length - 1), colour]);
+];
+const CIVIDIS = STOPS.map((colour, index) => [index / (STOPS.length - 1), colour]);
 const TYPED = {
   f8: Float64Array, f4: Float32Array, i4: Int32Array, i2: Int16Array, i1: Int8Array,
   u4: Uint32Array, u2: Uint16Array, u1: Uint8Array,
@@ -48,6 +49,13 @@ function faded(colour, alpha) {
   return `rgba(${red}, ${green}, ${blue}, ${alpha})`;
 }
 
+/* Black or white, whichever can be read on this share of the scale. */
+function inkOn(share) {
+  const colour = STOPS[Math.round(share * (STOPS.length - 1))];
+  const [red, green, blue] = [1, 3, 5].map((at) => (parseInt(colour.slice(at, at + 2), 16) / 255) ** 2.2);
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.18 ? "#000" : "#fff";
+}
+
 function heatBar(bar) {
   const font = { color: theme.muted, size: 11 };
   return { ...bar, outlinewidth: 0, len: 1.04, exponentformat: "e", tickfont: font, title: { ...bar?.title, font } };
@@ -63,8 +71,9 @@ const ROLES = {
     error_y: { ...trace.error_y, color: colour },
   }),
   muted: (trace) => ({ marker: { ...trace.marker, color: faded(theme.muted, 0.55) } }),
-  nonfinite: (trace) => ({ marker: { ...trace.marker, color: theme.critical } }),
+  broken: (trace) => ({ marker: { ...trace.marker, color: theme.critical } }),
   heat: (trace) => ({ colorscale: CIVIDIS, colorbar: heatBar(trace.colorbar) }),
+  cell: (trace) => ({ textfont: { ...trace.textfont, color: trace.customdata.map(inkOn) } }),
   zero: () => ({ colorscale: [[0, theme.critical], [1, theme.critical]] }),
 };
 
@@ -127,6 +136,10 @@ function loadPlotly() {
 }
 
 async function draw(chart) {
+  const something = chart.spec.data?.length > 0;
+  for (const part of chart.figure.querySelectorAll("[data-chart-plot], [data-chart-tools]")) part.hidden = !something;
+  for (const part of chart.figure.querySelectorAll("[data-chart-empty]")) part.hidden = something;
+  if (!something) return;
   const data = chart.spec.data.map((trace) => ({
     ...paintTrace(trace),
     visible: !chart.hiddenGroups.has(trace.legendgroup),
@@ -152,7 +165,7 @@ const STROKES = { solid: "", dash: "6 3", dot: "2 2", dashdot: "6 3 2 3" };
 function legendButton(chart, trace) {
   const button = document.createElement("button");
   button.type = "button";
-  button.className = `legend-button series-${trace.meta.series + 1}`;
+  button.className = "legend-button";
   button.setAttribute("aria-pressed", "true");
   const name = trace.name.replaceAll("&lt;", "<").replaceAll("&amp;", "&");
   const drawing = document.createElementNS("http://www.w3.org/2000/svg", "svg");
@@ -162,6 +175,7 @@ function legendButton(chart, trace) {
   stroke.setAttribute("d", "M0 4H18");
   stroke.setAttribute("stroke-dasharray", STROKES[trace.line?.dash ?? "solid"]);
   drawing.append(stroke);
+  drawing.style.color = `var(--series-${trace.meta.series + 1})`;
   button.append(drawing, name);
   button.addEventListener("click", () => {
     const shown = chart.hiddenGroups.delete(trace.legendgroup);
@@ -180,9 +194,7 @@ function setUp(figure) {
   charts.set(figure, chart);
   figure.addEventListener("chart:replace", ({ detail }) => { chart.spec = detail; refresh(chart); });
   figure.addEventListener("chart:append", ({ detail }) => { append(chart, detail); refresh(chart); });
-  const tools = figure.querySelector("[data-chart-tools]");
-  tools.hidden = false;
-  tools.addEventListener("click", ({ target }) => {
+  figure.querySelector("[data-chart-tools]").addEventListener("click", ({ target }) => {
     const button = target.closest("[data-chart-action]");
     if (button) ACTIONS[button.dataset.chartAction](chart);
   });
@@ -197,7 +209,9 @@ function append(chart, updates) {
     const trace = chart.spec.data[index];
     if (!update || !trace) return;
     trace.x = plain(trace.x).concat(update[0]);
-    trace.y = plain(trace.y).concat(update[1]);
+    const log = chart.spec.layout.yaxis?.type === "log"; // where Plotly would draw 0 as a fall without end
+    trace.y = plain(trace.y).concat(log ? update[1].map((value) => (value > 0 ? value : null)) : update[1]);
+    if (trace.customdata) trace.customdata = plain(trace.customdata).concat(update[1]);
     if (trace.mode === "markers" && trace.meta?.role === "line" && trace.x.length > 1) trace.mode = "lines";
   });
 }
@@ -243,10 +257,10 @@ function rows({ data, layout }) {
   let high = [];
   for (const trace of data) {
     const role = trace.meta?.role;
-    const [x, y] = [plain(trace.x), plain(trace.y)];
+    const [x, y] = [plain(trace.x), plain(trace.customdata ?? trace.y)];
     if (role === "edge") low = y;
     else if (role === "band") high = y;
-    else if (role !== "nonfinite") {
+    else if (role !== "broken") {
       x.forEach((at, index) => body.push([trace.name, tick(layout.xaxis, at), y[index], low[index], high[index]]));
       [low, high] = [[], []];
     }

@@ -1,0 +1,65 @@
+"""Factor plots and grids: n, diverged runs and empty cells are always said."""
+
+from __future__ import annotations
+
+import pytest
+
+from runs.charts.factors import factor_plot, grid_heatmap
+from tests.runs.sample_charts import CHARTS, LEVELS, a_grid, traces
+
+
+def test_every_level_says_its_n_and_its_diverged_runs() -> None:
+    chart = CHARTS["factor"]()
+    assert chart.figure["layout"]["xaxis"]["ticktext"] == [
+        "relu<br>n = 3",
+        "sigmoid &lt;b><br>n = 1<br>2 diverged",
+        "tanh<br>n = 0<br>3 diverged",
+    ]
+    assert "5 runs diverged and are not in the means." in chart.summary
+
+
+def test_one_seed_has_a_dot_without_a_whisker() -> None:
+    (mean,) = traces(CHARTS["factor"](), "mean")
+    assert mean["error_y"]["array"] == [pytest.approx(0.02), None]
+    assert "one seed: no interval" in mean["text"][1]
+
+
+def test_every_run_is_a_grey_dot_beside_its_level() -> None:
+    (dots,) = traces(CHARTS["factor"](), "muted")
+    assert dots["y"] == [0.89, 0.9, 0.91, 0.7]
+    assert [round(x) for x in dots["x"]] == [0, 0, 0, 1]
+
+
+def test_a_factor_without_a_finished_run_is_empty() -> None:
+    assert factor_plot("f", "Depth", LEVELS[2:], y_title="val accuracy").empty
+
+
+@pytest.mark.parametrize(("better", "best"), [("higher", (0, 1)), ("lower", (1, 1))])
+def test_the_best_cell_is_outlined(better: str, best: tuple[int, int]) -> None:
+    (outline,) = [shape for shape in a_grid(better).figure["layout"]["shapes"] if shape["name"] == "best"]
+    assert (round(outline["y0"] + 0.48), round(outline["x0"] + 0.48)) == best
+
+
+def test_a_cell_that_was_not_run_is_hatched_and_says_so() -> None:
+    layout = a_grid().figure["layout"]
+    assert [shape["name"] for shape in layout["shapes"]] == ["hatch", "best"]
+    assert [(note["x"], note["y"], note["text"]) for note in layout["annotations"]] == [(0, 1, "not run")]
+
+
+def test_a_cell_says_mean_spread_and_n() -> None:
+    (words,) = traces(a_grid(), "cell")
+    assert words["text"] == [
+        "0.800<br>± 0.010<br>n = 3",
+        "0.9<br>one seed<br>n = 1",
+        "0.700<br>± 0.020<br>n = 3",
+    ]
+    assert words["customdata"] == [pytest.approx(0.5), pytest.approx(1), 0]
+
+
+def test_a_grid_refuses_tables_of_a_wrong_shape_and_an_unclear_aim() -> None:
+    with pytest.raises(ValueError, match="expected tables of 1 rows and 2 columns"):
+        grid_heatmap(
+            "g", "G", [1], [1, 2], [[1]], [[1]], [[1]], row_title="r", column_title="c", better="higher"
+        )
+    with pytest.raises(ValueError, match="expected better to be 'higher' or 'lower', got 'nearer'"):
+        a_grid("nearer")
