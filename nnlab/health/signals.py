@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from nnlab.engine.records import Evaluation, NonFinite, RunInfo, Sample
 from nnlab.health.thresholds import THRESHOLDS, Thresholds
+from nnlab.health.tracks import GradientTrack, LossTrack
 
 FloatArray = NDArray[np.float64]
 
