@@ -237,7 +237,8 @@ def as_mapping(cleaned: Mapping[str, Any]) -> dict[str, Any]:
     for field in ("epochs", "steps", "clip_norm"):
         if cleaned[field] is not None:
             training[field] = cleaned[field]
-    data = {field: cleaned[field] for field in _DATA_FIELDS if cleaned[field] not in {None, ""}}
+    given = ("dataset", *(field for field in _DATA_FIELDS if cleaned[field] not in {None, ""}))
+    data = {field: cleaned[field] for field in given}
     return {
         "project": cleaned["project"],
         "name": cleaned["name"],

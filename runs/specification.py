@@ -247,4 +247,5 @@ def _check_count(grid: Mapping[str, Sequence[Any]], seeds: Sequence[int], limits
 
 def _shown_field(field: str, settings: Mapping[str, Any]) -> str:
     """Name the field that the person filled in: layers may have come from depth and width."""
-    return "width" if field == "hidden_units" and "width" in settings else field
+    from_width = field == "hidden_units" and field not in settings and "width" in settings
+    return "width" if from_width else field

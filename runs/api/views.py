@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
-from ninja import NinjaAPI, Schema, Status
+from ninja import Body, NinjaAPI, Schema, Status
 from ninja.errors import HttpError
 
+from nnlab.health.events import json_value
 from runs import lifecycle, submission
 from runs.api.access import AUTH, require
 from runs.models import Alert, Run, Sweep
@@ -24,9 +24,10 @@ MAX_RUNS = 200
 
 
 class SweepIn(Schema):
-    """A submission, as in a sweep file; see the README for its keys."""
+    """A submission, as in a sweep file; see the README for its keys.
 
-    model_config = {"extra": "allow"}  # a misspelt key is refused with the others, not dropped
+    For the API's document only: a body is checked whole, so that a misspelt key is refused, not dropped.
+    """
 
     project: Any = None
     name: Any = None
@@ -94,12 +95,17 @@ class AlertOut(Schema):
     advice: list[dict[str, Any]]
 
 
-@api.post("/sweeps", response={201: SweepOut, 422: ErrorsOut}, summary="Submit a run or a sweep")
-def submit_sweep(request: HttpRequest, payload: SweepIn) -> Status[Any]:
+@api.post(
+    "/sweeps",
+    response={201: SweepOut, 422: ErrorsOut},
+    summary="Submit a run or a sweep",
+    openapi_extra={"requestBody": {"content": {"application/json": {"schema": SweepIn.model_json_schema()}}}},
+)
+def submit_sweep(request: HttpRequest, payload: Body[dict[str, Any]]) -> Status[Any]:
     """Check a submission and queue its runs; nothing is queued where anything is wrong."""
     user = require(request, "runs.submit_sweep")
     try:
-        sweep = submission.submit(submission.parse(payload.dict()), user)
+        sweep = submission.submit(submission.parse(payload), user)
     except SubmissionError as error:
         return Status(422, {"errors": error.errors})
     return Status(201, _sweep(sweep))
@@ -189,7 +195,7 @@ def _series(points: Points, after: int) -> dict[str, Any]:
         "metric": points.metric,
         "layer": points.layer,
         "steps": points.steps[later].tolist(),
-        "values": [value if math.isfinite(value) else str(value) for value in points.values[later].tolist()],
+        "values": json_value(points.values[later].tolist()),
     }
 
 
