@@ -55,11 +55,9 @@ class Activation:
         """Turn ``d`` from the gradient by f(z) into that by z."""
         raise NotImplementedError
 
-    def saturated(self, z: Array) -> NDArray[np.bool_]:
-        """Tell where the derivative is below 5 % of its maximum."""
-        if self.saturates_beyond is None:
-            return np.zeros(z.shape, np.bool_)
-        return np.asarray(np.abs(z) > self.saturates_beyond)
+    def saturated(self, z: Array) -> NDArray[np.bool_] | None:
+        """Tell where the derivative is below 5 % of its maximum; None where that is never so."""
+        return None if self.saturates_beyond is None else np.asarray(np.abs(z) > self.saturates_beyond)
 
 
 class Linear(Activation):
@@ -141,7 +139,7 @@ class ReLU6(Activation):
         np.less(t.z, 6.0, out=t.mask)
         t.d *= t.mask
 
-    def saturated(self, z: Array) -> NDArray[np.bool_]:
+    def saturated(self, z: Array) -> NDArray[np.bool_] | None:
         """Tell where a unit is stuck at its ceiling; at 0 it is silent, which is counted apart."""
         return np.asarray(z >= 6.0)
 

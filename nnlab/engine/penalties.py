@@ -5,6 +5,7 @@ Biases and learned slopes are not penalised.
 
 from __future__ import annotations
 
+from math import isfinite, sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,14 +15,21 @@ if TYPE_CHECKING:
 
     from nnlab.engine.activations import Array
 
+# Below this a sum of squares in float64 may have lost some to underflow.
+SMALLEST_SQUARE = 1e-280
+
 
 def norm(values: Array) -> float:
-    """Measure the Euclidean norm in float64, scaled so that no square under- or overflows."""
-    largest = float(np.abs(values).max(initial=0.0))
-    if largest == 0.0 or not np.isfinite(largest):
+    """Measure the Euclidean norm in float64, rescaled where a square would under- or overflow."""
+    wide = values.astype(np.float64, copy=False)
+    square = float(np.vdot(wide, wide))
+    if SMALLEST_SQUARE < square < float("inf"):
+        return sqrt(square)
+    largest = float(np.abs(wide).max(initial=0.0))
+    if largest == 0.0 or not isfinite(largest):
         return largest
-    scaled = (values.astype(np.float64) / largest).ravel()
-    return largest * float(np.sqrt(scaled @ scaled))
+    scaled = wide / largest
+    return largest * sqrt(float(np.vdot(scaled, scaled)))
 
 
 def clip(gradient: Array, clip_value: float | None, clip_norm: float | None) -> None:

@@ -90,6 +90,11 @@ def test_sampled_steps_are_fixed() -> None:
     assert {sample.rows for sample in records.samples} == {32}
 
 
+def test_long_runs_are_sampled_less_often_later() -> None:
+    late = [sample.step for sample in run(build_problem(rows=ROWS), steps=1400).samples if sample.step > 900]
+    assert late == [934, 984, 1000, 1150, 1300]
+
+
 def test_small_batches_are_sampled_in_bursts_of_32_rows() -> None:
     records = run(build_problem(rows=ROWS), batch_size=10, steps=500)
     # Bursts of 4 start at 1, 5, 13, 21, 34 (8 lies in the one from 5), then each 200; told at their end.

@@ -125,6 +125,18 @@ def test_every_row_is_seen_once_an_epoch_in_a_new_order() -> None:
     assert epochs[0] != epochs[1]
 
 
+def test_every_step_draws_its_own_dropout_mask() -> None:
+    trainer = build_trainer(build_problem(), dropout=0.5)
+    dropout = trainer._pass.dropouts[0]
+    assert dropout is not None
+    masks = []
+    for _ in range(3):
+        trainer.run_chunk(1)
+        masks.append(dropout.mask.copy())
+    assert (masks[0] != masks[1]).any()
+    assert (masks[1] != masks[2]).any()
+
+
 def test_without_shuffling_rows_keep_their_order() -> None:
     problem = build_problem(rows=40)
     trainer = build_trainer(problem, batch_size=10, shuffle=False)
