@@ -35,12 +35,14 @@ class Machine:
         self._since_event = 0
         self._last_event = 0
         self._told = Result(Verdict.UNKNOWN, math.nan, math.nan)
+        self._told_layers: tuple[int, ...] = ()
         self.is_open = False
         self.waiting = False
         self.openings = 0
         self.first_step = 0
         self.severity = check.severity
         self.result = self._told
+        self.layers: tuple[int, ...] = ()
         self.history: list[tuple[int, float]] = []
 
     @property
@@ -73,7 +75,7 @@ class Machine:
         hits = [step for step, _, is_hit in self._window if is_hit]
         enough = len(hits) >= self._limits["n_open"]
         if enough and hit:
-            self.result = result
+            self.result, self.layers = result, result.layers
             if not self.waiting and not self.openings:
                 self.first_step = hits[0]
         self.waiting = enough and held
@@ -100,6 +102,7 @@ class Machine:
             return self._tell(EventKind.RESOLVE, result, signals)
         self._safe_in_a_row = 0
         self.result = result
+        self.layers = result.layers or self.layers  # between its thresholds a check may name none
         severity = self._judge_severity(result, signals)
         news = severity is not self.severity or self._is_news(result)
         self.severity = severity
@@ -113,7 +116,7 @@ class Machine:
             return False
         old, new = abs(self._told.value), abs(result.value)
         factor = self._shared["value_factor"]
-        return result.layers != self._told.layers or new >= factor * old > 0 or old >= factor * new > 0
+        return self.layers != self._told_layers or new >= factor * old > 0 or old >= factor * new > 0
 
     def _judge_severity(self, result: Result, signals: Signals) -> Severity:
         """Up where the run is stuck, down where it gets on; in between severity stays, so it cannot flap."""
@@ -124,6 +127,7 @@ class Machine:
         return self._check.stuck_severity if signals.is_stuck else self.severity
 
     def _tell(self, kind: EventKind, result: Result, signals: Signals) -> EventKind:
+        self._told_layers = self.layers
         self._told, self._last_event, self._since_event = result, signals.step, 0
         return kind
 

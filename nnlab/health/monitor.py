@@ -137,8 +137,8 @@ class Monitor:
             severity=machine.severity,
             step=self._signals.step,
             first_step=machine.first_step,
-            layers=result.layers,
-            layer_names=tuple(self._info.layer_name(layer) for layer in result.layers),
+            layers=machine.layers,
+            layer_names=tuple(self._info.layer_name(layer) for layer in machine.layers),
             value=result.value,
             threshold=result.threshold,
             title=explanation.title,
@@ -172,7 +172,7 @@ class Monitor:
         return {
             "check": check,
             "value": machine.result.value,
-            "layers": list(machine.result.layers),
+            "layers": list(machine.layers),
             "first_step": machine.first_step,
         }
 

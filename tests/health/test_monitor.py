@@ -58,6 +58,7 @@ def test_a_vanishing_gradient_opens_at_the_third_hit_and_becomes_critical_when_t
     critical = next(event for event in events if event.severity == "critical")
     assert (critical.kind, critical.check, critical.step) == ("update", "vanishing", 200)
     assert story(events)[-1] == ("resolve", "vanishing", "critical", 650)
+    assert events[-1].layer_names == ("hidden 1", "hidden 2")
 
 
 def test_symptoms_wait_in_the_evidence_of_their_cause() -> None:
