@@ -108,7 +108,7 @@ def _records(trainer: NumpyTrainer, steps: int) -> Generator[Records, None, None
             count = min(pace, left_in_epoch, steps - trainer.step)
             part_started = perf_counter()
             part = trainer.run_chunk(count)
-            fitting = int(CHUNK_SECONDS * count / (perf_counter() - part_started))
+            fitting = int(CHUNK_SECONDS * count / max(perf_counter() - part_started, 1e-9))
             pace = max(1, min(2 * pace, fitting))
             if part.ended is None and (count == left_in_epoch or trainer.step == steps):
                 part = _with_evaluation(part, trainer.evaluate())
