@@ -15,6 +15,7 @@ from runs.pages.formats import higher_is_better, learning_rate, network, unit_of
 
 FACTORS = ("depth", "width", "activation", "dropout")
 MORE_FACTORS = ("optimizer", "learning_rate", "batch_size", "dataset")
+_SPEAK_FOR_THEMSELVES = ("activation", "optimizer", "dataset")
 _NETWORK_FIELDS = (
     "hidden_units",
     "activation",
@@ -183,9 +184,7 @@ def _labels(first: Mapping[str, Member], varied: Sequence[str]) -> dict[str, str
     labels: dict[str, str] = {}
     taken: dict[str, int] = {}
     for key, member in first.items():
-        parts = [
-            f"{factor.replace('_', ' ')} {level_text(factor, member.levels[factor])}" for factor in varied
-        ]
+        parts = [_named_level(factor, member.levels[factor]) for factor in varied]
         name = (
             ", ".join(parts)
             or f"{network(member.run.config['training'].get('hidden_units'))} {member.run.activation}"
@@ -193,6 +192,11 @@ def _labels(first: Mapping[str, Member], varied: Sequence[str]) -> dict[str, str
         taken[name] = taken.get(name, 0) + 1
         labels[key] = name if taken[name] == 1 else f"{name} ({taken[name]})"
     return labels
+
+
+def _named_level(factor: str, level: Any) -> str:
+    text = level_text(factor, level)
+    return text if factor in _SPEAK_FOR_THEMSELVES else f"{factor.replace('_', ' ')} {text}"
 
 
 def _level_order(level: Any) -> tuple[int, Any]:

@@ -14,7 +14,8 @@ from runs.charts.chart import Chart, empty_chart
 from runs.charts.curves import Line, curves
 from runs.charts.factors import LevelView, factor_plot, grid_heatmap
 from runs.pages.comparison import Comparison, Group, level_text
-from runs.pages.formats import metric_title
+from runs.pages.formats import metric_title, sentence
+from runs.pages.run_charts import spans_decades
 from runs.reading.series import Points, block_means
 
 MAX_GROUPS = 12  # lines with a band in one chart
@@ -50,13 +51,13 @@ def curve_charts(comparison: Comparison, points: Sequence[Points], *, colour: st
         colour: a factor whose levels share a colour; empty for a colour a group.
         facet: a factor with a chart for each of its levels; empty for one chart.
     """
-    by_run = {series.run_id: series for series in points if len(series.steps)}
+    by_run = {series.run_id: _trained(series) for series in points if len(series.steps)}
     thinned = _thinned(by_run)
     levels = comparison.factors.get(facet, ())[:MAX_FACETS] if facet else [None]
     charts = []
     for place, level in enumerate(levels):
         groups = [group for group in comparison.groups if level is None or group.levels[facet] == level]
-        title = f"{metric_title(comparison.metric)} over steps".capitalize()
+        title = f"{sentence(metric_title(comparison.metric))} over steps"
         if level is not None:
             title = f"{facet.replace('_', ' ')} {level_text(facet, level)}"
         charts.append(_curves(f"curves-{place}", title, comparison, groups, thinned, colour))
@@ -106,6 +107,13 @@ def grid(comparison: Comparison) -> Chart | None:
     return replace(chart, caption=f"Mean ± standard deviation of the n runs of a cell{mixed}.")
 
 
+def _trained(points: Points) -> Points:
+    """Leave out step 0 where later steps are known: an untrained network would set the scale of the axis."""
+    if points.steps[0] > 0 or len(points.steps) < 2:
+        return points
+    return replace(points, steps=points.steps[1:], values=points.values[1:])
+
+
 def _thinned(by_run: Mapping[int, Points]) -> dict[int, tuple[Any, Any]]:
     """Put curves with a point at every step on common blocks; others keep their steps."""
     if max((len(points.steps) for points in by_run.values()), default=0) < _EVERY_STEP:
@@ -137,8 +145,12 @@ def _curves(
     of_label = {curve.group: curve for curve in found}
     styles = _styles(drawn, comparison.factors.get(colour, ()), colour)
     lines = _faint(drawn, series, styles)
-    lines += [_mean_line(of_label[group.label], *style) for group, style in zip(drawn, styles, strict=True)]
-    chart = curves(key, title, lines, y_title=value_title(comparison))
+    log_y = spans_decades(curve.mean for curve in found)
+    lines += [
+        _mean_line(of_label[group.label], *style, log_y=log_y)
+        for group, style in zip(drawn, styles, strict=True)
+    ]
+    chart = curves(key, title, lines, y_title=value_title(comparison), log_y=log_y)
     return replace(chart, caption=_curve_caption(found, len(shown)))
 
 
@@ -165,8 +177,9 @@ def _faint(
     return raw if len(raw) <= MAX_FAINT else []
 
 
-def _mean_line(curve: GroupCurve, colour: int, dash: Any) -> Line:
-    band = bool(np.isfinite(curve.low).any())
+def _mean_line(curve: GroupCurve, colour: int, dash: Any, *, log_y: bool) -> Line:
+    """Draw a mean with its band; a band that reaches 0 has no place on a log axis and is left out."""
+    band = bool(np.isfinite(curve.low).any()) and not (log_y and bool((curve.low <= 0).any()))
     seeds = f"n = {curve.seeds}" + (f", {curve.diverged} diverged" if curve.diverged else "")
     name = f"{curve.group} ({seeds})"
     low, high = (curve.low, curve.high) if band else (None, None)
@@ -175,11 +188,10 @@ def _mean_line(curve: GroupCurve, colour: int, dash: Any) -> Line:
 
 def _curve_caption(found: Sequence[GroupCurve], groups: int) -> str:
     several = any(curve.seeds > 1 for curve in found)
-    text = (
-        "Line: mean over seeds; band: 95 % t interval; pale: single runs."
-        if several
-        else "One seed: no interval."
-    )
+    text = "One seed: no interval."
+    if several:
+        text = "Line: mean over seeds; band: 95 % t interval; pale: single runs."
+    text += " The untrained network, step 0, is left out."
     if groups > len(found):
         text += f" The best {len(found)} of {groups} groups are drawn; the table has them all."
     return text
@@ -195,7 +207,9 @@ def _factor(comparison: Comparison, factor: str) -> FactorSection:
         return FactorSection(name, None, f"{name}: no run has ended yet")
     others = [other for other in comparison.factors if other != factor]
     effect = factor_effects(rows, factor, [*others, "rest"], "seed", "value")
-    caption = f"{effect.caption[:1].upper()}{effect.caption[1:]}."
+    if all(level.mean is None for level in effect.levels):
+        return FactorSection(name, None, f"{name}: no comparison; {effect.caption}")
+    caption = f"{sentence(effect.caption)}."
     if max(level.n for level in effect.levels) < 2:
         caption += " One seed: no interval."
     chart = factor_plot(

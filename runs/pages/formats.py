@@ -36,6 +36,11 @@ def metric_title(metric: str) -> str:
     return _TITLES.get(metric, metric.replace("_", " "))
 
 
+def sentence(text: str) -> str:
+    """Begin a text with a capital, and leave the rest: RMSE stays RMSE."""
+    return text[:1].upper() + text[1:]
+
+
 def higher_is_better(metric: str) -> bool:
     """Whether a larger value of the metric is the better one; losses and errors are the other kind."""
     return metric in _HIGHER_IS_BETTER

@@ -15,17 +15,17 @@ from runs.reading import table
 COLUMNS = (
     ("run", "Run", ""),
     ("status", "Status", ""),
+    ("alerts", "Alerts", "number"),
     ("progress", "Progress", ""),
     ("net", "Network", ""),
     ("activation", "Activation", ""),
     ("dropout", "Dropout", "number"),
     ("optimizer", "Optimizer", ""),
-    ("learning_rate", "Learning rate", "number"),
+    ("learning_rate", "Learn. rate", "number"),
     ("val_loss", "Val. loss", "number"),
     ("score", "Score", "number"),
     ("params", "Params", "number"),
     ("time", "Time", "number"),
-    ("alerts", "Alerts", "number"),
 )
 _MOVING = frozenset({Status.QUEUED, Status.RUNNING, Status.LOST})
 

@@ -53,7 +53,7 @@ def live(request: HttpRequest, run_id: int) -> HttpResponse:
 
 
 def _load(request: HttpRequest, run_id: int) -> tuple[Run, list[Alert], RunView]:
-    found = get_object_or_404(Run.objects.select_related("project", "sweep", "parent"), pk=run_id)
+    found = get_object_or_404(Run.objects.select_related("project", "sweep__project", "parent"), pk=run_id)
     alerts = sorted(
         found.alerts.all(),
         key=lambda alert: (alert.state != "open", _RANKS[alert.severity], alert.opened_step),

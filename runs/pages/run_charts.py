@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from runs.charts.chart import Chart, Mark
 from runs.charts.curves import Line, curves
 from runs.charts.layers import MEASURES, layer_heatmap, layer_lines
 from runs.models import Alert, Run
-from runs.pages.formats import metric_title, unit_of
+from runs.pages.formats import metric_title, sentence, unit_of
 from runs.reading.series import FloatArray, IntArray, Points
 
 COLUMNS = 1000  # points of one line; a screen shows no more
 MAP_COLUMNS = 300
-DEFAULT_MEASURE = "dead_share"
 _GRADIENT = "gradient_rms"
+_MAY_DIE = frozenset({"relu", "relu6"})
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,17 @@ def view_of(run: Run, alerts: Sequence[Alert], measure: str) -> RunView:
         headline=run.headline if run.headline != "val_loss" else "",
         unit=unit_of(run.headline, run.info.get("target_unit", "")),
         layer_names=run.info.get("layer_names", ()),
-        measure=measure if measure in MEASURES else DEFAULT_MEASURE,
+        measure=measure if measure in MEASURES else _default_measure(run),
         marks=[(alert.opened_step, alert.check_id.replace("_", " ")) for alert in alerts],
         is_over=run.is_over,
     )
+
+
+def spans_decades(lines: Iterable[ArrayLike]) -> bool:
+    """Whether positive values differ by a factor of 1,000 or more, so that only a log axis shows them all."""
+    values = np.concatenate([np.zeros(0), *(np.asarray(line, np.float64) for line in lines)])
+    finite = values[np.isfinite(values)]
+    return bool(finite.size and finite.min() > 0 and finite.max() >= 1000 * finite.min())
 
 
 def run_charts(view: RunView, points: Sequence[Points]) -> dict[str, Chart]:
@@ -81,14 +89,15 @@ def _loss(view: RunView, of_run: Mapping[str, Points]) -> Chart:
         _line("training", of_run.get("train_loss"), series=0),
         _line("validation", of_run.get("val_loss"), series=1),
     ]
-    return curves("loss", "Loss", lines, y_title="loss", marks=view.marks)
+    is_wide = spans_decades(line.y for line in lines)
+    return curves("loss", "Loss", lines, y_title="loss", log_y=is_wide, marks=view.marks)
 
 
 def _headline(view: RunView, of_run: Mapping[str, Points]) -> Chart:
     title = metric_title(view.headline)
     y_title = f"{title} ({view.unit})" if view.unit else title
     lines = [_line(title, of_run.get(view.headline), series=1)]
-    return curves("headline", title.capitalize(), lines, y_title=y_title, marks=view.marks)
+    return curves("headline", sentence(title), lines, y_title=y_title, marks=view.marks)
 
 
 def _layers(view: RunView, points: Sequence[Points]) -> Chart:
@@ -150,8 +159,16 @@ def _layer_count(view: RunView, layers: Sequence[int | None]) -> int:
     return max([len(view.layer_names), *(layer + 1 for layer in layers if layer is not None)])
 
 
+def _default_measure(run: Run) -> str:
+    """Choose what tells most: whether units die, where they can; else whether they saturate."""
+    activations = set(run.info.get("activations", ())[:-1])
+    return "saturated_share" if activations and not activations & _MAY_DIE else "dead_share"
+
+
 def _drawable(chart: Chart, view: RunView) -> Chart:
     """Give a chart without points its axes while the run goes on, so that the first point can be drawn."""
-    if not chart.empty or view.is_over:
+    if not chart.empty:
         return chart
+    if view.is_over:
+        return replace(chart, empty="This run has no value for it.")
     return replace(chart, empty="", summary=chart.empty, figure={"data": [], "layout": {}})

@@ -23,6 +23,8 @@ def new(request: HttpRequest) -> HttpResponse:
     """Show the form, or submit it."""
     source, changes, notes = _source(request)
     initial = SweepForm.initial_from(source, changes) if source else _initial(request)
+    if source and changes:
+        initial["name"] = f"Run {source.pk}: {notes[0].partition(':')[0]}"[:100]
     form = SweepForm(request.POST or None, initial=initial)
     if form.is_valid() and form.specification is not None:
         try:

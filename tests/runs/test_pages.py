@@ -1,0 +1,333 @@
+"""What the pages show, what they cost, and that no address makes them fail."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+import numpy as np
+import pytest
+from django.test import Client
+from django.urls import reverse
+from pytest_django import DjangoAssertNumQueries
+
+from runs.models import Project, Run, Status
+from tests.runs import builders
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def reader(client: Client) -> Client:
+    client.force_login(builders.build_user("submit_sweep", "stop_run"))
+    return client
+
+
+def text_of(client: Client, address: str, **parameters: Any) -> str:
+    answer = client.get(address, parameters)
+    assert answer.status_code == HTTPStatus.OK, address
+    return answer.content.decode()
+
+
+def build_trained_run(project: Project | None = None, **fields: Any) -> Run:
+    """Make a run with every series that the pages draw."""
+    run = builders.build_finished_run(project=project, **fields)
+    builders.build_series(run, "train_loss", np.geomspace(2.3, 0.1, 100), chunk_sizes=[40, 40])
+    for metric, values in {"val_loss": [2.3, 1.0, 0.3], "val_accuracy": [0.1, 0.7, 0.9]}.items():
+        builders.build_series(run, metric, values, steps=[0, 50, 100])
+    for layer in range(3):
+        builders.build_series(run, "gradient_rms", [0.1, 0.01, 0.0], layer=layer, steps=[1, 50, 100])
+    for layer in range(2):
+        builders.build_series(run, "dead_share", [0.0, 0.1, 0.5], layer=layer, steps=[0, 50, 100])
+    return run
+
+
+# Home
+
+
+def test_an_empty_installation_says_what_to_do(reader: Client) -> None:
+    text = text_of(reader, reverse("home"))
+    assert "No experiments yet" in text
+    assert "nnlab demo" in text
+    assert reverse("sweep-new") in text
+
+
+def test_home_shows_the_best_score_of_each_dataset_in_its_unit(reader: Client) -> None:
+    project = builders.build_project("Housing")
+    info = {**builders.INFO, "target_unit": "USD"}
+    rmse: dict[str, Any] = {"headline": "val_rmse", "info": info, "dataset": "california_housing"}
+    for score in (70_000.0, 62_100.0, None):
+        builders.build_finished_run(project=project, score=score, **rmse)
+    builders.build_finished_run(project=project, score=0.5)
+    builders.build_finished_run(project=project, score=0.978)
+    text = text_of(reader, reverse("home"))
+    assert "62.1k USD" in text
+    assert "97.8 %" in text
+    assert "70k USD" not in text
+
+
+def test_home_shows_the_queue_and_open_alerts(reader: Client) -> None:
+    running = builders.build_running_run(name="the running one")
+    builders.build_run(name="the waiting one")
+    builders.build_alert(running, title="Vanishing gradient here")
+    builders.build_alert(running, "dead_layer", title="An old story", state="resolved", resolved_step=9)
+    text = text_of(reader, reverse("home"))
+    assert "1 running · 1 waiting" in text
+    assert "the running one" in text
+    assert "the waiting one" in text
+    assert "Vanishing gradient here" in text
+    assert "An old story" not in text
+
+
+def test_home_costs_the_same_for_one_project_and_for_ten(
+    reader: Client, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    for _ in range(10):
+        builders.build_alert(builders.build_running_run())
+    # Session, user, 2 for rights; projects, counts, alerts, best; queue 3; newest alerts; badge.
+    with django_assert_num_queries(13):
+        reader.get(reverse("home"))
+
+
+# Runs table
+
+
+def test_the_table_writes_a_run_as_people_read_it(reader: Client) -> None:
+    project = builders.build_project()
+    training = {"hidden_units": (64, 64, 64), "learning_rate": 0.001, "dropout": 0.1}
+    builders.build_finished_run(project=project, score=0.9642, training=training, parameters=19_370)
+    builders.build_finished_run(project=project, score=None, stop_reason="diverged")
+    text = text_of(reader, project.get_absolute_url())
+    for expected in (
+        "64-64-64",
+        "1e-3",
+        "96.4 %",
+        "19.4 k",
+        "0:41",
+        "finished",
+        "diverged",
+        'aria-sort="none"',
+    ):
+        assert expected in text
+
+
+def test_the_table_costs_the_same_for_one_run_and_for_fifty(
+    reader: Client, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    project = builders.build_project()
+    for _ in range(51):
+        builders.build_alert(builders.build_running_run(project=project))
+    with django_assert_max_num_queries(9):  # session, user, 2 rights; project, count, rows, choices, badge
+        text = text_of(reader, project.get_absolute_url())
+    assert "page 1 of 2" in text
+
+
+def test_a_sorted_column_says_so_and_turns_round(reader: Client) -> None:
+    project = builders.build_finished_run().project
+    text = text_of(reader, project.get_absolute_url(), sort="-score")
+    assert 'aria-sort="descending"><a href="?sort=score"' in text
+
+
+def test_unknown_parts_of_an_address_are_shown_as_warnings(reader: Client) -> None:
+    project = builders.build_finished_run().project
+    text = text_of(reader, project.get_absolute_url(), colour="<script>", depth="deep")
+    assert "“colour” is not a field of runs" in text
+    assert "depth=deep" in text
+    assert "<script>" not in text.replace('<script type="', "").replace("<script id=", "")
+
+
+def test_filters_without_a_match_say_how_many_they_are(reader: Client) -> None:
+    project = builders.build_finished_run().project
+    text = text_of(reader, project.get_absolute_url(), status="failed", depth="9")
+    assert "No runs match these 2 filters" in text
+
+
+def test_a_project_without_runs_offers_a_sweep(reader: Client) -> None:
+    project = builders.build_project()
+    text = text_of(reader, project.get_absolute_url())
+    assert f"{reverse('sweep-new')}?project={project.slug}" in text
+
+
+def test_rows_are_polled_until_nothing_moves(reader: Client) -> None:
+    run = builders.build_running_run()
+    rows = reverse("project-rows", args=[run.project.slug])
+    assert f'data-poll-url="{rows}' in text_of(reader, run.project.get_absolute_url())
+    assert reader.get(rows)["X-Over"] == "0"
+    over = builders.build_finished_run()
+    assert "data-poll-url" not in text_of(reader, over.project.get_absolute_url())
+    assert reader.get(reverse("project-rows", args=[over.project.slug]))["X-Over"] == "1"
+
+
+# Run
+
+
+def test_a_run_shows_its_charts_and_how_it_ended(reader: Client) -> None:
+    run = build_trained_run()
+    text = text_of(reader, run.get_absolute_url())
+    for key in ("loss", "headline", "gradients", "health"):
+        assert f'data-chart="{key}"' in text
+    for expected in ("all steps were run", "hidden 1", "hidden_units", "64", "seed"):
+        assert expected in text
+    assert "data-live-url" not in text
+
+
+def test_a_run_costs_the_same_however_many_series_and_alerts_it_has(
+    reader: Client, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    run = build_trained_run()
+    for check in ("vanishing", "dead_layer", "exploding"):
+        builders.build_alert(run, check)
+    with django_assert_max_num_queries(9):  # session, user, 2 rights; run, alerts, series, chunks, badge
+        text_of(reader, run.get_absolute_url())
+
+
+def test_the_measure_of_the_heat_map_is_in_the_address(reader: Client) -> None:
+    run = build_trained_run()
+    assert reader.get(run.get_absolute_url()).context["measure"] == "dead_share"
+    chosen = reader.get(run.get_absolute_url(), {"measure": "gradient_rms"})
+    assert chosen.context["measure"] == "gradient_rms"
+    assert "gradient RMS" in chosen.context["charts"]["health"].title
+    assert reader.get(run.get_absolute_url(), {"measure": "odd"}).context["measure"] == "dead_share"
+
+
+def test_an_alert_gives_its_reasons_and_its_advice_as_a_link(reader: Client) -> None:
+    run = builders.build_finished_run()
+    alert = builders.build_alert(run, severity="critical")
+    text = text_of(reader, run.get_absolute_url())
+    for expected in ("critical", alert.title, "Use ReLU instead of sigmoid", "sigmoid → relu", "2.00e-9"):
+        assert expected in text
+    assert f"{reverse('sweep-new')}?from={run.pk}&amp;alert={alert.pk}&amp;advice=0" in text
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        builders.build_run,
+        builders.build_running_run,
+        lambda: builders.build_run(status=Status.LOST, attempt=1, worker="host:1"),
+        lambda: builders.build_run(info={}, headline="", training={"hidden_units": ()}),
+    ],
+    ids=["queued", "running", "lost", "without information"],
+)
+def test_a_run_without_points_has_a_page(reader: Client, build: Any) -> None:
+    run = build()
+    text_of(reader, run.get_absolute_url())
+    text_of(reader, reverse("run-live", args=[run.pk]))
+    text_of(reader, reverse("compare", args=[run.project.slug]))
+
+
+@pytest.mark.parametrize(
+    "values", [[1.0], [np.nan], [np.nan] * 5, [np.inf, 1.0, -np.inf], [0.0, 0.0], [-1.0, 1e300]]
+)
+def test_odd_series_have_a_page(reader: Client, values: list[float]) -> None:
+    run = builders.build_finished_run(score=None, stop_reason="diverged")
+    for metric in ("train_loss", "val_loss", "val_accuracy"):
+        builders.build_series(run, metric, values)
+    for measure in ("dead_share", "gradient_rms", "update_ratio"):
+        builders.build_series(run, measure, values, layer=0)
+        builders.build_series(run, measure, values[:1], layer=2)
+        text_of(reader, run.get_absolute_url(), measure=measure)
+    text_of(reader, reverse("compare", args=[run.project.slug]))
+    reader.get(reverse("run-live", args=[run.pk])).json()
+
+
+def test_a_long_series_is_sent_windowed(reader: Client) -> None:
+    run = builders.build_finished_run()
+    noise = np.random.default_rng(0).standard_normal(50_000)
+    builders.build_series(run, "train_loss", noise, chunk_sizes=[4096] * 12)
+    answer = reader.get(run.get_absolute_url())
+    assert len(answer.content) < 200_000
+
+
+# Alerts
+
+
+def test_the_inbox_shows_open_alerts_the_worst_first(reader: Client) -> None:
+    run = builders.build_finished_run()
+    builders.build_alert(run, "a", severity="info", title="a trifle")
+    builders.build_alert(run, "b", severity="critical", title="a disaster")
+    builders.build_alert(
+        run, "c", severity="critical", title="of the past", state="resolved", resolved_step=3
+    )
+    text = text_of(reader, reverse("alerts"))
+    assert text.index("a disaster") < text.index("a trifle")
+    assert "of the past" not in text
+    assert "of the past" in text_of(reader, reverse("alerts"), state="", severity="critical")
+    assert "No alert matches" in text_of(reader, reverse("alerts"), severity="warning")
+
+
+def test_the_badge_counts_what_is_open_and_no_trifle(reader: Client) -> None:
+    run = builders.build_finished_run()
+    for check, severity in {"a": "info", "b": "warning", "c": "critical"}.items():
+        builders.build_alert(run, check, severity=severity)
+    assert reader.get(reverse("datasets")).context["open_alerts"] == 2
+
+
+# Datasets
+
+
+def test_datasets_come_with_their_licence_and_the_place_for_csv_files(
+    reader: Client, settings: Any, tmp_path: Any
+) -> None:
+    settings.CSV_FOLDER = tmp_path
+    (tmp_path / "prices & co.csv").write_text("a,b\n1,2\n")
+    text = text_of(reader, reverse("datasets"))
+    for expected in ("california_housing", "digits", str(tmp_path), "dataset=prices%20%26%20co.csv", "lab6"):
+        assert expected in text
+
+
+# Addresses that mean nothing
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [("project", ["nowhere"]), ("project-rows", ["nowhere"]), ("compare", ["nowhere"]), ("run", [987654321]),
+     ("run-live", [987654321]), ("run", [10**30])],
+)  # fmt: skip
+def test_what_does_not_exist_is_not_found(reader: Client, name: str, arguments: list[Any]) -> None:
+    assert reader.get(reverse(name, args=arguments)).status_code == HTTPStatus.NOT_FOUND
+
+
+@pytest.mark.parametrize("name", ["home", "alerts", "datasets", "sweep-new"])
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"page": "x"},
+        {"page": "-1"},
+        {"page": "99999999999"},
+        {"project": "\x00"},
+        {"severity": "x", "state": "y"},
+        {"from": "abc"},
+        {"from": "9" * 40},
+        {"from": "1", "alert": "x", "advice": "-1"},
+        {"dataset": "\x00"},
+    ],
+)
+def test_odd_parameters_are_no_error(reader: Client, name: str, parameters: dict[str, str]) -> None:
+    text_of(reader, reverse(name), **parameters)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"page": "0"},
+        {"page": "9" * 30},
+        {"sweep": "abc"},
+        {"sweep": "99"},
+        {"sweep": "9" * 30},
+        {"runs": "abc"},
+        {"runs": "1,,2,-3"},
+        {"runs": "9" * 40},
+        {"metric": "nonsense"},
+        {"metric": "train_loss"},
+        {"colour": "nonsense", "facet": "depth"},
+        {"q": "\x00"},
+        {"dataset": "\x00"},
+        {"score": "nan.."},
+        {"width": "..", "sort": "nonsense"},
+    ],
+)
+def test_odd_filters_are_no_error(reader: Client, parameters: dict[str, str]) -> None:
+    run = build_trained_run()
+    for name in ("project", "project-rows", "compare"):
+        text_of(reader, reverse(name, args=[run.project.slug]), **parameters)
