@@ -215,3 +215,13 @@ def test_a_network_without_hidden_layers_can_be_watched() -> None:
         return build_evaluation(step, dead_share=np.empty(0), zero_share=np.empty(0))
 
     assert watch(build_run(500, sample=sample, evaluation=evaluation), info) == []
+
+
+def test_a_symptom_that_outlives_its_cause_opens_after_as_many_hits_as_any_other() -> None:
+    def sample(step: int) -> Sample:
+        delta = build_vanishing_sample(step).delta_rms if step <= 200 else build_sample(step).delta_rms
+        return build_sample(step, delta_rms=delta, update_ratio=np.full(4, 0.5))
+
+    events = watch(build_run(300, loss=1.4, sample=sample))
+    assert ("resolve", "vanishing", "warning", 250) in story(events)
+    assert ("open", "exploding", "critical", 270) in story(events)
