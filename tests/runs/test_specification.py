@@ -53,7 +53,7 @@ def test_an_unknown_dataset_does_not_hide_the_networks_faults() -> None:
 
 
 def test_the_bound_on_runs_counts_the_seeds_even_without_a_grid() -> None:
-    assert parsed(seeds=3)
+    assert len(parsed(seeds=3).runs) == 3
     assert "got 3 (3 seeds)" in refusal(build_submission(seeds=3), Limits(runs=2, steps=100))["grid"][0]
 
 
