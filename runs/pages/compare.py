@@ -14,7 +14,7 @@ from runs.pages.comparison import Comparison, compare_runs
 from runs.pages.formats import metric_title
 from runs.pages.frame import render_page
 from runs.pages.selection import run_numbers
-from runs.reading.comparison import MAX_RUNS, Selection, select
+from runs.reading.comparison import Selection, select
 from runs.reading.series import read_series
 
 
@@ -29,7 +29,6 @@ def compare(request: HttpRequest, slug: str) -> HttpResponse:
         "project": project,
         "selection": selection,
         "warnings": [*warnings, *selection.warnings],
-        "max_runs": MAX_RUNS,
         "kept": _kept(selection, numbers.numbers),
         "unfinished": sum(not run.is_over for run in selection.runs),
     }

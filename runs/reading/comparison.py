@@ -25,6 +25,7 @@ class Selection:
         sweep: the one sweep that all of them belong to, if the address names it.
         metrics: names of the metrics that any of the runs has.
         warnings: what the address asked in vain, a sentence each.
+        limit: the most runs that are compared at once.
     """
 
     query: TableQuery
@@ -33,6 +34,7 @@ class Selection:
     sweep: Sweep | None
     metrics: Sequence[str]
     warnings: Sequence[str]
+    limit: int
 
     @property
     def headline(self) -> str:
@@ -63,4 +65,6 @@ def select(project: Project, parameters: QueryDict, numbers: Iterable[int]) -> S
     sweep = None
     if query.filters.get("sweep", "").isdecimal():
         sweep = Sweep.objects.filter(pk=int(query.filters["sweep"]), project=project).first()
-    return Selection(query, found, matching, sweep, metric_names([run.pk for run in found]), warnings)
+    return Selection(
+        query, found, matching, sweep, metric_names([run.pk for run in found]), warnings, MAX_RUNS
+    )
