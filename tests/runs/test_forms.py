@@ -1,0 +1,132 @@
+"""The form: what is typed becomes a plain mapping, and a run can be put back into it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from nnlab.engine.config import ACTIVATIONS, OPTIMIZERS
+from runs.forms import FIELDSETS, SweepForm
+from runs.models import Run
+from runs.submission import parse, submit
+from tests.runs.builders import build_project
+from tests.runs.submissions import as_typed, build_submission
+
+pytestmark = pytest.mark.django_db
+
+TYPED = as_typed(build_submission())
+
+
+def valid(**typed: Any) -> SweepForm:
+    form = SweepForm({**TYPED, **typed})
+    assert form.is_valid(), form.errors
+    return form
+
+
+def canonical(**typed: Any) -> dict[str, Any]:
+    form = valid(**typed)
+    assert form.specification is not None
+    return form.specification.canonical
+
+
+def test_one_value_is_fixed_and_several_are_an_axis() -> None:
+    spec = canonical(depth="1, 2,3", dropout="0, .25", learning_rate="1e-3", activation=["relu", "tanh"])
+    assert spec["grid"] == {"depth": [1, 2, 3], "dropout": [0, 0.25], "activation": ["relu", "tanh"]}
+    assert spec["training"]["learning_rate"] == 0.001
+    assert spec["training"]["width"] == 4
+
+
+def test_empty_fields_are_left_to_their_defaults() -> None:
+    spec = canonical(
+        learning_rate="",
+        dropout=" ",
+        optimizer=[],
+        l1=",",
+        clip_norm="",
+        initializer="",
+        recipe="",
+        target="",
+    )
+    assert spec["training"].keys() == {"steps", "depth", "width", "activation"}
+    assert spec["data"]["recipe"] == "default"
+
+
+def test_exact_layers_are_one_network_and_more_after_a_semicolon() -> None:
+    one = canonical(depth="", width="", hidden_units="100, 50, 20")
+    assert one["training"]["hidden_units"] == [100, 50, 20]
+    two = canonical(depth="", width="", hidden_units="8, 4; 16;")
+    assert two["grid"] == {"hidden_units": [[8, 4], [16]]}
+
+
+def test_the_seeds_are_a_number() -> None:
+    assert canonical(seeds="3")["seeds"] == [0, 1, 2]
+
+
+def test_the_form_as_it_is_first_shown_is_valid_but_for_its_names() -> None:
+    blank = SweepForm()
+    shown = {name: blank[name].value() for name in blank.fields}
+    form = SweepForm({**shown, "project": "P", "name": "N"})
+    assert form.is_valid(), form.errors
+    assert form.specification is not None
+    assert len(form.specification.runs) == 6
+
+
+def test_every_field_stands_in_one_group() -> None:
+    grouped = [name for _, names in FIELDSETS for name in names]
+    assert sorted(grouped) == sorted(SweepForm().fields)
+    assert [field.name for _, fields in SweepForm().fieldsets for field in fields] == grouped
+
+
+def test_the_check_boxes_are_the_engines_own() -> None:
+    form = SweepForm()
+    assert [value for value, _ in form.fields["activation"].choices] == list(ACTIVATIONS)  # type: ignore[attr-defined]
+    assert [value for value, _ in form.fields["optimizer"].choices] == list(OPTIMIZERS)  # type: ignore[attr-defined]
+
+
+def test_known_names_are_suggested() -> None:
+    project = build_project("Bees & wasps")
+    found = SweepForm().suggestions
+    assert project.name in found["project-suggestions"]
+    assert "california_housing" in found["dataset-suggestions"]
+    assert "lab6" in found["recipe-suggestions"]
+
+
+def stored(**changes: Any) -> Run:
+    return submit(parse(build_submission(**changes)), None).runs.get()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"training": {"depth": 3, "dropout": 0.2, "optimizer": "sgd", "l2": 1e-4, "clip_norm": 1.0}},
+        {"training": {"depth": 0, "width": 4}},
+        {"training": {"steps": None, "epochs": 4, "initializer": "he_normal"}},
+        {"data": {"recipe": "raw", "validation_share": 0.3, "split_seed": 5}},
+    ],
+)
+def test_a_form_filled_from_a_run_submits_the_same_network(changes: dict[str, Any]) -> None:
+    run = stored(**changes)
+    filled = SweepForm(initial=SweepForm.initial_from(run))
+    typed = {name: filled[name].value() for name in filled.fields}
+    form = SweepForm({name: value for name, value in typed.items() if value is not None})
+    assert form.is_valid(), form.errors
+    assert form.specification is not None
+    (planned,) = form.specification.runs
+    assert planned.group == run.group
+    assert form.specification.project == run.project.name
+
+
+def test_advice_changes_what_it_speaks_of_and_nothing_else() -> None:
+    run = stored(training={"activation": "sigmoid"})
+    initial = SweepForm.initial_from(run, {"activation": "relu", "data.recipe": "raw"})
+    assert (initial["activation"], initial["recipe"]) == (["relu"], "raw")
+    assert SweepForm.initial_from(run)["activation"] == ["sigmoid"]
+    run.refresh_from_db()
+    assert run.config["training"]["activation"] == "sigmoid"
+
+
+@pytest.mark.parametrize("text", ["<script>alert(1)</script>", "1,,2", "٣", "1_0", "0x10", "1" * 5000])
+def test_odd_text_in_a_number_is_refused_or_read_but_never_an_error_of_ours(text: str) -> None:
+    SweepForm({**TYPED, "width": text, "seeds": text, "learning_rate": text, "hidden_units": text}).is_valid()
