@@ -135,7 +135,7 @@ def number_text(value: float | None) -> str:
     if not 1e-3 <= abs(value) < 1e5:
         mantissa, exponent = f"{value:.2e}".split("e")
         return f"{mantissa}e{int(exponent)}"
-    return f"{value:.4g}"
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def spread_text(mean: float, sd: float) -> str:
@@ -147,8 +147,24 @@ def spread_text(mean: float, sd: float) -> str:
 
 
 def step_text(step: float) -> str:
-    """Write a step with thin spaces between the thousands."""
-    return f"{int(step):,}".replace(",", "\u2009") if step == int(step) else number_text(step)
+    """Write a step with thin spaces, at which no line breaks, between the thousands."""
+    return f"{int(step):,}".replace(",", "\u202f") if step == int(step) else number_text(step)
+
+
+def value_axis(title: str, values: FloatArray, *, log: bool = False) -> dict[str, Any]:
+    """Describe the axis of a metric: few ticks on a log axis, and 62k rather than 6.2e+4."""
+    axis: dict[str, Any] = {"title": {"text": title}}
+    if log:
+        drawn = values[np.isfinite(values) & (values > 0)]
+        decades = float(np.log10(drawn.max() / drawn.min())) if drawn.size else 0.0
+        return axis | {"type": "log", "nticks": int(min(8, max(3, decades / 0.75)))}
+    return axis | large_numbers(values)
+
+
+def large_numbers(values: FloatArray) -> dict[str, str]:
+    """Choose prefixes (k, M) for large numbers; beyond all prefixes Plotly would write superscripts."""
+    finite = np.abs(values[np.isfinite(values)])
+    return {"exponentformat": "SI"} if finite.size and 1e4 <= finite.max() < 1e15 else {}
 
 
 def plural(count: int, noun: str) -> str:

@@ -24,6 +24,7 @@ from runs.charts.chart import (
     plural,
     step_text,
     thinned,
+    value_axis,
 )
 
 if TYPE_CHECKING:
@@ -85,9 +86,14 @@ def curves(
         return empty_chart(key, title, _nothing(read))
     data = [trace for item in read for trace in _traces(item, log_y=log_y)]
     data += _broken_trace(read, x_title, log_y=log_y)
-    layout = _layout(
-        x_title, y_title, log_y=log_y, legend=len({line.name for line in lines if not line.faint}) > 1
-    )
+    heights = np.concatenate([item.y for item in read])
+    layout = {
+        "xaxis": {"title": {"text": x_title}, "rangemode": "tozero"},
+        "yaxis": value_axis(y_title, heights, log=log_y),
+        "hovermode": "x unified",
+        "showlegend": len({line.name for line in lines if not line.faint}) > 1,
+        "uirevision": "keep",
+    }
     layout |= marks_layout(marks)
     return Chart(
         key=key,
@@ -144,7 +150,7 @@ def _traces(item: _Read, *, log_y: bool) -> list[dict[str, Any]]:
             "showlegend": not line.faint,
             "meta": {"series": colour, "role": "faint" if line.faint else "line"},
         }
-        | ({"hoverinfo": "skip"} if line.faint else {"hovertemplate": "%{y:.4~g}"})
+        | ({"hoverinfo": "skip"} if line.faint else {"hovertemplate": "%{y:.5~g}"})
     )
     return traces
 
@@ -188,17 +194,6 @@ def _break(
     value, at = number_text(float(item.y[first])), step_text(item.x[first])
     words = f"{escaped(item.line.name)}: {value} from {x_title} {at}"
     return [(float(item.x[first]), float(height), symbol, words)]
-
-
-def _layout(x_title: str, y_title: str, *, log_y: bool, legend: bool) -> dict[str, Any]:
-    return {
-        "xaxis": {"title": {"text": x_title}, "rangemode": "tozero"},
-        # Few ticks on a log axis: whole powers, no crowd of digits between them.
-        "yaxis": {"title": {"text": y_title}} | ({"type": "log", "nticks": 3} if log_y else {}),
-        "hovermode": "x unified",
-        "showlegend": legend,
-        "uirevision": "keep",
-    }
 
 
 def _summary(read: Sequence[_Read], x_title: str, y_title: str, *, log_y: bool) -> str:

@@ -14,8 +14,10 @@ from runs.charts.chart import (
     empty_chart,
     escaped,
     figure_of,
+    large_numbers,
     number_text,
     plural,
+    value_axis,
 )
 
 if TYPE_CHECKING:
@@ -53,7 +55,7 @@ def factor_plot(
             "zeroline": False,
             "fixedrange": True,
         },
-        "yaxis": {"title": {"text": y_title}},
+        "yaxis": value_axis(y_title, np.array([level.mean for _, level in drawn], dtype=np.float64)),
         "showlegend": False,
         "hovermode": "closest",
     }
@@ -131,7 +133,7 @@ def _run_dots(levels: Sequence[LevelView]) -> dict[str, Any]:
         y += values
     return {
         "type": "scatter", "mode": "markers", "name": "runs", "x": x, "y": y, "marker": {"size": 5},
-        "hovertemplate": "one run: %{y:.4~g}<extra></extra>", "meta": {"role": "muted"},
+        "hovertemplate": "one run: %{y:.5~g}<extra></extra>", "meta": {"role": "muted"},
     }  # fmt: skip
 
 
@@ -194,7 +196,8 @@ def _grid_trace(cells: Cells, y_title: str, better: str) -> dict[str, Any]:
         "text": [[cells.text(row, column) for column in range(columns)] for row in range(rows)],
         "xgap": 2, "ygap": 2, "hoverongaps": False,
         "reversescale": better == "lower",
-        "colorbar": {"thickness": 10, "title": {"text": y_title, "side": "right"}},
+        "colorbar": {"thickness": 10, "title": {"text": y_title, "side": "right"}}
+        | large_numbers(cells.means),
         "hovertemplate": "%{text}<extra></extra>", "meta": {"role": "heat"},
     }  # fmt: skip
 

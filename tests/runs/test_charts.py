@@ -19,6 +19,7 @@ from runs.charts.chart import (
     numbers,
     spread_text,
     thinned,
+    value_axis,
 )
 from runs.charts.curves import Line, curves
 from runs.charts.layers import MEASURES, layer_heatmap
@@ -118,6 +119,28 @@ def test_the_seventh_line_repeats_the_first_colour_with_another_dash() -> None:
     assert len(set(looks)) == 7
 
 
+@pytest.mark.parametrize(
+    ("values", "axis"),
+    [
+        ([0.1, 0.2], {}),
+        ([1.0, 62_000.0], {"exponentformat": "SI"}),
+        ([1.0, 1e20], {}),
+        ([NAN, 2e4], {"exponentformat": "SI"}),
+    ],
+)
+def test_large_numbers_get_a_prefix_unless_there_is_none_so_large(
+    values: list[float], axis: dict[str, str]
+) -> None:
+    assert value_axis("rmse", np.array(values)) == {"title": {"text": "rmse"}} | axis
+
+
+@pytest.mark.parametrize(
+    ("values", "ticks"), [([1.0, 5.0], 3), ([1e-6, 1.0], 8), ([1e-12, 1.0], 8), ([0.0, NAN], 3)]
+)
+def test_a_log_axis_has_ticks_at_whole_powers_rather_than_a_crowd(values: list[float], ticks: int) -> None:
+    assert value_axis("RMS", np.array(values), log=True)["nticks"] == ticks
+
+
 def test_a_band_is_drawn_from_its_lower_edge_to_its_upper_one() -> None:
     roles = [trace["meta"]["role"] for trace in CHARTS["band"]().figure["data"]]
     assert roles == ["edge", "band", "line"]
@@ -185,7 +208,7 @@ def test_a_layer_map_without_values_is_empty(measure: str) -> None:
 @pytest.mark.parametrize(
     ("value", "text"),
     [(None, "–"), (NAN, "NaN"), (INF, "inf"), (-INF, "-inf"), (0, "0"), (12, "12"), (0.123456, "0.1235"),
-     (1.234e-4, "1.23e-4"), (1.5e7, "1.50e7"), (-0.5, "-0.5")],
+     (62_370.5, "62370"), (1.234e-4, "1.23e-4"), (1.5e7, "1.50e7"), (-0.5, "-0.5")],
 )  # fmt: skip
 def test_a_number_is_written_for_people(value: float | None, text: str) -> None:
     assert number_text(value) == text

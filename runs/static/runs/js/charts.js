@@ -58,7 +58,7 @@ function inkOn(share) {
 
 function heatBar(bar) {
   const font = { color: theme.muted, size: 11 };
-  return { ...bar, outlinewidth: 0, len: 1.04, exponentformat: "e", tickfont: font, title: { ...bar?.title, font } };
+  return { exponentformat: "e", ...bar, outlinewidth: 0, len: 1.04, tickfont: font, title: { ...bar?.title, font } };
 }
 
 const ROLES = {
