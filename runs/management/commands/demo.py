@@ -44,10 +44,10 @@ class Command(BaseCommand):
             if _watch(sweeps, site.supervisor):
                 report.print_summary(sweeps)
                 failed = report.has_failed(sweeps)
-            if not options["exit"]:
+            if not options["exit"] and not site.supervisor.stopping:
                 console.print_line(f"Serving {site.address} until Ctrl-C.")
                 _keep_serving(site.supervisor)
-            elif site.supervisor.stopping:
+            elif options["exit"] and site.supervisor.stopping:
                 raise CommandError("stopped before the demonstration had ended; run it again to go on")
         console.print_line("Stopped; nothing of nnlab is left running.")
         if failed and options["exit"]:
