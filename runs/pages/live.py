@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from django.utils.html import escape
 
 from runs.models import Run
 from runs.pages.run_charts import RunView, appended, run_charts
@@ -57,13 +58,11 @@ def whole(run: Run, view: RunView) -> tuple[dict[str, Any], Cursor]:
 
 def news(run: Run, view: RunView, cursor: Cursor) -> dict[str, Any]:
     """Return what is new since the cursor: points to append, or whole figures where that is not enough."""
-    fresh = (
-        read_series([run.pk], view.metrics, after=cursor.last_steps) if cursor.attempt == run.attempt else []
-    )
+    is_known = cursor.attempt == run.attempt
+    fresh = read_series([run.pk], view.metrics, after=cursor.last_steps) if is_known else []
     count = sum(len(points.steps) for points in fresh)
-    if cursor.attempt != run.attempt or _must_redraw(cursor, fresh, count):
-        charts, cursor = whole(run, view)
-        return {"replace": {key: chart.figure for key, chart in charts.items()}, "next": str(cursor)}
+    if not is_known or run.is_over or _must_redraw(cursor, fresh, count):
+        return _redrawn(run, view)
     moved = Cursor(run.attempt, cursor.sent + count, cursor.last_steps | _last_steps(fresh))
     answer: dict[str, Any] = {
         "charts": {key: {"append": lines} for key, lines in appended(view, fresh).items()},
@@ -73,6 +72,15 @@ def news(run: Run, view: RunView, cursor: Cursor) -> dict[str, Any]:
         every = read_series([run.pk], [view.measure])
         answer["replace"] = {"health": run_charts(view, every)["health"].figure}
     return answer
+
+
+def _redrawn(run: Run, view: RunView) -> dict[str, Any]:
+    charts, cursor = whole(run, view)
+    return {
+        "replace": {key: chart.figure for key, chart in charts.items()},
+        "fragments": {f"{key}-summary": escape(chart.summary) for key, chart in charts.items()},
+        "next": str(cursor),
+    }
 
 
 def _must_redraw(cursor: Cursor, fresh: Sequence[Points], count: int) -> bool:

@@ -42,7 +42,7 @@ def live(request: HttpRequest, run_id: int) -> HttpResponse:
     """Return what is new in a run since the cursor in ``after``."""
     found, alerts, view = _load(request, run_id)
     answer = live_charts.news(found, view, live_charts.Cursor.parse(request.GET.get("after", "")))
-    answer["fragments"] = {
+    answer["fragments"] = answer.get("fragments", {}) | {
         "run-state": render_to_string("runs/_run_state.html", {"run": found}, request),
         "alerts": render_to_string("runs/_alerts.html", {"run": found, "alerts": alerts}, request),
     }

@@ -42,7 +42,7 @@ class RunView:
 def view_of(run: Run, alerts: Sequence[Alert], measure: str) -> RunView:
     """Describe a run for its charts; an unknown measure gives the default one."""
     return RunView(
-        headline=run.headline if run.headline != "val_loss" else "",
+        headline=run.headline,
         unit=unit_of(run.headline, run.info.get("target_unit", "")),
         layer_names=run.info.get("layer_names", ()),
         measure=measure if measure in MEASURES else _default_measure(run),
@@ -61,9 +61,7 @@ def spans_decades(lines: Iterable[ArrayLike]) -> bool:
 def run_charts(view: RunView, points: Sequence[Points]) -> dict[str, Chart]:
     """Draw the charts of a run's page, by key."""
     of_run = {series.metric: series for series in points if series.layer is None}
-    charts = [_loss(view, of_run), _layers(view, points), _health(view, points)]
-    if view.headline:
-        charts.insert(1, _headline(view, of_run))
+    charts = [_loss(view, of_run), _headline(view, of_run), _layers(view, points), _health(view, points)]
     return {chart.key: _drawable(chart, view) for chart in charts}
 
 
@@ -94,7 +92,7 @@ def _loss(view: RunView, of_run: Mapping[str, Points]) -> Chart:
 
 
 def _headline(view: RunView, of_run: Mapping[str, Points]) -> Chart:
-    title = metric_title(view.headline)
+    title = metric_title(view.headline) or "validation score"
     y_title = f"{title} ({view.unit})" if view.unit else title
     lines = [_line(title, of_run.get(view.headline), series=1)]
     return curves("headline", sentence(title), lines, y_title=y_title, marks=view.marks)

@@ -174,3 +174,20 @@ def test_a_quiet_moment_costs_few_queries(
     cursor = client.get(address).json()["next"]
     with django_assert_max_num_queries(7):  # session, user, 2 of rights, run, alerts, series
         client.get(address, {"after": cursor})
+
+
+def test_the_last_answer_brings_the_whole_charts_and_their_sentences(client: Client) -> None:
+    run = builders.build_finished_run()
+    builders.build_series(run, "train_loss", [3.0, 1.0])
+    client.force_login(builders.build_user())
+    cursor = client.get(run.get_absolute_url()).context["cursor"]
+    answer = client.get(reverse("run-live", args=[run.pk]), {"after": str(cursor)}).json()
+    assert answer["replace"]["loss"]["data"]
+    assert "training fell from 3 to 1" in answer["fragments"]["loss-summary"]
+
+
+def test_a_waiting_run_has_a_place_for_each_chart(client: Client) -> None:
+    run = builders.build_run(info={}, headline="")
+    client.force_login(builders.build_user())
+    text = client.get(run.get_absolute_url()).content.decode()
+    assert text.count("data-chart-plot") == 4

@@ -93,7 +93,7 @@ def test_an_advice_changes_its_field_and_marks_it(writer: Client) -> None:
 def test_an_advice_that_is_gone_is_said(writer: Client, parameters: dict[str, str]) -> None:
     run = builders.build_run()
     alert = builders.build_alert(run)
-    address = {"from": run.pk, "alert": alert.pk, "advice": "0", **parameters}
+    address = {"from": f"{run.pk}", "alert": f"{alert.pk}", "advice": "0", **parameters}
     answer = writer.get(reverse("sweep-new"), address)
     assert answer.context["changes"] == {}
     assert "no longer there" in answer.content.decode()
@@ -102,7 +102,7 @@ def test_an_advice_that_is_gone_is_said(writer: Client, parameters: dict[str, st
 def test_an_alert_of_another_run_is_no_advice(writer: Client) -> None:
     run, other = builders.build_run(), builders.build_run()
     alert = builders.build_alert(other)
-    answer = writer.get(reverse("sweep-new"), {"from": run.pk, "alert": alert.pk, "advice": "0"})
+    answer = writer.get(reverse("sweep-new"), {"from": f"{run.pk}", "alert": f"{alert.pk}", "advice": "0"})
     assert answer.context["changes"] == {}
 
 
