@@ -45,7 +45,7 @@ def factor_plot(
     """Draw a dot per level with its interval as a whisker, the runs in grey beside it, and n under it."""
     drawn = [(index, level) for index, level in enumerate(levels) if level.mean is not None]
     if not drawn:
-        return empty_chart(key, title, "No finished run yet at any level of this factor.")
+        return Chart(key=key, title=title, empty=_nothing(levels), caption=caption)
     layout = {
         "xaxis": {
             "tickvals": list(range(len(levels))),
@@ -113,6 +113,12 @@ def grid_heatmap(  # noqa: PLR0913 - three tables and their two axes belong toge
         table=_grid_table(cells, rows, columns, row_title, column_title),
         height="square",
     )
+
+
+def _nothing(levels: Sequence[LevelView]) -> str:
+    if any(level.runs for level in levels):
+        return "No setting was run at every level of this factor, so no mean would be fair."
+    return "No finished run yet at any level of this factor."
 
 
 def _tick(level: LevelView) -> str:

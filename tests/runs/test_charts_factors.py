@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runs.charts.factors import factor_plot, grid_heatmap
+from runs.charts.factors import LevelView, factor_plot, grid_heatmap
 from tests.runs.sample_charts import CHARTS, LEVELS, a_grid, traces
 
 
@@ -32,6 +32,15 @@ def test_every_run_is_a_grey_dot_beside_its_level() -> None:
 
 def test_a_factor_without_a_finished_run_is_empty() -> None:
     assert factor_plot("f", "Depth", LEVELS[2:], y_title="val accuracy").empty
+
+
+def test_a_factor_without_a_setting_common_to_its_levels_says_why_it_draws_no_mean() -> None:
+    levels = [LevelView("1", None, None, None, 0, [0.9]), LevelView("2", None, None, None, 0, [0.8])]
+    chart = factor_plot(
+        "f", "Depth", levels, y_title="val accuracy", caption="Unbalanced: 3 of 6 cells missing."
+    )
+    assert chart.empty == "No setting was run at every level of this factor, so no mean would be fair."
+    assert chart.caption == "Unbalanced: 3 of 6 cells missing."
 
 
 @pytest.mark.parametrize(("better", "best"), [("higher", (0, 1)), ("lower", (1, 1))])
