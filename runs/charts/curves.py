@@ -221,13 +221,15 @@ def _course(item: _Read, x_title: str) -> str:
     x, y = item.x[item.finite], item.y[item.finite]
     if y.size == 1:
         return f"{item.line.name} is {number_text(float(y[0]))} at {x_title} {step_text(x[0])}."
-    verb = "fell" if y[-1] < y[0] else "rose" if y[-1] > y[0] else "stayed"
-    course = f"from {number_text(float(y[0]))} to {number_text(float(y[-1]))}"
-    if verb == "stayed":
-        course = f"at {number_text(float(y[0]))}"
+    first, last = number_text(float(y[0])), number_text(float(y[-1]))
+    span = f"{x_title} {step_text(x[0])} and {step_text(x[-1])}"
+    if y[0] == y[-1]:
+        course = f"is {first} at both {span}"
+    else:
+        course = f"{'fell' if y[-1] < y[0] else 'rose'} from {first} to {last} between {span}"
     low, high = int(np.argmin(y)), int(np.argmax(y))
     return (
-        f"{item.line.name} {verb} {course} between {x_title} {step_text(x[0])} and {step_text(x[-1])};"
+        f"{item.line.name} {course};"
         f" lowest {number_text(float(y[low]))} at {step_text(x[low])},"
         f" highest {number_text(float(y[high]))} at {step_text(x[high])}."
     )

@@ -87,6 +87,11 @@ def test_the_sentence_tells_the_course_of_a_line() -> None:
     )
 
 
+def test_the_sentence_does_not_call_a_line_flat_that_only_ends_where_it_began() -> None:
+    chart = curves("c", "Score", [Line("score", [1, 2, 3], [0.1, 0.3, 0.1])], y_title="score")
+    assert chart.summary == "score is 0.1 at both step 1 and 3; lowest 0.1 at 1, highest 0.3 at 2."
+
+
 def test_alerts_are_marked_and_named() -> None:
     chart = CHARTS["curves"]()
     assert [shape["x0"] for shape in chart.figure["layout"]["shapes"]] == [7]
