@@ -19,7 +19,7 @@ env = environ.FileAwareEnv()
 
 def _secret(name: str) -> str:
     """Read a secret; a file's last line end is not part of it."""
-    return env.str(name, default="").strip()
+    return str(env.str(name, default="")).strip()
 
 
 BASE_DIR = Path(__file__).resolve().parent.parent

@@ -82,10 +82,6 @@ class SweepAdmin(admin.ModelAdmin[Sweep]):
         link = format_html('<a href="{}">Watch them</a>', sweep.get_absolute_url())
         messages.info(request, format_html("{} run(s) queued. {}", runs, link))
 
-    def log_addition(self, request: HttpRequest, obj: Sweep, message: Any) -> Any:
-        """Log the submission under the stored sweep."""
-        return super().log_addition(request, obj, message)
-
     @admin.display(description="runs")
     def state(self, sweep: Sweep) -> str:
         """Count the sweep's runs by status."""

