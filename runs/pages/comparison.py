@@ -35,7 +35,7 @@ class Member:
         levels: of each factor.
         rest: whatever else its configuration says, as one text.
         value: final value of the metric; None where the run diverged or has none.
-        counts: whether it ended on its own, so that statistics may use it.
+        counts: whether it ended on its own and has the metric, so that statistics may use it.
     """
 
     run: Run
@@ -74,8 +74,8 @@ class Group:
         return sum(member.counts and member.value is None for member in self.members)
 
     @property
-    def unfinished(self) -> int:
-        """Runs that wait, train, failed or were stopped."""
+    def without_result(self) -> int:
+        """Runs that wait, train, failed, were stopped, or never had the metric."""
         return sum(not member.counts for member in self.members)
 
     @property
@@ -109,6 +109,11 @@ class Comparison:
     def higher(self) -> bool:
         """Whether a larger value of the metric is better."""
         return higher_is_better(self.metric)
+
+    @property
+    def validates(self) -> bool:
+        """Whether the metric was measured on rows that were not trained on; only such a one may choose."""
+        return self.metric.startswith("val_")
 
     @property
     def varied(self) -> list[str]:
@@ -171,7 +176,7 @@ def _member(run: Run, metric: str) -> Member:
     rest = {key: value for key, value in training.items() if key not in _NETWORK_FIELDS}
     data = {key: value for key, value in run.config["data"].items() if key != "dataset"}
     text = json.dumps({"data": data, "training": rest}, sort_keys=True)
-    counts = run.diverged or run.status == Status.FINISHED
+    counts = run.diverged or (run.status == Status.FINISHED and metric in run.summary)
     return Member(run, levels, text, None if run.diverged else _finite(run.summary.get(metric)), counts)
 
 

@@ -20,7 +20,7 @@ from runs.reading.series import Points, block_means
 
 MAX_GROUPS = 12  # lines with a band in one chart
 MAX_FACETS = 8
-MAX_FAINT = 40  # raw runs behind the means of one chart
+MAX_FAINT = 40  # raw runs behind the means, all charts of the page together
 BLOCKS = 150  # steps of a curve that has a point at every step
 _DASHES = ("solid", "dash", "dot", "dashdot")
 _EVERY_STEP = 400  # points of a series from which it is averaged over blocks
@@ -60,7 +60,8 @@ def curve_charts(comparison: Comparison, points: Sequence[Points], *, colour: st
         title = f"{sentence(metric_title(comparison.metric))} over steps"
         if level is not None:
             title = f"{facet.replace('_', ' ')} {level_text(facet, level)}"
-        charts.append(_curves(f"curves-{place}", title, comparison, groups, thinned, colour))
+        faint = MAX_FAINT // len(levels)
+        charts.append(_curves(f"curves-{place}", title, comparison, groups, thinned, colour, faint))
     return charts
 
 
@@ -131,6 +132,7 @@ def _curves(
     groups: Sequence[Group],
     series: Mapping[int, tuple[Any, Any]],
     colour: str,
+    faint: int,
 ) -> Chart:
     shown = [group for group in groups if any(member.run.pk in series for member in group.members)]
     if not shown:
@@ -144,7 +146,8 @@ def _curves(
     )
     of_label = {curve.group: curve for curve in found}
     styles = _styles(drawn, comparison.factors.get(colour, ()), colour)
-    lines = _faint(drawn, series, styles)
+    raw = _raw_lines(drawn, series, styles)
+    lines = raw if len(raw) <= faint else []
     log_y = spans_decades(curve.mean for curve in found)
     lines += [
         _mean_line(of_label[group.label], *style, log_y=log_y)
@@ -164,17 +167,16 @@ def _styles(groups: Sequence[Group], levels: Sequence[Any], colour: str) -> list
     ]
 
 
-def _faint(
+def _raw_lines(
     groups: Sequence[Group], series: Mapping[int, tuple[Any, Any]], styles: Sequence[tuple[int, Any]]
 ) -> list[Line]:
-    """Draw single runs behind the means, where they are few enough to be seen."""
-    raw = [
+    """Draw the single runs, to stand behind their means."""
+    return [
         Line(member.run.name, *series[member.run.pk], series=style[0], faint=True)
         for group, style in zip(groups, styles, strict=True)
         for member in group.members
         if len(group.members) > 1 and member.run.pk in series
     ]
-    return raw if len(raw) <= MAX_FAINT else []
 
 
 def _mean_line(curve: GroupCurve, colour: int, dash: Any, *, log_y: bool) -> Line:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -35,7 +36,8 @@ def project(request: HttpRequest, slug: str) -> HttpResponse:
     """Show the project's runs that the address asks for."""
     found = get_object_or_404(Project, slug=slug)
     context = _table(request, found)
-    context |= {"choices": table.choices(found), "columns": _headings(context["query"])}
+    query, choices = context["query"], table.choices(found)
+    context |= {"choices": choices, "chips": _chips(query, choices), "columns": _headings(query)}
     return render_page(request, "runs/project.html", context)
 
 
@@ -59,6 +61,12 @@ def _table(request: HttpRequest, found: Project) -> dict[str, Any]:
         "previous": query.address(page=page.number - 1) if page.has_previous() else "",
         "next": query.address(page=page.number + 1) if page.has_next() else "",
     }
+
+
+def _chips(query: table.TableQuery, choices: Collection[str]) -> list[tuple[str, str, str]]:
+    """Show the filters that have no field in the form: name, value, and the address without them."""
+    hidden = {name: value for name, value in query.filters.items() if name not in choices}
+    return [(name, value, query.address(**{name: "", "page": 1})) for name, value in hidden.items()]
 
 
 def _headings(query: table.TableQuery) -> list[dict[str, str]]:

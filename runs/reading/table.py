@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 
 from django.core.paginator import Page, Paginator
 from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Coalesce, Now
+from django.db.models.functions import Coalesce, Now, NullIf
 
 from runs.models import Alert, Project, Run, Status
 
@@ -126,7 +126,7 @@ def runs_of(project: Project, query: TableQuery) -> QuerySet[Run]:
     )
     runs = Run.objects.filter(query.condition, project=project).annotate(
         open_alerts=Coalesce(Subquery(open_alerts), 0),
-        share_run=1.0 * F("steps_run") / F("steps_requested"),
+        share_run=1.0 * F("steps_run") / NullIf("steps_requested", 0),
         time_taken=Coalesce("ended_at", Now()) - F("started_at"),
     )
     fields = SORTS[query.sort.removeprefix("-")]

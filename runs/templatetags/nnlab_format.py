@@ -124,12 +124,6 @@ def item(mapping: Mapping[str, Any], key: str) -> Any:
     return mapping.get(key)
 
 
-@register.filter
-def words(text: str) -> list[str]:
-    """Split a text at its spaces."""
-    return text.split()
-
-
 @register.simple_tag
 def best_score(best: Best) -> str:
     """Write the better end of a range of scores, in the metric's unit."""

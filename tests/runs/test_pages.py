@@ -331,3 +331,10 @@ def test_odd_filters_are_no_error(reader: Client, parameters: dict[str, str]) ->
     run = build_trained_run()
     for name in ("project", "project-rows", "compare"):
         text_of(reader, reverse(name, args=[run.project.slug]), **parameters)
+
+
+def test_a_filter_without_a_field_is_shown_and_can_be_removed(reader: Client) -> None:
+    run = builders.build_finished_run()
+    text = text_of(reader, run.project.get_absolute_url(), sweep=str(run.sweep.pk), depth="2")
+    assert f"sweep: {run.sweep.pk}" in text
+    assert 'href="?depth=2" aria-label="Remove the filter sweep"' in text

@@ -90,10 +90,10 @@ def test_lower_is_better_for_errors() -> None:
 def test_runs_that_are_not_over_are_counted_apart() -> None:
     sweep = builders.build_sweep()
     builders.build_running_run(sweep, summary={"val_accuracy": 0.99})
-    builders.build_run(sweep)
+    builders.build_finished_run(sweep, summary={"val_rmse": 3.0})
     builders.build_finished_run(sweep, score=0.5)
     [group] = compare_runs(list(sweep.runs.all()), "val_accuracy").groups
-    assert group.unfinished == 2
+    assert group.without_result == 2
     assert group.interval is not None
     assert (group.interval.n, group.interval.mean) == (1, 0.5)
 
@@ -246,3 +246,11 @@ def test_runs_that_say_nothing_yet_still_have_a_page(reader: Client) -> None:
     for seed in range(3):
         builders.build_run(project=project, training={"seed": seed, "hidden_units": (8,) * (1 + seed % 2)})
     assert reader.get(address_of(project)).status_code == 200
+
+
+def test_choosing_by_a_training_metric_is_advised_against(reader: Client, sweep: Sweep) -> None:
+    run = sweep.runs.all()[0]
+    builders.build_series(run, "train_loss", [1.0])
+    advice = "choose by a validation metric instead"
+    assert advice not in reader.get(sweep.get_absolute_url()).content.decode()
+    assert advice in reader.get(f"{sweep.get_absolute_url()}&metric=train_loss").content.decode()
