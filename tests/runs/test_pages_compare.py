@@ -254,3 +254,10 @@ def test_choosing_by_a_training_metric_is_advised_against(reader: Client, sweep:
     advice = "choose by a validation metric instead"
     assert advice not in reader.get(sweep.get_absolute_url()).content.decode()
     assert advice in reader.get(f"{sweep.get_absolute_url()}&metric=train_loss").content.decode()
+
+
+def test_a_diverged_run_does_not_count_with_its_last_finite_value() -> None:
+    sweep = builders.build_sweep()
+    builders.build_finished_run(sweep, stop_reason="diverged", summary={"val_accuracy": 0.7})
+    [group] = compare_runs(list(sweep.runs.all()), "val_accuracy").groups
+    assert (group.diverged, group.interval, group.best) == (1, None, None)

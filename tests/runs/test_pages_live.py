@@ -191,3 +191,12 @@ def test_a_waiting_run_has_a_place_for_each_chart(client: Client) -> None:
     client.force_login(builders.build_user())
     text = client.get(run.get_absolute_url()).content.decode()
     assert text.count("data-chart-plot") == 4
+
+
+def test_the_first_points_of_a_line_bring_its_whole_figure() -> None:
+    run = builders.build_running_run()
+    reader = Reader()
+    reader.ask(run)
+    builders.build_series(run, "train_loss", [3.0, 2.0])
+    assert "loss" in reader.ask(run)["replace"]
+    assert reader.lines[0] == [1, 2]
