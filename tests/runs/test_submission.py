@@ -205,7 +205,9 @@ def test_a_broker_that_is_away_keeps_nobody_waiting(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     naps: list[float] = []
-    monkeypatch.setattr("time.sleep", naps.append)  # how long it takes is how long kombu sleeps
+    monkeypatch.setattr(
+        "kombu.utils.functional.sleep", naps.append
+    )  # how long it takes is how long kombu sleeps
     with caplog.at_level(logging.WARNING, "runs.queue"), django_capture_on_commit_callbacks(execute=True):
         sweep = submit(seeds=3)
     assert "the broker does not answer" in caplog.text
