@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import Count, Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -67,6 +67,12 @@ class SweepAdmin(admin.ModelAdmin[Sweep]):
     ) -> Any:
         """Show the submission form where a sweep is added."""
         return super().get_form(request, obj, change, **kwargs) if obj else AdminSweepForm
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Call it what it is."""
+        return super().add_view(request, form_url, {"title": "Submit training jobs", **(extra_context or {})})
 
     def get_fieldsets(self, request: HttpRequest, obj: Sweep | None = None) -> Any:
         """Group the submission form as on the web page."""

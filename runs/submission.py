@@ -6,7 +6,7 @@ is sent again by the reconciler.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -20,6 +20,8 @@ from runs import lifecycle, specification
 from runs.models import Project, Run, Sweep
 from runs.queue import publish
 from runs.specification import Planned, Specification, SubmissionError
+
+_NAMED = ("depth", "width", "hidden_units", "activation", "dropout")  # axes that a run's name shows anyway
 
 
 def parse(mapping: Mapping[str, Any]) -> Specification:
@@ -112,7 +114,7 @@ def _run(spec: Specification, planned: Planned, sweep: Sweep, parent: Run | None
         project=sweep.project,
         sweep=sweep,
         parent=parent,
-        name=_name(config) if len(spec.runs) > 1 else spec.name,
+        name=_name(config, spec.grid) if len(spec.runs) > 1 else spec.name,
         config={"data": spec.data.to_dict(), "training": config.to_dict()},
         group=planned.group,
         dataset=spec.data.dataset,
@@ -129,9 +131,10 @@ def _run(spec: Specification, planned: Planned, sweep: Sweep, parent: Run | None
     )
 
 
-def _name(config: TrainingConfig) -> str:
-    """Name a run of a sweep by what distinguishes it for a reader: its network and its seed."""
-    layers = "-".join(str(width) for width in config.hidden_units) or "linear"
-    kinds = ", ".join(dict.fromkeys(config.activations))
-    drop = "" if not any(config.dropouts) else f" dropout {max(config.dropouts):g}"
-    return f"{layers} {kinds}{drop} seed {config.seed}".replace("  ", " ")[:100]
+def _name(config: TrainingConfig, axes: Iterable[str]) -> str:
+    """Name a run of a sweep by what tells it from the others: its network, what else was varied, its seed."""
+    layers = "-".join(str(width) for width in config.hidden_units)
+    kinds = ", ".join(dict.fromkeys(config.activations)) or "linear"
+    parts = [layers, kinds, f"dropout {max(config.dropouts):g}" if any(config.dropouts) else ""]
+    parts += [f"{axis.replace('_', ' ')} {getattr(config, axis)}" for axis in axes if axis not in _NAMED]
+    return " ".join(part for part in [*parts, f"seed {config.seed}"] if part)[:100]

@@ -130,12 +130,12 @@ def number_text(value: float | None) -> str:
         return "–"
     if not math.isfinite(value):
         return "NaN" if math.isnan(value) else ("inf" if value > 0 else "-inf")
-    if value == int(value) and abs(value) < 1e5:
-        return str(int(value))
+    if abs(value) < 1e6 and (value == int(value) or abs(value) >= 1000):
+        return _grouped(value)
     if not 1e-3 <= abs(value) < 1e5:
         mantissa, exponent = f"{value:.2e}".split("e")
         return f"{mantissa}e{int(exponent)}"
-    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    return f"{value:.4g}"
 
 
 def spread_text(mean: float, sd: float) -> str:
@@ -143,12 +143,18 @@ def spread_text(mean: float, sd: float) -> str:
     if not sd > 0 or not 1e-4 <= sd < 1e4:
         return f"{number_text(mean)} ± {number_text(sd)}"
     decimals = max(0, 1 - math.floor(math.log10(sd)))
+    if abs(mean) >= 1000:
+        return f"{number_text(mean)} ± {number_text(sd)}"
     return f"{mean:.{decimals}f} ± {sd:.{decimals}f}"
 
 
 def step_text(step: float) -> str:
     """Write a step with thin spaces, at which no line breaks, between the thousands."""
-    return f"{int(step):,}".replace(",", "\u202f") if step == int(step) else number_text(step)
+    return _grouped(step) if step == int(step) else number_text(step)
+
+
+def _grouped(value: float) -> str:
+    return f"{value:,.0f}".replace(",", "\u202f")
 
 
 def value_axis(title: str, values: FloatArray, *, log: bool = False) -> dict[str, Any]:

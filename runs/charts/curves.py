@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 
+_OPENING_SHARE = 0.1  # of the steps, left out of what the axis opens on
+
+
 @dataclass(frozen=True)
 class Line:
     """One line of a chart; a value that is not finite is a gap, never a zero.
@@ -72,11 +75,17 @@ def curves(
     x_title: str = "step",
     y_title: str,
     log_y: bool = False,
+    least_span: float = 0.0,
     marks: Sequence[Mark] = (),
 ) -> Chart:
     """Draw metrics over steps, epochs or time.
 
-    On a log axis values at or below 0 are not drawn, and not moved either: the summary counts them.
+    On a log axis values at or below 0 are not drawn, and not moved either: the summary counts them. A linear
+    axis opens on the later 90 % of the lines, because a start far off, or the band of two seeds, would press
+    everything else flat; the summary says so, and resetting the zoom shows all.
+
+    Args:
+        least_span: the least that a linear axis opens on, so that noise in a share does not look like change.
 
     Raises:
         ValueError: where x and y of a line, or its band, differ in length.
@@ -87,9 +96,10 @@ def curves(
     data = [trace for item in read for trace in _traces(item, log_y=log_y)]
     data += _broken_trace(read, x_title, log_y=log_y)
     heights = np.concatenate([item.y for item in read])
+    opening = {} if log_y else _opening(read, least_span)
     layout = {
         "xaxis": {"title": {"text": x_title}, "rangemode": "tozero"},
-        "yaxis": value_axis(y_title, heights, log=log_y),
+        "yaxis": value_axis(y_title, heights, log=log_y) | opening,
         "hovermode": "x unified",
         "showlegend": len({line.name for line in lines if not line.faint}) > 1,
         "uirevision": "keep",
@@ -99,9 +109,36 @@ def curves(
         key=key,
         title=title,
         figure=figure_of(data, layout),
-        summary=_summary(read, x_title, y_title, log_y=log_y) + marks_sentence(marks),
+        summary=_summary(read, x_title, y_title, log_y=log_y)
+        + _opening_sentence(read, opening)
+        + marks_sentence(marks),
         table=_table([item for item in read if not item.line.faint], x_title),
     )
+
+
+def _opening(read: Sequence[_Read], least_span: float) -> dict[str, Any]:
+    """Choose the range that a linear axis opens on; nothing where it would be that of all values anyway."""
+    lines = [item for item in read if not item.line.faint and item.finite.any()]
+    start = min(float(item.x[item.finite][0]) for item in lines)
+    end = max(float(item.x[item.finite][-1]) for item in lines)
+    later = start + _OPENING_SHARE * (end - start)
+    seen = np.concatenate([item.y[item.finite & (item.x >= later)] for item in lines])
+    low, high = float(seen.min()), float(seen.max())
+    pad = max(0.08 * (high - low), (least_span - (high - low)) / 2)
+    return {"range": [low - pad, high + pad]} if pad > 0 else {}
+
+
+def _opening_sentence(read: Sequence[_Read], opening: dict[str, Any]) -> str:
+    """Say so where the axis does not open on everything."""
+    if not opening:
+        return ""
+    low, high = opening["range"]
+    drawn = (
+        values for item in read for values in (item.y, item.line.low, item.line.high) if values is not None
+    )
+    every = np.concatenate([np.asarray(values, dtype=np.float64) for values in drawn])
+    hidden = bool(((every < low) | (every > high)).any())  # NaN is neither
+    return " The axis opens on the later lines; reset the zoom to see all." if hidden else ""
 
 
 def _read(line: Line) -> _Read:

@@ -21,6 +21,7 @@ class ApiToken(models.Model):
 
     class Meta:
         ordering = ["-pk"]
+        verbose_name = "API token"
 
     def __str__(self) -> str:
         return self.name

@@ -14,7 +14,7 @@ from runs.charts.chart import Chart, empty_chart
 from runs.charts.curves import Line, curves
 from runs.charts.factors import LevelView, factor_plot, grid_heatmap
 from runs.pages.comparison import Comparison, Group, level_text
-from runs.pages.formats import metric_title, sentence
+from runs.pages.formats import least_span, metric_title, sentence
 from runs.pages.run_charts import spans_decades
 from runs.reading.series import Points, block_means
 
@@ -153,7 +153,8 @@ def _curves(
         _mean_line(of_label[group.label], *style, log_y=log_y)
         for group, style in zip(drawn, styles, strict=True)
     ]
-    chart = curves(key, title, lines, y_title=value_title(comparison), log_y=log_y)
+    span = least_span(comparison.metric)
+    chart = curves(key, title, lines, y_title=value_title(comparison), log_y=log_y, least_span=span)
     return replace(chart, caption=_curve_caption(found, len(shown)))
 
 

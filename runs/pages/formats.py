@@ -46,6 +46,11 @@ def higher_is_better(metric: str) -> bool:
     return metric in _HIGHER_IS_BETTER
 
 
+def least_span(metric: str) -> float:
+    """Return the least that a metric's axis opens on: 10 points of a share, so that noise stays small."""
+    return 0.1 if metric in _SHARES else 0.0
+
+
 def unit_of(metric: str, target_unit: str) -> str:
     """Return the unit of a metric: the target's for errors, none for losses and shares."""
     return target_unit if metric in _IN_TARGET_UNIT else ""

@@ -12,7 +12,7 @@ from runs.charts.chart import Chart, Mark
 from runs.charts.curves import Line, curves
 from runs.charts.layers import MEASURES, layer_heatmap, layer_lines
 from runs.models import Alert, Run
-from runs.pages.formats import metric_title, sentence, unit_of
+from runs.pages.formats import least_span, metric_title, sentence, unit_of
 from runs.reading.series import FloatArray, IntArray, Points
 
 COLUMNS = 1000  # points of one line; a screen shows no more
@@ -95,7 +95,8 @@ def _headline(view: RunView, of_run: Mapping[str, Points]) -> Chart:
     title = metric_title(view.headline) or "validation score"
     y_title = f"{title} ({view.unit})" if view.unit else title
     lines = [_line(title, of_run.get(view.headline), series=1)]
-    return curves("headline", sentence(title), lines, y_title=y_title, marks=view.marks)
+    span = least_span(view.headline)
+    return curves("headline", sentence(title), lines, y_title=y_title, least_span=span, marks=view.marks)
 
 
 def _layers(view: RunView, points: Sequence[Points]) -> Chart:
@@ -158,9 +159,9 @@ def _layer_count(view: RunView, layers: Sequence[int | None]) -> int:
 
 
 def _default_measure(run: Run) -> str:
-    """Choose what tells most: whether units die, where they can; else whether they saturate."""
+    """Choose what tells most: whether units die, where they can; else how large the gradients are."""
     activations = set(run.info.get("activations", ())[:-1])
-    return "saturated_share" if activations and not activations & _MAY_DIE else "dead_share"
+    return "dead_share" if activations & _MAY_DIE else _GRADIENT
 
 
 def _drawable(chart: Chart, view: RunView) -> Chart:

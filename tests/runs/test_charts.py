@@ -81,10 +81,46 @@ def test_numbers_keep_every_finite_value_and_turn_the_others_into_gaps(values: l
 
 
 def test_the_sentence_tells_the_course_of_a_line() -> None:
-    chart = curves("c", "Loss", [Line("val_loss", [10, 20, 30], [2.31, 0.05, 0.09])], y_title="loss")
+    chart = curves(
+        "c", "Loss", [Line("val_loss", [10, 20, 30], [2.31, 0.05, 0.09])], y_title="loss", log_y=True
+    )
     assert chart.summary == (
         "val_loss fell from 2.31 to 0.09 between step 10 and 30; lowest 0.05 at 20, highest 2.31 at 10."
     )
+
+
+def test_a_start_far_off_does_not_press_the_rest_of_a_line_flat() -> None:
+    steps = np.arange(100)
+    line = Line("rmse", steps, np.where(steps < 5, 1e6, 60 + np.sin(steps)))
+    chart = curves("c", "RMSE", [line], y_title="rmse")
+    low, high = chart.figure["layout"]["yaxis"]["range"]
+    assert 58 < low < 59
+    assert 61 < high < 62
+    assert chart.summary.endswith("The axis opens on the later lines; reset the zoom to see all.")
+
+
+def test_the_band_of_two_seeds_does_not_set_the_axis_and_is_not_lost() -> None:
+    line = Line("mean", [1, 2, 3], [5.0, 4.0, 3.0], [-90.0, -90.0, -90.0], [99.0, 99.0, 99.0])
+    chart = curves("c", "Mean", [line], y_title="loss")
+    low, high = chart.figure["layout"]["yaxis"]["range"]
+    assert -1 < low < 3
+    assert 4 < high < 6
+    assert "reset the zoom" in chart.summary
+    assert 99.0 in plain(traces(chart, "band")[0]["y"])
+
+
+def test_an_axis_that_shows_everything_says_nothing_of_its_range() -> None:
+    chart = curves("c", "Loss", [Line("loss", [1, 2, 3], [1.0, 1.0, 2.0])], y_title="loss")
+    assert "reset" not in chart.summary
+
+
+def test_noise_in_a_share_is_not_blown_up() -> None:
+    line = Line("accuracy", [1, 2, 3], [0.1, 0.103, 0.1])
+    chart = curves("c", "Accuracy", [line], y_title="accuracy", least_span=0.1)
+    low, high = chart.figure["layout"]["yaxis"]["range"]
+    assert high - low == pytest.approx(0.1)
+    assert low < 0.1
+    assert high > 0.103
 
 
 def test_the_sentence_does_not_call_a_line_flat_that_only_ends_where_it_began() -> None:
@@ -213,7 +249,8 @@ def test_a_layer_map_without_values_is_empty(measure: str) -> None:
 @pytest.mark.parametrize(
     ("value", "text"),
     [(None, "–"), (NAN, "NaN"), (INF, "inf"), (-INF, "-inf"), (0, "0"), (12, "12"), (0.123456, "0.1235"),
-     (62_370.5, "62370"), (1.234e-4, "1.23e-4"), (1.5e7, "1.50e7"), (-0.5, "-0.5")],
+     (62_370.5, "62\u202f370"), (16_500, "16\u202f500"), (1.234e-4, "1.23e-4"), (1.5e7, "1.50e7"),
+     (-0.5, "-0.5")],
 )  # fmt: skip
 def test_a_number_is_written_for_people(value: float | None, text: str) -> None:
     assert number_text(value) == text
