@@ -31,12 +31,7 @@ def build(status: Status, **fields: Any) -> Run:
     held = {**started, "token": TOKEN, "lease_until": now + lifecycle.LEASE}
     columns: dict[Status, dict[str, Any]] = {
         Status.QUEUED: {},
-        Status.RUNNING: {
-            "attempt": 1,
-            "token": TOKEN,
-            "started_at": now,
-            "lease_until": now + lifecycle.LEASE,
-        },
+        Status.RUNNING: held,
         Status.LOST: started,
         Status.FINISHED: {**over, "stop_reason": "end"},
         Status.FAILED: {**over, "stop_reason": "diverged", "error": "Diverged."},
