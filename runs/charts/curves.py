@@ -75,17 +75,17 @@ def curves(
     x_title: str = "step",
     y_title: str,
     log_y: bool = False,
-    least_span: float = 0.0,
+    least_span: float | None = None,
     marks: Sequence[Mark] = (),
 ) -> Chart:
     """Draw metrics over steps, epochs or time.
 
-    On a log axis values at or below 0 are not drawn, and not moved either: the summary counts them. A linear
-    axis opens on the later 90 % of the lines, because a start far off, or the band of two seeds, would press
-    everything else flat; the summary says so, and resetting the zoom shows all.
+    On a log axis values at or below 0 are not drawn, and not moved either: the summary counts them.
 
     Args:
-        least_span: the least that a linear axis opens on, so that noise in a share does not look like change.
+        least_span: opens a linear axis on the later 90 % of the lines, because a start far off, or the band
+            of two seeds, would press everything else flat; on at least this much, so that noise in a share
+            does not look like change. The summary says so; resetting the zoom shows all. None opens on all.
 
     Raises:
         ValueError: where x and y of a line, or its band, differ in length.
@@ -96,7 +96,7 @@ def curves(
     data = [trace for item in read for trace in _traces(item, log_y=log_y)]
     data += _broken_trace(read, x_title, log_y=log_y)
     heights = np.concatenate([item.y for item in read])
-    opening = {} if log_y else _opening(read, least_span)
+    opening = {} if log_y or least_span is None else _opening(read, least_span)
     layout = {
         "xaxis": {"title": {"text": x_title}, "rangemode": "tozero"},
         "yaxis": value_axis(y_title, heights, log=log_y) | opening,

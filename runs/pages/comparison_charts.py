@@ -19,6 +19,7 @@ from runs.pages.run_charts import spans_decades
 from runs.reading.series import Points, block_means
 
 MAX_GROUPS = 12  # lines with a band in one chart
+MAX_BANDS = 6  # groups whose bands can still be told apart
 MAX_FACETS = 8
 MAX_FAINT = 40  # raw runs behind the means, all charts of the page together
 BLOCKS = 150  # steps of a curve that has a point at every step
@@ -149,8 +150,9 @@ def _curves(
     raw = _raw_lines(drawn, series, styles)
     lines = raw if len(raw) <= faint else []
     log_y = spans_decades(curve.mean for curve in found)
+    banded = len(drawn) <= MAX_BANDS
     lines += [
-        _mean_line(of_label[group.label], *style, log_y=log_y)
+        _mean_line(of_label[group.label], *style, banded=banded, log_y=log_y)
         for group, style in zip(drawn, styles, strict=True)
     ]
     span = least_span(comparison.metric)
@@ -180,9 +182,9 @@ def _raw_lines(
     ]
 
 
-def _mean_line(curve: GroupCurve, colour: int, dash: Any, *, log_y: bool) -> Line:
+def _mean_line(curve: GroupCurve, colour: int, dash: Any, *, banded: bool, log_y: bool) -> Line:
     """Draw a mean with its band; a band that reaches 0 has no place on a log axis and is left out."""
-    band = bool(np.isfinite(curve.low).any()) and not (log_y and bool((curve.low <= 0).any()))
+    band = banded and bool(np.isfinite(curve.low).any()) and not (log_y and bool((curve.low <= 0).any()))
     seeds = f"n = {curve.seeds}" + (f", {curve.diverged} diverged" if curve.diverged else "")
     name = f"{curve.group} ({seeds})"
     low, high = (curve.low, curve.high) if band else (None, None)
@@ -193,7 +195,8 @@ def _curve_caption(found: Sequence[GroupCurve], groups: int) -> str:
     several = any(curve.seeds > 1 for curve in found)
     text = "One seed: no interval."
     if several:
-        text = "Line: mean over seeds; band: 95 % t interval; pale: single runs."
+        band = "band: 95 % t interval" if len(found) <= MAX_BANDS else "no bands for so many groups"
+        text = f"Line: mean over seeds; {band}; pale: single runs."
     text += " The untrained network, step 0, is left out."
     if groups > len(found):
         text += f" The best {len(found)} of {groups} groups are drawn; the table has them all."

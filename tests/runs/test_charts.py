@@ -92,7 +92,7 @@ def test_the_sentence_tells_the_course_of_a_line() -> None:
 def test_a_start_far_off_does_not_press_the_rest_of_a_line_flat() -> None:
     steps = np.arange(100)
     line = Line("rmse", steps, np.where(steps < 5, 1e6, 60 + np.sin(steps)))
-    chart = curves("c", "RMSE", [line], y_title="rmse")
+    chart = curves("c", "RMSE", [line], y_title="rmse", least_span=0)
     low, high = chart.figure["layout"]["yaxis"]["range"]
     assert 58 < low < 59
     assert 61 < high < 62
@@ -101,7 +101,7 @@ def test_a_start_far_off_does_not_press_the_rest_of_a_line_flat() -> None:
 
 def test_the_band_of_two_seeds_does_not_set_the_axis_and_is_not_lost() -> None:
     line = Line("mean", [1, 2, 3], [5.0, 4.0, 3.0], [-90.0, -90.0, -90.0], [99.0, 99.0, 99.0])
-    chart = curves("c", "Mean", [line], y_title="loss")
+    chart = curves("c", "Mean", [line], y_title="loss", least_span=0)
     low, high = chart.figure["layout"]["yaxis"]["range"]
     assert -1 < low < 3
     assert 4 < high < 6
@@ -110,7 +110,7 @@ def test_the_band_of_two_seeds_does_not_set_the_axis_and_is_not_lost() -> None:
 
 
 def test_an_axis_that_shows_everything_says_nothing_of_its_range() -> None:
-    chart = curves("c", "Loss", [Line("loss", [1, 2, 3], [1.0, 1.0, 2.0])], y_title="loss")
+    chart = curves("c", "Loss", [Line("loss", [1, 2, 3], [1.0, 1.0, 2.0])], y_title="loss", least_span=0)
     assert "reset" not in chart.summary
 
 
