@@ -6,17 +6,19 @@ The form only turns text into a plain mapping: whether the values can be trained
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django import forms
 
 from nnlab.data.catalogue import datasets
-from nnlab.engine.config import ACTIVATIONS, INITIALIZERS, OPTIMIZERS
+from nnlab.data.config import TASKS
+from nnlab.engine.config import ACTIVATIONS, DTYPES, INITIALIZERS, LOSSES, OPTIMIZERS, OUTPUT_ACTIVATIONS
 from runs import submission
+from runs.form_fields import ChoiceField, ChoicesField, LayersField, ListField, NumberField, PlainField
 from runs.models import Project, Run
 from runs.specification import Specification, SubmissionError
-from runs.submitted_values import MAX_LABEL
+from runs.submitted_values import MAX_LABEL, MAX_SEEDS
 
 FIELDSETS = (
     ("What", ("project", "name")),
@@ -26,83 +28,26 @@ FIELDSETS = (
         "Training",
         ("optimizer", "learning_rate", "batch_size", "epochs", "steps", "l1", "l2", "clip_norm", "seeds"),
     ),
-)
-_DATA_FIELDS = ("dataset", "recipe", "target", "validation_share", "split_seed")
+    (
+        "More",
+        (
+            "layer_activations", "layer_dropouts", "output_activation", "loss", "momentum", "clip_value",
+            "first_seed", "shuffle", "dtype", "rows", "noise", "task",
+        ),
+    ),
+)  # fmt: skip
+_DATA_FIELDS = ("recipe", "target", "validation_share", "split_seed", "rows", "noise", "task")
 _AXES = ("depth", "width", "activation", "dropout", "optimizer", "learning_rate", "batch_size", "l1", "l2")
+_SINGLE = (
+    "epochs", "steps", "clip_norm", "clip_value", "momentum", "initializer", "output_activation", "loss",
+    "dtype",
+)  # fmt: skip
+_LAYERED = {"layer_activations": "activation", "layer_dropouts": "dropout"}
+_ANSWERS = {"yes": True, "no": False}
 
 
-class SuggestionsInput(forms.TextInput):
-    """A text input with suggestions: any value may be typed."""
-
-    def __init__(self, name: str, suggestions: Mapping[str, str]) -> None:
-        super().__init__(attrs={"list": f"{name}-suggestions", "autocomplete": "off"})
-        self.suggestions_id = f"{name}-suggestions"
-        self.suggestions = suggestions
-
-
-class PlainField(forms.CharField):
-    """One line of text, as it is: what it may be is for the one validation to say."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**{"required": False, **options})
-
-    def run_validators(self, value: object) -> None:
-        """Leave the text to ``runs.submission``."""
-
-
-class ChoiceField(forms.ChoiceField):
-    """One of several choices; a value that is not among them is left to the engine to refuse."""
-
-    def validate(self, value: object) -> None:
-        """Leave the value to the engine."""
-
-
-class ListField(PlainField):
-    """Several values in one line, such as ``1, 2, 3``; each is read as a number where it is one."""
-
-    def to_python(self, value: object) -> Any:
-        """Split the text at commas."""
-        return [_number(part) for part in _parts(value)]
-
-    def prepare_value(self, value: object) -> object:
-        """Show a list the way it is typed."""
-        return ", ".join(f"{item}" for item in value) if isinstance(value, list | tuple) else value
-
-
-class LayersField(PlainField):
-    """Exact layers, such as ``100, 50, 20``; several networks are divided by semicolons."""
-
-    def to_python(self, value: object) -> Any:
-        """Split the text at semicolons, then at commas."""
-        return [
-            [_number(unit) for unit in _parts(layers)]
-            for layers in str(value or "").split(";")
-            if layers.strip()
-        ]
-
-    def prepare_value(self, value: object) -> object:
-        """Show networks the way they are typed."""
-        if not isinstance(value, list | tuple):
-            return value
-        return "; ".join(", ".join(str(unit) for unit in layers) for layers in value)
-
-
-class ChoicesField(forms.MultipleChoiceField):
-    """Check boxes; a value that is not among them is left to the engine to refuse."""
-
-    widget = forms.CheckboxSelectMultiple
-
-    def validate(self, value: object) -> None:
-        """Leave the values to the engine."""
-
-
-class NumberField(PlainField):
-    """One number, empty for none; what is no number stays text, for the engine to refuse in its words."""
-
-    def to_python(self, value: object) -> Any:
-        """Read a number."""
-        text = str(value if value is not None else "").strip()
-        return _number(text) if text else None
+def _choices(names: Iterable[str]) -> list[tuple[str, str]]:
+    return [(name, name.replace("_", " ")) for name in names]
 
 
 class SweepForm(forms.Form):
@@ -141,7 +86,7 @@ class SweepForm(forms.Form):
     )
     activation = ChoicesField(
         required=False,
-        choices=[(name, name.replace("_", " ")) for name in ACTIVATIONS],
+        choices=_choices(ACTIVATIONS),
         help_text="One or several.",
     )
     dropout = ListField(
@@ -149,12 +94,10 @@ class SweepForm(forms.Form):
     )
     initializer = ChoiceField(
         required=False,
-        choices=[(name, name.replace("_", " ")) for name in INITIALIZERS],
+        choices=_choices(INITIALIZERS),
         help_text="auto follows the activation.",
     )
-    optimizer = ChoicesField(
-        required=False, choices=[(name, name) for name in OPTIMIZERS], help_text="One or several."
-    )
+    optimizer = ChoicesField(required=False, choices=_choices(OPTIMIZERS), help_text="One or several.")
     learning_rate = ListField(help_text="Such as 0.01, 0.001.")
     batch_size = ListField(help_text="Examples a step.")
     epochs = NumberField(help_text="Passes over the training rows; or give steps.")
@@ -163,6 +106,28 @@ class SweepForm(forms.Form):
     l2 = ListField(label="L2", help_text="Penalty on squared weights.")
     clip_norm = NumberField(help_text="Bound on the gradient norm; empty for none.")
     seeds = NumberField(help_text="Seeds for each setting: 1 gives no interval, 3 or more do.")
+    layer_activations = ListField(
+        label="Activation of each layer", help_text="Instead of one for all: such as relu, relu, tanh."
+    )
+    layer_dropouts = ListField(
+        label="Dropout of each layer", help_text="Instead of one for all: such as 0, 0.1, 0.2."
+    )
+    output_activation = ChoiceField(
+        required=False, choices=_choices(OUTPUT_ACTIVATIONS), help_text="auto follows the loss and the task."
+    )
+    loss = ChoiceField(required=False, choices=_choices(LOSSES), help_text="auto follows the task.")
+    momentum = NumberField(help_text="For momentum and nesterov; empty for 0.9.")
+    clip_value = NumberField(help_text="Bound on each entry of the gradient; empty for none.")
+    first_seed = NumberField(help_text="Seeds count up from here; empty for 0.")
+    shuffle = ChoiceField(
+        required=False, choices=_choices(_ANSWERS), help_text="New order of the rows in every epoch."
+    )
+    dtype = ChoiceField(required=False, choices=_choices(DTYPES), help_text="Precision of the arithmetic.")
+    rows = NumberField(help_text="Generated sets only: points to make.")
+    noise = NumberField(help_text="Generated sets only: 0 to 0.5.")
+    task = ChoiceField(
+        required=False, choices=_choices(TASKS), help_text="CSV files only: auto looks at the target."
+    )
 
     def __init__(self, *args: Any, **options: Any) -> None:
         options["initial"] = {**_defaults(), **(options.get("initial") or {})}
@@ -188,6 +153,9 @@ class SweepForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         """Let the one validation judge, and show its messages beside the fields they speak of."""
         cleaned = super().clean() or self.cleaned_data
+        for typed, field in _LAYERED.items():
+            if cleaned[typed] and len(cleaned[field]) > 1:
+                self.add_error(typed, f"{field}: expected several to try, or one for each layer; got both")
         if not self.errors:
             try:
                 self.specification = submission.parse(as_mapping(cleaned))
@@ -209,24 +177,30 @@ class SweepForm(forms.Form):
             part, _, field = path.rpartition(".")
             (data if part == "data" else training)[field] = value
         values = {key: value for key, value in {**data, **training}.items() if value is not None}
-        values |= {
-            key: [value] for key, value in values.items() if key in _AXES and not isinstance(value, list)
-        }
+        for typed, field in _LAYERED.items():
+            if isinstance(values[field], list):
+                values[typed] = values.pop(field)
+        values |= {key: [values[key]] for key in _AXES if key in values}
+        layers = training["hidden_units"]
         return {
+            "activation": [],
+            "dropout": [],
             **values,
             "project": run.project.name,
             "name": run.name,
-            "hidden_units": [training["hidden_units"]] if training["hidden_units"] else None,
-            "depth": None if training["hidden_units"] else [0],
+            "hidden_units": [layers] if layers else None,
+            "depth": None if layers else [0],
             "width": None,
             "epochs": training["epochs"],
+            "shuffle": "yes" if training["shuffle"] else "no",
             "seeds": 1,
+            "first_seed": training["seed"],
         }
 
 
 def as_mapping(cleaned: Mapping[str, Any]) -> dict[str, Any]:
     """Turn the form's values into a submission: one value is fixed, several are an axis."""
-    training: dict[str, Any] = {"initializer": cleaned["initializer"]} if cleaned["initializer"] else {}
+    training: dict[str, Any] = {}
     grid: dict[str, Any] = {}
     for field in (*_AXES, "hidden_units"):
         values = cleaned[field]
@@ -234,19 +208,26 @@ def as_mapping(cleaned: Mapping[str, Any]) -> dict[str, Any]:
             training[field] = values[0]
         elif values:
             grid[field] = values
-    for field in ("epochs", "steps", "clip_norm"):
-        if cleaned[field] is not None:
-            training[field] = cleaned[field]
+    training |= {field: cleaned[field] for field in _SINGLE if cleaned[field] not in {None, ""}}
+    training |= {field: cleaned[typed] for typed, field in _LAYERED.items() if cleaned[typed]}
+    if cleaned["shuffle"]:
+        training["shuffle"] = _ANSWERS.get(cleaned["shuffle"], cleaned["shuffle"])
     given = ("dataset", *(field for field in _DATA_FIELDS if cleaned[field] not in {None, ""}))
-    data = {field: cleaned[field] for field in given}
     return {
         "project": cleaned["project"],
         "name": cleaned["name"],
-        "data": data,
+        "data": {field: cleaned[field] for field in given},
         "training": training,
         "grid": grid,
-        "seeds": cleaned["seeds"],
+        "seeds": _seeds(cleaned["seeds"], cleaned["first_seed"]),
     }
+
+
+def _seeds(count: object, first: object) -> object:
+    """List the seeds that count up from another than 0; what is no number is left to be refused."""
+    if first in {None, 0} or not isinstance(count, int) or not 1 <= count <= MAX_SEEDS:
+        return count
+    return [first + number for number in range(count)] if isinstance(first, int) else [first]
 
 
 def _defaults() -> dict[str, Any]:
@@ -266,17 +247,3 @@ def _defaults() -> dict[str, Any]:
         "epochs": 20,
         "seeds": 3,
     }
-
-
-def _parts(value: object) -> list[str]:
-    return [part.strip() for part in str(value or "").split(",") if part.strip()]
-
-
-def _number(text: str) -> int | float | str:
-    """Read a number as it is written; other text stays text. NaN and infinities are numbers here."""
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text

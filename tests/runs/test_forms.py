@@ -59,8 +59,28 @@ def test_exact_layers_are_one_network_and_more_after_a_semicolon() -> None:
     assert two["grid"] == {"hidden_units": [[8, 4], [16]]}
 
 
-def test_the_seeds_are_a_number() -> None:
+def test_the_seeds_are_a_number_and_count_up_from_the_first() -> None:
     assert canonical(seeds="3")["seeds"] == [0, 1, 2]
+    assert canonical(seeds="2", first_seed="5")["seeds"] == [5, 6]
+
+
+@pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        ({"first_seed": "-1"}, "seeds: expected seeds from 0"),
+        ({"first_seed": "x"}, "seeds: expected whole numbers, got &#x27;x&#x27;"),
+        ({"shuffle": "maybe"}, "shuffle: expected true or false, got &#x27;maybe&#x27;"),
+        ({"layer_dropouts": "0.1, 0.2"}, "dropout: expected one value, or 1 for the hidden layers, got 2"),
+        (
+            {"layer_activations": "relu, tanh", "activation": ["relu", "elu"]},
+            "activation: expected several to try, or one for each layer; got both",
+        ),
+    ],
+)
+def test_what_does_not_fit_together_is_refused(typed: dict[str, Any], message: str) -> None:
+    form = SweepForm({**TYPED, "depth": "1", **typed})
+    assert not form.is_valid()
+    assert message in str(form.errors)
 
 
 def test_the_form_as_it_is_first_shown_is_valid_but_for_its_names() -> None:
@@ -104,6 +124,13 @@ def stored(**changes: Any) -> Run:
         {"training": {"depth": 0, "width": 4}},
         {"training": {"steps": None, "epochs": 4, "initializer": "he_normal"}},
         {"data": {"recipe": "raw", "validation_share": 0.3, "split_seed": 5}},
+        {
+            "data": {"dataset": "circle", "rows": 300, "noise": 0.1},
+            "training": {"output_activation": "sigmoid"},
+        },
+        {"training": {"momentum": 0.5, "clip_value": 2.0, "shuffle": False, "dtype": "float64"}},
+        {"training": {"depth": 2, "activation": ["relu", "tanh"], "dropout": [0.0, 0.5]}},
+        {"seeds": [7]},
     ],
 )
 def test_a_form_filled_from_a_run_submits_the_same_network(changes: dict[str, Any]) -> None:
@@ -115,6 +142,7 @@ def test_a_form_filled_from_a_run_submits_the_same_network(changes: dict[str, An
     assert form.specification is not None
     (planned,) = form.specification.runs
     assert planned.group == run.group
+    assert planned.training.seed == run.seed
     assert form.specification.project == run.project.name
 
 
