@@ -11,9 +11,8 @@ from datetime import timedelta
 from enum import StrEnum
 from uuid import UUID, uuid4
 
-from django.db.models import F
+from django.db.models import DateTimeField, ExpressionWrapper, F
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from runs.models import Run, Status
 
@@ -22,6 +21,8 @@ HEARTBEAT = timedelta(seconds=8)  # three beats may be missed
 MAX_ATTEMPTS = 3
 
 _RELEASED = {"token": None, "lease_until": None}
+# Of the database's clock, like every other time here: the hosts' own clocks may disagree.
+_LEASE_FROM_NOW = ExpressionWrapper(Now() + LEASE, output_field=DateTimeField())
 
 
 class Standing(StrEnum):
@@ -38,10 +39,10 @@ def claim(run_id: int, worker: str) -> UUID | None:
     won = Run.objects.filter(pk=run_id, status=Status.QUEUED).update(
         status=Status.RUNNING,
         token=token,
-        lease_until=timezone.now() + LEASE,
+        lease_until=_LEASE_FROM_NOW,
         attempt=F("attempt") + 1,
         worker=worker,
-        started_at=Now(),  # the database's clock, as for the end: two clocks may disagree on which was first
+        started_at=Now(),
         steps_run=0,
         error="",
         stop_reason="",
@@ -52,7 +53,7 @@ def claim(run_id: int, worker: str) -> UUID | None:
 def beat(run_id: int, token: UUID) -> Standing:
     """Prolong the lease of a run that is still the worker's own."""
     mine = Run.objects.filter(pk=run_id, token=token)
-    if not mine.update(lease_until=timezone.now() + LEASE):
+    if not mine.update(lease_until=_LEASE_FROM_NOW):
         return Standing.TAKEN
     return standing(run_id, token)
 
@@ -109,7 +110,7 @@ def requeue(run_id: int) -> bool:
 
 def mark_lost() -> int:
     """Take the runs of silent workers away from them. Returns how many."""
-    silent = Run.objects.filter(status=Status.RUNNING, lease_until__lt=timezone.now())
+    silent = Run.objects.filter(status=Status.RUNNING, lease_until__lt=Now())
     return silent.update(status=Status.LOST, **_RELEASED)
 
 

@@ -95,7 +95,7 @@ def project_slug(name: str) -> str:
     Raises:
         SubmissionError: for a name without letters and digits.
     """
-    slug = slugify(name)[:60]
+    slug = slugify(name, allow_unicode=True)[:60]
     if not slug:
         raise SubmissionError({"project": [f"project: expected some letters or digits, got {name!r}"]})
     return slug

@@ -10,10 +10,10 @@ from runs.pages import actions, alerts, compare, datasets, home, project, run, s
 
 urlpatterns = [
     path("", home.home, name="home"),
-    path("p/<slug:slug>/", project.project, name="project"),
-    path("p/<slug:slug>/rows/", project.rows, name="project-rows"),
-    path("p/<slug:slug>/selected/", actions.selected, name="runs-selected"),
-    path("p/<slug:slug>/compare/", compare.compare, name="compare"),
+    path("p/<str:slug>/", project.project, name="project"),
+    path("p/<str:slug>/rows/", project.rows, name="project-rows"),
+    path("p/<str:slug>/selected/", actions.selected, name="runs-selected"),
+    path("p/<str:slug>/compare/", compare.compare, name="compare"),
     path("r/<int:run_id>/", run.run, name="run"),
     path("r/<int:run_id>/live/", run.live, name="run-live"),
     path("r/<int:run_id>/stop/", actions.stop_run, name="run-stop"),

@@ -10,7 +10,7 @@ from django.urls import reverse
 class Project(models.Model):
     """A folder of sweeps and runs that are compared with each other."""
 
-    slug = models.SlugField(unique=True, max_length=60)
+    slug = models.SlugField(unique=True, max_length=60, allow_unicode=True)
     name = models.CharField(max_length=100)
     description = models.TextField(blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)

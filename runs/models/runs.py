@@ -100,7 +100,7 @@ class Run(models.Model):
 
     class Meta:
         ordering = ["-pk"]
-        permissions = [("stop_run", "Can stop and re-queue runs")]
+        permissions = [("stop_run", "Can stop runs")]
         constraints = [
             models.CheckConstraint(name="run_status_is_known", condition=Q(status__in=Status.values)),
             models.CheckConstraint(

@@ -21,7 +21,7 @@ class Sweep(models.Model):
 
     class Meta:
         ordering = ["-pk"]
-        permissions = [("submit_sweep", "Can submit training jobs")]
+        permissions = [("submit_sweep", "Can submit training jobs, and put them back into the queue")]
 
     def __str__(self) -> str:
         return self.name

@@ -226,3 +226,10 @@ def test_a_cancelled_run_of_a_sweep_leaves_the_others_waiting() -> None:
     first, second = submit(seeds=2).runs.order_by("pk")
     lifecycle.cancel(first.pk)
     assert list(Run.objects.awaiting_worker()) == [second]
+
+
+def test_a_project_may_be_named_in_any_script(client: Client) -> None:
+    client.force_login(build_user())
+    mapping = build_submission(project="ニューラル 網")
+    project = submission.submit(submission.parse(mapping), None).project
+    assert client.get(project.get_absolute_url()).status_code == 200
