@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from ninja import Body, NinjaAPI, Schema, Status
 from ninja.errors import HttpError
+from pydantic import Field
 
 from nnlab.health.events import json_value
 from runs import lifecycle, submission
@@ -21,6 +22,10 @@ from runs.specification import SubmissionError
 api = NinjaAPI(title="nnlab", version="1", auth=AUTH, docs_url=None, urls_namespace="api")
 
 MAX_RUNS = 200
+
+# What a database can compare: a big integer, and text without NUL.
+Key = Annotated[int, Field(ge=1, le=2**63 - 1)]
+Word = Annotated[str, Field(pattern=r"^[^\x00]*$")]
 
 
 class SweepIn(Schema):
@@ -74,7 +79,7 @@ class RunOut(Schema):
 
 
 class SeriesOut(Schema):
-    """All points of one series after a step; values that are not finite are spelled as text."""
+    """Points of one series; values that are not finite are spelled as text."""
 
     metric: str
     layer: int | None
@@ -120,10 +125,10 @@ def read_sweep(request: HttpRequest, sweep_id: int) -> dict[str, Any]:
 @api.get("/runs", response=list[RunOut], summary="Runs, newest first")
 def list_runs(
     request: HttpRequest,
-    project: str = "",
-    status: str = "",
-    sweep: int | None = None,
-    before: int | None = None,
+    project: Word = "",
+    status: Word = "",
+    sweep: Key | None = None,
+    before: Key | None = None,
 ) -> list[dict[str, Any]]:
     """Give at most 200 runs; ``before`` is the smallest id of the page before."""
     runs = Run.objects.select_related("project").order_by("-pk")
@@ -139,8 +144,11 @@ def read_run(request: HttpRequest, run_id: int) -> dict[str, Any]:
 
 
 @api.get("/runs/{run_id}/series", response=list[SeriesOut], summary="A run's points")
-def read_series(request: HttpRequest, run_id: int, metric: str, after: int = 0) -> list[dict[str, Any]]:
-    """Give every point of a metric after a step; a metric of layers has one series for each."""
+def read_series(request: HttpRequest, run_id: int, metric: Word, after: int = -1) -> list[dict[str, Any]]:
+    """Give every point of a metric, or those after a step; a metric of layers has one series for each.
+
+    Step 0 is what was measured before the first update.
+    """
     return [_series(points, after) for points in read_points([_found(run_id).pk], [metric])]
 
 

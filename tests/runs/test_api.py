@@ -206,6 +206,20 @@ def test_runs_come_newest_first_and_can_be_narrowed(script: Api) -> None:
     assert script.get("/runs?project=none") == []
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        f"/runs?sweep={2**63}",
+        f"/runs?sweep=-{2**64}",
+        f"/runs?before={2**63}",
+        "/runs?project=%00",
+        "/runs?status=a%00",
+    ],
+)
+def test_what_no_database_can_compare_is_refused(script: Api, query: str) -> None:
+    assert "detail" in script.get(query, status=422)
+
+
 def test_listing_runs_costs_the_same_for_any_number(
     script: Api, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
@@ -233,6 +247,13 @@ def test_a_series_is_read_from_a_step_on(script: Api) -> None:
     build_series(run, "train_loss", [0.0, 1.0, 2.0, 3.0])
     (series,) = script.get(f"/runs/{run.pk}/series?metric=train_loss&after=2")
     assert (series["steps"], series["values"]) == ([3, 4], [2.0, 3.0])
+
+
+def test_a_series_that_is_asked_for_whole_begins_before_the_first_update(script: Api) -> None:
+    run = build_running_run()
+    build_series(run, "val_loss", [3.0, 2.0], steps=[0, 1])
+    (series,) = script.get(f"/runs/{run.pk}/series?metric=val_loss")
+    assert (series["steps"], series["values"]) == ([0, 1], [3.0, 2.0])
 
 
 def test_a_metric_of_layers_has_a_series_for_each(script: Api) -> None:
