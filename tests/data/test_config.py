@@ -24,6 +24,7 @@ def test_a_config_survives_plain_types() -> None:
         ("validation_share", {"validation_share": 0.04}, "between 0.05 and 0.5, got 0.04"),
         ("validation_share", {"validation_share": 0.51}, "got 0.51"),
         ("validation_share", {"validation_share": float("nan")}, "got nan"),
+        ("validation_share", {"validation_share": 10**400}, "between 0.05 and 0.5, got 1000"),
         ("validation_share", {"validation_share": "0.2"}, "got '0.2'"),
         ("validation_share", {"validation_share": True}, "got True"),
         ("split_seed", {"split_seed": -1}, "whole number"),
