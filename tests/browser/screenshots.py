@@ -14,7 +14,7 @@ from tests.services.installation import CHECKOUT, Installation, installation
 
 DOCS = CHECKOUT / "docs"
 DEMO = CHECKOUT / "runs" / "demo"
-SIZE = {"width": 1360, "height": 860}
+SIZE = {"width": 1360, "height": 1000}
 
 
 def main() -> None:
