@@ -26,6 +26,19 @@ _TITLES = {
     "saturated_share": "share of saturated units",
     "dead_share": "share of dead units",
 }
+_ACTIVATIONS = {
+    "relu": "ReLU",
+    "relu6": "ReLU6",
+    "elu": "ELU",
+    "prelu": "PReLU",
+    "leaky_relu": "leaky ReLU",
+    "none": "",
+}
+_TASKS = {
+    "binary": "classification, 2 classes",
+    "multiclass": "classification",
+    "regression": "regression",
+}
 _SHARES = frozenset({"val_accuracy"})
 _IN_TARGET_UNIT = frozenset({"val_rmse", "val_mae"})
 _HIGHER_IS_BETTER = frozenset({"val_accuracy", "val_r2"})
@@ -73,16 +86,23 @@ def number(value: Any) -> str:
     return f"{found:.0f}" if abs(found) >= 1e4 else f"{found:.4g}"
 
 
-def score(value: Any, metric: str, unit: str = "") -> str:
-    """Write the value of a metric: a share in percent, an error with the target's unit."""
+def score(value: Any, metric: str, unit: str = "", *, bare: bool = False) -> str:
+    """Write the value of a metric: a share in percent, an error with the target's unit.
+
+    Measured values keep their last zeros, so that a column of them can be compared digit by digit.
+
+    Args:
+        bare: leaves the unit out, for a table whose heading names it.
+    """
     text = number(value)
     if text == MISSING or text.startswith("⚠") or not isinstance(value, int | float):
         return text
     if metric in _SHARES:
         return f"{100 * value:.1f} %"
     if unit and metric in _IN_TARGET_UNIT:
-        return f"{_compact(float(value), separator='')} {unit}"
-    return text
+        short = _compact(float(value), separator="", padded=True)
+        return short if bare else f"{short} {unit}"
+    return text if "e" in text or abs(value) >= 1e3 else f"{value:#.4g}".removesuffix(".")
 
 
 def count(value: Any) -> str:
@@ -96,12 +116,12 @@ def grouped(value: Any) -> str:
 
 
 def learning_rate(value: Any) -> str:
-    """Write a learning rate: 0.01 and above as it is, below as 1e-3."""
+    """Write a learning rate: 0.01 and above as it is, below as 1e-3, a million and above as 1e6."""
     if value is None:
         return MISSING
     found = float(value)
-    if found == 0 or abs(found) >= 0.01:
-        return f"{found:.4g}"
+    if found == 0 or 0.01 <= abs(found) < 1e6:
+        return f"{found:.4g}" if abs(found) < 1e4 else f"{found:.0f}"
     mantissa, exponent = f"{found:.3e}".split("e")
     return f"{float(mantissa):g}e{int(exponent)}"
 
@@ -114,11 +134,13 @@ def percent(share: Any) -> str:
 
 
 def duration(length: timedelta | float | None) -> str:
-    """Write a duration: 0:41, 1:02:03, 2 d 3 h."""
+    """Write a duration: 0.4 s, 0:41, 1:02:03, 2 d 3 h."""
     if length is None:
         return MISSING
     seconds = length.total_seconds() if isinstance(length, timedelta) else float(length)
-    minutes, rest = divmod(max(0, int(seconds)), 60)
+    if seconds < 9.95:  # what rounds to 10.0 s is written as a clock shows it
+        return f"{max(0.1, seconds):.1f} s"
+    minutes, rest = divmod(max(10, int(seconds)), 60)
     hours, minutes = divmod(minutes, 60)
     if hours >= 48:
         return f"{hours // 24} d {hours % 24} h"
@@ -144,11 +166,22 @@ def network(hidden_units: Any) -> str:
     return "-".join(str(width) for width in widths)
 
 
-def _compact(value: float, *, separator: str) -> str:
+def activation(name: str) -> str:
+    """Write an activation as people do, and several of them in order: ReLU, tanh."""
+    return ", ".join(_ACTIVATIONS.get(part, part) for part in name.split(", "))
+
+
+def task(name: str) -> str:
+    """Write a dataset's task in words."""
+    return _TASKS.get(name, name)
+
+
+def _compact(value: float, *, separator: str, padded: bool = False) -> str:
+    digits = "#.3g" if padded else ".3g"
     for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= size * 0.9995:
-            return f"{value / size:.3g}{separator}{letter}"
-    return f"{value:.4g}"
+            return f"{f'{value / size:{digits}}'.removesuffix('.')}{separator}{letter}"
+    return f"{value:#.4g}".removesuffix(".") if padded else f"{value:.4g}"
 
 
 def _with_exponent(value: float, *, digits: int) -> str:

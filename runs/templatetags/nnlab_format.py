@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,8 @@ for _filter in (
     formats.duration,
     formats.network,
     formats.metric_title,
+    formats.activation,
+    formats.task,
 ):
     register.filter(_filter.__name__, _filter)
 
@@ -49,6 +52,7 @@ _STOP_REASONS = {
     "error": "it failed",
     "worker lost": "its workers were lost too often",
 }
+_LONG_LIST = 4  # from here on equal parts are written once
 _ORDINARY_ENDINGS = frozenset({"", "end", "cancelled"})
 
 
@@ -86,9 +90,9 @@ def run_score(run: Run) -> str:
 
 
 @register.simple_tag
-def metric_value(value: Any, metric: str, unit: str = "") -> str:
-    """Write a value of a metric, in percent or in its unit where it has one."""
-    return formats.score(value, metric, unit)
+def metric_value(value: Any, metric: str, unit: str = "", *, bare: bool = False) -> str:
+    """Write a value of a metric, in percent, or in its unit unless ``bare``."""
+    return formats.score(value, metric, unit, bare=bare)
 
 
 @register.filter
@@ -137,11 +141,13 @@ def setting(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
+        if len(value) > _LONG_LIST and all(part == value[0] for part in value):
+            return f"{len(value)} × {setting(value[0])}"
         return ", ".join(setting(part) for part in value) or "none"
     if isinstance(value, Mapping):
         return ", ".join(f"{underscores(key)} {setting(part)}" for key, part in value.items()) or "none"
     if isinstance(value, float):
-        return formats.number(value)
+        return formats.learning_rate(value) if math.isfinite(value) else formats.number(value)
     return formats.MISSING if value is None else str(value)
 
 

@@ -230,7 +230,7 @@ def test_errors_are_shown_in_the_target_s_unit(reader: Client) -> None:
             training={"seed": seed},
         )
     text = reader.get(sweep.get_absolute_url()).content.decode()
-    assert "62k USD" in text
+    assert "62.0k USD" in text
     assert "lower is better" in text
 
 

@@ -49,9 +49,13 @@ def test_a_number_has_four_digits(value: Any, text: str) -> None:
         (1, "val_accuracy", "", "100.0 %"),
         ("NaN", "val_accuracy", "", "⚠ NaN"),
         (62_100.4, "val_rmse", "USD", "62.1k USD"),
-        (62.1, "val_rmse", "USD", "62.1 USD"),
-        (0.41, "val_loss", "USD", "0.41"),
-        (0.72, "val_r2", "USD", "0.72"),
+        (62.1, "val_rmse", "USD", "62.10 USD"),
+        (61_000, "val_rmse", "USD", "61.0k USD"),
+        (102_000, "val_rmse", "USD", "102k USD"),
+        (0.41, "val_loss", "USD", "0.4100"),
+        (0.72, "val_r2", "USD", "0.7200"),
+        (0.000123, "val_loss", "", "1.23e-4"),
+        (12_345.678, "val_loss", "", "12346"),
         (None, "val_rmse", "USD", "–"),
         (float("nan"), "val_rmse", "USD", "⚠ NaN"),
     ],
@@ -81,6 +85,8 @@ def test_steps_are_grouped_by_thin_spaces(value: Any, text: str) -> None:
     [
         (None, "–"),
         (1, "1"),
+        (100_000, "100000"),
+        (1e6, "1e6"),
         (0.05, "0.05"),
         (0.01, "0.01"),
         (0.001, "1e-3"),
@@ -101,10 +107,11 @@ def test_a_hundred_percent_means_complete(value: Any, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(None, "–"), (0.4, "0:00"), (41, "0:41"), (3723, "1:02:03"), (timedelta(hours=51), "2 d 3 h"),
-     (-3, "0:00"), (48 * 3600 - 1, "47:59:59")],
+    [(None, "–"), (0.4, "0.4 s"), (9.94, "9.9 s"), (9.96, "0:10"), (41, "0:41"), (3723, "1:02:03"),
+     (timedelta(hours=51), "2 d 3 h"),
+     (-3, "0.1 s"), (48 * 3600 - 1, "47:59:59")],
 )  # fmt: skip
-def test_a_duration_is_written_as_a_clock_shows_it(value: Any, text: str) -> None:
+def test_a_duration_is_written_as_a_clock_shows_it_and_below_10_s_with_tenths(value: Any, text: str) -> None:
     assert formats.duration(value) == text
 
 
@@ -154,6 +161,27 @@ def test_a_metric_knows_its_better_direction(metric: str, is_higher: bool) -> No
 )
 def test_a_status_is_icon_and_word_and_reason(fields: dict[str, Any], words: str) -> None:
     assert nnlab_format.status(Run(**fields)).endswith(words)
+
+
+def test_a_unit_in_the_heading_is_not_repeated_in_the_cells() -> None:
+    assert formats.score(62_100, "val_rmse", "USD", bare=True) == "62.1k"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("relu", "ReLU"), ("relu, tanh", "ReLU, tanh"), ("leaky_relu", "leaky ReLU"), ("none", "")],
+)
+def test_an_activation_is_written_as_people_do(name: str, text: str) -> None:
+    assert formats.activation(name) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(1e6, "1e6"), (0.05, "0.05"), (1e-4, "1e-4"), (float("nan"), "⚠ NaN"), (True, "yes"), ([], "none"),
+     ([32] * 20, "20 × 32"), ([64, 64], "64, 64"), (None, "–"), ({"a_b": 2}, "a b 2")],
+)  # fmt: skip
+def test_a_setting_is_written_as_short_as_it_can_be(value: Any, text: str) -> None:
+    assert nnlab_format.setting(value) == text
 
 
 def test_markup_in_a_severity_is_escaped() -> None:
