@@ -11,6 +11,7 @@ from rich.console import Console
 from runs import console, submission
 from runs.demo import report
 from runs.demo.progress import FOLDER, ensure_submitted, progress, specifications
+from runs.demo.watching import Speed
 from runs.models import Run, Status, Sweep
 from runs.tasks import train_run
 from tests.runs.builders import build_alert, build_finished_run, build_run, build_sweep
@@ -116,3 +117,13 @@ def test_the_summary_of_a_real_run_is_in_the_targets_unit(monkeypatch: pytest.Mo
     report.print_summary([sweep])
     assert "USD" in text.getvalue()
     assert "val_rmse" in text.getvalue()
+
+
+def test_the_speed_is_that_of_the_last_seconds() -> None:
+    speed = Speed()
+    assert speed.after(0, 100.0) == 0
+    assert speed.after(1000, 101.0) == 1000
+    assert speed.after(1000, 102.0) == 500  # nothing new this second: it sinks, it does not flicker to 0
+    assert speed.after(5000, 105.0) == 1000
+    assert speed.after(5000, 111.0) == 0
+    assert speed.after(100, 112.0) == 0  # a run began anew: never a negative speed

@@ -7,17 +7,13 @@ import time
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as ProgressBar
 
 from nnlab.supervisor import Supervisor
 from runs import console, serving
 from runs.demo import report
-from runs.demo.progress import Progress, ensure_submitted, progress
+from runs.demo.progress import ensure_submitted, progress
+from runs.demo.watching import LOOK, watch
 from runs.models import Sweep
-
-REFRESH = 0.5  # seconds
-PLAIN_REFRESH = 10.0  # seconds between two lines where the output is not a terminal
 
 
 class Command(BaseCommand):
@@ -41,7 +37,7 @@ class Command(BaseCommand):
             console.announce_address(site.address)
             sweeps, is_new = ensure_submitted()
             _announce_runs(sweeps, is_new=is_new)
-            if _watch(sweeps, site.supervisor):
+            if watch(sweeps, site.supervisor):
                 report.print_summary(sweeps)
                 failed = report.has_failed(sweeps)
             if not options["exit"] and not site.supervisor.stopping:
@@ -66,57 +62,7 @@ def _announce_runs(sweeps: list[Sweep], *, is_new: bool) -> None:
         )
 
 
-def _watch(sweeps: list[Sweep], supervisor: Supervisor) -> bool:
-    """Show the progress until all runs have ended; False if somebody stopped the supervisor before."""
-    shown = _watch_on_terminal if console.console.is_terminal else _watch_in_lines
-    return shown(sweeps, supervisor)
-
-
-def _watch_on_terminal(sweeps: list[Sweep], supervisor: Supervisor) -> bool:
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("runs  {task.fields[speed]}  {task.fields[alerts]} alerts"),
-        TimeElapsedColumn(),
-    )
-    with ProgressBar(*columns, console=console.console) as bar:
-        task = bar.add_task("Training", total=None, speed="", alerts=0)
-        for state, speed in _states(sweeps, supervisor, REFRESH):
-            bar.update(task, total=state.total, completed=state.over, speed=speed, alerts=state.alerts)
-            if state.is_over:
-                return True
-    return False
-
-
-def _watch_in_lines(sweeps: list[Sweep], supervisor: Supervisor) -> bool:
-    for state, speed in _states(sweeps, supervisor, PLAIN_REFRESH):
-        console.print_line(f"{state.over} of {state.total} runs  {speed}  {state.alerts} alerts")
-        if state.is_over:
-            return True
-    return False
-
-
-def _states(sweeps: list[Sweep], supervisor: Supervisor, pause: float) -> Any:
-    before, at = progress(sweeps), time.monotonic()
-    yield before, ""
-    while not supervisor.stopping:
-        until = time.monotonic() + pause
-        while time.monotonic() < until and not supervisor.stopping:
-            supervisor.watch()
-            time.sleep(min(REFRESH, pause))
-            if pause > REFRESH and progress(sweeps).is_over:
-                break
-        state, now = progress(sweeps), time.monotonic()
-        yield state, _speed(before, state, now - at)
-        before, at = state, now
-
-
-def _speed(before: Progress, after: Progress, seconds: float) -> str:
-    return f"{max(0, after.steps_run - before.steps_run) / seconds:,.0f} steps/s"
-
-
 def _keep_serving(supervisor: Supervisor) -> None:
     while not supervisor.stopping:
         supervisor.watch()
-        time.sleep(REFRESH)
+        time.sleep(LOOK)
