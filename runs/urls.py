@@ -11,6 +11,7 @@ from runs.pages import actions, alerts, compare, datasets, home, project, run, s
 urlpatterns = [
     path("", home.home, name="home"),
     path("p/<str:slug>/", project.project, name="project"),
+    path("p/<str:slug>/sweeps/", project.sweeps, name="project-sweeps"),
     path("p/<str:slug>/rows/", project.rows, name="project-rows"),
     path("p/<str:slug>/selected/", actions.selected, name="runs-selected"),
     path("p/<str:slug>/compare/", compare.compare, name="compare"),

@@ -1,4 +1,4 @@
-"""Home: projects, queue and newest alerts; and the sign of life for a load balancer."""
+"""Home: projects, newest sweeps, queue and newest alerts; and the sign of life for a load balancer."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_GET
 
 from runs.pages.frame import render_page
+from runs.pages.highlights import highlights
 from runs.reading import overview
+from runs.reading.sweeps import recent_sweeps
 
 
 @require_GET
 def home(request: HttpRequest) -> HttpResponse:
-    """Show every project, the queue and the newest alerts."""
+    """Show every project, the newest sweeps, the queue and the newest alerts."""
     context = {
-        "cards": overview.project_cards(),
+        "cards": highlights(overview.project_cards()),
+        "sweeps": recent_sweeps(),
         "queue": overview.queue(),
         "alerts": overview.newest_alerts(),
     }

@@ -1,4 +1,4 @@
-"""A project: its runs as a table, and that table's rows alone for polling."""
+"""A project: its runs as a table, that table's rows alone for polling, and its sweeps."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from django.views.decorators.http import require_GET
 from runs.models import Project, Status
 from runs.pages.frame import render_page
 from runs.reading import table
+from runs.reading.sweeps import sweeps_of
 
 COLUMNS = (
     ("run", "Run", ""),
     ("status", "Status", ""),
+    ("score", "Score", "number"),
+    ("val_loss", "Val. loss", "number"),
     ("alerts", "Alerts", "number"),
-    ("progress", "Progress", ""),
     ("net", "Network", ""),
     ("activation", "Activation", ""),
     ("dropout", "Dropout", "number"),
     ("optimizer", "Optimizer", ""),
     ("learning_rate", "Learn. rate", "number"),
-    ("val_loss", "Val. loss", "number"),
-    ("score", "Score", "number"),
     ("params", "Params", "number"),
+    ("progress", "Progress", ""),
     ("time", "Time", "number"),
 )
 _MOVING = frozenset({Status.QUEUED, Status.RUNNING, Status.LOST})
@@ -39,6 +40,21 @@ def project(request: HttpRequest, slug: str) -> HttpResponse:
     query, choices = context["query"], table.choices(found)
     context |= {"choices": choices, "chips": _chips(query, choices), "columns": _headings(query)}
     return render_page(request, "runs/project.html", context)
+
+
+@require_GET
+def sweeps(request: HttpRequest, slug: str) -> HttpResponse:
+    """Show the project's sweeps, the newest first."""
+    found = get_object_or_404(Project, slug=slug)
+    page, summaries = sweeps_of(found, request.GET.get("page", "1"))
+    context = {
+        "project": found,
+        "page": page,
+        "sweeps": summaries,
+        "previous": f"?page={page.number - 1}" if page.has_previous() else "",
+        "next": f"?page={page.number + 1}" if page.has_next() else "",
+    }
+    return render_page(request, "runs/sweeps.html", context)
 
 
 @require_GET

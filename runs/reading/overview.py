@@ -57,15 +57,18 @@ class Queue:
 
 
 def project_cards() -> list[ProjectCard]:
-    """Summarise every project, in three queries."""
+    """Summarise every project, in four queries; the one with the newest run comes first."""
     totals = (
         Run.objects.order_by()
         .values_list("project")
         .annotate(
-            all_runs=Count("pk"), active=Count("pk", filter=Q(status__in=[Status.QUEUED, Status.RUNNING]))
+            all_runs=Count("pk"),
+            active=Count("pk", filter=Q(status__in=[Status.QUEUED, Status.RUNNING])),
+            newest=Max("pk"),
         )
     )
-    counts = {project: (runs, active) for project, runs, active in totals}
+    counts = {project: (runs, active) for project, runs, active, _ in totals}
+    newest = {project: run for project, *_, run in totals}
     alerts = {
         row["run__project"]: row["number"]
         for row in open_alerts().order_by().values("run__project").annotate(number=Count("pk"))
@@ -78,7 +81,7 @@ def project_cards() -> list[ProjectCard]:
             alerts.get(project.pk, 0),
             tuple(best.get(project.pk, [])),
         )
-        for project in Project.objects.all()
+        for project in sorted(Project.objects.all(), key=lambda found: -newest.get(found.pk, 0))
     ]
 
 
@@ -130,6 +133,7 @@ def inbox(severity: str, state: str, project: str, page: str) -> Page[Alert]:
 def _best_scores() -> dict[int, list[Best]]:
     rows = (
         Run.objects.exclude(headline="")
+        .exclude(stop_reason="diverged")  # whose score is only the last finite value
         .annotate(unit=KeyTextTransform("target_unit", "info"))
         .order_by("dataset", "headline")
         .values("project", "dataset", "headline", "unit")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 from django.core.paginator import Page, Paginator
-from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Case, Count, F, OuterRef, Q, QuerySet, Subquery, When
 from django.db.models.functions import Coalesce, Now, NullIf
 
 from runs.models import Alert, Project, Run, Status
@@ -47,7 +47,7 @@ SORTS: Mapping[str, tuple[str, ...]] = {
     "optimizer": ("optimizer",),
     "learning_rate": ("learning_rate",),
     "val_loss": ("summary__val_loss",),
-    "score": ("score",),
+    "score": ("final_score",),
     "params": ("parameters",),
     "time": ("time_taken",),
     "alerts": ("open_alerts",),
@@ -127,6 +127,7 @@ def runs_of(project: Project, query: TableQuery) -> QuerySet[Run]:
     runs = Run.objects.filter(query.condition, project=project).annotate(
         open_alerts=Coalesce(Subquery(open_alerts), 0),
         share_run=1.0 * F("steps_run") / NullIf("steps_requested", 0),
+        final_score=Case(When(stop_reason="diverged", then=None), default=F("score")),
         time_taken=Coalesce("ended_at", Now()) - F("started_at"),
     )
     fields = SORTS[query.sort.removeprefix("-")]

@@ -73,6 +73,16 @@ def status(run: Run) -> SafeString:
 
 
 @register.simple_tag
+def status_count(status: str, number: int) -> SafeString:
+    """Show how many runs stand where: an icon, the number and the word."""
+    icon = _STATUS_ICONS[status]
+    return format_html(
+        '<span class="status status--{}"><span aria-hidden="true">{}</span> {} {}</span>',
+        *(status, icon, formats.grouped(number), status),
+    )
+
+
+@register.simple_tag
 def severity(level: str) -> SafeString:
     """Show a severity as icon and word."""
     return format_html(

@@ -84,9 +84,30 @@ def test_home_costs_the_same_for_one_project_and_for_ten(
 ) -> None:
     for _ in range(10):
         builders.build_alert(builders.build_running_run())
-    # Session, user, 2 for rights; projects, counts, alerts, best; queue 3; newest alerts; badge.
-    with django_assert_num_queries(13):
+    # Session, user, 2 for rights; projects, counts, alerts, best; sweeps 3; queue 3; newest alerts; badge.
+    with django_assert_num_queries(16):
         reader.get(reverse("home"))
+    for _ in range(10):
+        build_trained_run()
+    with django_assert_num_queries(19):  # now also the best runs, their series and chunks
+        reader.get(reverse("home"))
+
+
+def test_home_leads_to_the_best_run_and_draws_how_it_got_there(reader: Client) -> None:
+    project = builders.build_project()
+    best = build_trained_run(project, score=0.95, name="the best one")
+    build_trained_run(project, score=0.9)
+    text = text_of(reader, reverse("home"))
+    assert f'href="{best.get_absolute_url()}" title="the best one">95.0 %' in text
+    assert text.count('<svg class="sparkline"') == 1
+
+
+def test_the_project_with_the_newest_run_comes_first(reader: Client) -> None:
+    for name in ("Alpha", "Beta", "Gamma"):
+        builders.build_run(project=builders.build_project(name))
+    builders.build_project("Nothing run yet")
+    cards = reader.get(reverse("home")).context["cards"]
+    assert [card.project.name for card, _ in cards] == ["Gamma", "Beta", "Alpha", "Nothing run yet"]
 
 
 # Runs table

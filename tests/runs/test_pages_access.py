@@ -24,6 +24,7 @@ def addresses(run: Run) -> dict[str, str]:
     return {
         "home": reverse("home"),
         "project": reverse("project", args=[slug]),
+        "project-sweeps": reverse("project-sweeps", args=[slug]),
         "project-rows": reverse("project-rows", args=[slug]),
         "compare": reverse("compare", args=[slug]),
         "run": reverse("run", args=[run.pk]),
