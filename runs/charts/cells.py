@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from runs.charts.chart import FloatArray, number_text, spread_text
+from runs.charts.chart import FloatArray, number_text, plural, spread_text
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -48,8 +48,8 @@ class Cells:
         if not np.isfinite(mean):
             return ""
         if not np.isfinite(sd):
-            return f"{number_text(float(mean))}<br>one seed<br>n = {int(count)}"
-        return f"{spread_text(float(mean), float(sd)).replace(' ±', '<br>±')}<br>n = {int(count)}"
+            return f"{number_text(float(mean))}<br>{plural(int(count), 'run')}"
+        return f"{spread_text(float(mean), float(sd)).replace(' ±', '<br>±')}<br>{plural(int(count), 'run')}"
 
 
 def cell_words(cells: Cells, better: str) -> dict[str, Any]:

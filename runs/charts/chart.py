@@ -20,6 +20,7 @@ FloatArray = NDArray[np.float64]
 Mark = tuple[int, str]  # the step of an alert, and what it says
 
 TABLE_ROWS = 60
+FEW_STEPS = 8
 COLOURS = 6
 DASHES = ("solid", "dash", "dot", "dashdot")
 
@@ -157,9 +158,11 @@ def _grouped(value: float) -> str:
     return f"{value:,.0f}".replace(",", "\u202f")
 
 
-def value_axis(title: str, values: FloatArray, *, log: bool = False) -> dict[str, Any]:
-    """Describe the axis of a metric: few ticks on a log axis, and 62k rather than 6.2e+4."""
+def value_axis(title: str, values: FloatArray, *, log: bool = False, percent: bool = False) -> dict[str, Any]:
+    """Describe the axis of a metric: few ticks on a log axis, 62k rather than 6.2e+4, a share in percent."""
     axis: dict[str, Any] = {"title": {"text": title}}
+    if percent:
+        return axis | {"tickformat": "~%"}
     if log:
         drawn = values[np.isfinite(values) & (values > 0)]
         decades = float(np.log10(drawn.max() / drawn.min())) if drawn.size else 0.0
@@ -171,6 +174,12 @@ def large_numbers(values: FloatArray) -> dict[str, str]:
     """Choose prefixes (k, M) for large numbers; beyond all prefixes Plotly would write superscripts."""
     finite = np.abs(values[np.isfinite(values)])
     return {"exponentformat": "SI"} if finite.size and 1e4 <= finite.max() < 1e15 else {}
+
+
+def whole_ticks(xs: Sequence[FloatArray]) -> dict[str, int]:
+    """Put a tick at every step where they are few; charts.js takes it back as they grow."""
+    last = max((float(x.max()) for x in xs if x.size), default=0.0)
+    return {"dtick": 1} if 0 < last <= FEW_STEPS else {}
 
 
 def plural(count: int, noun: str) -> str:

@@ -25,6 +25,7 @@ from runs.charts.chart import (
     step_text,
     thinned,
     value_axis,
+    whole_ticks,
 )
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class _Read:
     finite: NDArray[np.bool_]
 
 
-def curves(
+def curves(  # noqa: PLR0913 - what is drawn, and the axes it is drawn against, belong together
     key: str,
     title: str,
     lines: Sequence[Line],
@@ -76,6 +77,7 @@ def curves(
     y_title: str,
     log_y: bool = False,
     least_span: float | None = None,
+    percent: bool = False,
     marks: Sequence[Mark] = (),
 ) -> Chart:
     """Draw metrics over steps, epochs or time.
@@ -86,6 +88,7 @@ def curves(
         least_span: opens a linear axis on the later 90 % of the lines, because a start far off, or the band
             of two seeds, would press everything else flat; on at least this much, so that noise in a share
             does not look like change. The summary says so; resetting the zoom shows all. None opens on all.
+        percent: labels the axis of a share in percent; the values stay between 0 and 1.
 
     Raises:
         ValueError: where x and y of a line, or its band, differ in length.
@@ -98,8 +101,8 @@ def curves(
     heights = np.concatenate([item.y for item in read])
     opening = {} if log_y or least_span is None else _opening(read, least_span)
     layout = {
-        "xaxis": {"title": {"text": x_title}, "rangemode": "tozero"},
-        "yaxis": value_axis(y_title, heights, log=log_y) | opening,
+        "xaxis": {"title": {"text": x_title}, "rangemode": "tozero"} | whole_ticks([item.x for item in read]),
+        "yaxis": value_axis(y_title, heights, log=log_y, percent=percent) | opening,
         "hovermode": "x unified",
         "showlegend": len({line.name for line in lines if not line.faint}) > 1,
         "uirevision": "keep",
@@ -183,6 +186,7 @@ def _traces(item: _Read, *, log_y: bool) -> list[dict[str, Any]]:
         | _heights(item.y, log_y=log_y)
         | {
             "mode": "lines" if item.finite.sum() > 1 else "markers",
+            "cliponaxis": bool(item.finite.sum() > 1),  # a lone point on an axis is drawn whole
             "line": {"width": 1 if line.faint else 2, "dash": dash},
             "showlegend": not line.faint,
             "meta": {"series": colour, "role": "faint" if line.faint else "line"},

@@ -122,7 +122,7 @@ def _nothing(levels: Sequence[LevelView]) -> str:
 
 
 def _tick(level: LevelView) -> str:
-    lines = [escaped(level.level), f"n = {level.n}"]
+    lines = [escaped(level.level), plural(level.n, "seed")]
     if level.diverged:
         lines.append(f"{level.diverged} diverged")
     return "<br>".join(lines)
@@ -147,7 +147,8 @@ def _mean_dots(drawn: Sequence[tuple[int, LevelView]]) -> dict[str, Any]:
     up = [None if level.high is None or level.mean is None else level.high - level.mean for _, level in drawn]
     down = [None if level.low is None or level.mean is None else level.mean - level.low for _, level in drawn]
     words = [
-        f"{escaped(level.level)}: {number_text(level.mean)}, n = {level.n}<br>{_interval_text(level)}"
+        f"{escaped(level.level)}: {number_text(level.mean)}, {plural(level.n, 'seed')}"
+        f"<br>{_interval_text(level)}"
         for _, level in drawn
     ]
     return {
@@ -169,8 +170,8 @@ def _factor_summary(levels: Sequence[LevelView], y_title: str) -> str:
     drawn = sorted((level for level in levels if level.mean is not None), key=lambda level: level.mean or 0.0)
     low, high = drawn[0], drawn[-1]
     text = (
-        f"Mean {y_title} is highest at {high.level} ({number_text(high.mean)}, n = {high.n})"
-        f" and lowest at {low.level} ({number_text(low.mean)}, n = {low.n})."
+        f"Mean {y_title} is highest at {high.level} ({number_text(high.mean)})"
+        f" and lowest at {low.level} ({number_text(low.mean)})."
     )
     diverged = sum(level.diverged for level in levels)
     if not diverged:
@@ -184,7 +185,7 @@ def _factor_table(title: str, levels: Sequence[LevelView], y_title: str) -> Tabl
         (v.level, number_text(v.mean), number_text(v.low), number_text(v.high), str(v.n), str(v.diverged))
         for v in levels
     )
-    return Table((title, f"mean {y_title}", "95 % low", "95 % high", "n", "diverged"), rows)
+    return Table((title, f"mean {y_title}", "95 % low", "95 % high", "seeds", "diverged"), rows)
 
 
 def _grid_axis(title: str, levels: Sequence[object]) -> dict[str, Any]:

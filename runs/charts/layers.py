@@ -21,6 +21,7 @@ from runs.charts.chart import (
     plural,
     step_text,
     thinned,
+    whole_ticks,
 )
 from runs.charts.curves import Line, curves
 
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import ArrayLike
+
+
+_FEW_LAYERS = 8  # beyond them, charts of layers are taller
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,7 @@ def layer_heatmap(
         return empty_chart(key, title, "No point yet: the map fills as steps are recorded.")
     traces = [_heat(x, z, layer_names, scale), *_zeros(x, z, layer_names, scale)]
     layout: dict[str, Any] = {
-        "xaxis": {"title": {"text": "step"}, "showgrid": False, "zeroline": False},
+        "xaxis": {"title": {"text": "step"}, "showgrid": False, "zeroline": False} | whole_ticks([x]),
         "yaxis": {"type": "category", "showgrid": False, "automargin": True},
         "showlegend": False,
         "uirevision": "keep",
@@ -93,7 +97,7 @@ def layer_heatmap(
         figure=figure_of(traces, layout),
         summary=_summary(x, z, layer_names, scale) + marks_sentence(marks),
         table=_table(x, z, layer_names),
-        height="normal" if len(layer_names) <= 12 else "tall",
+        height="normal" if len(layer_names) <= _FEW_LAYERS else "tall",
     )
 
 
@@ -112,7 +116,8 @@ def layer_lines(
         Line(name, steps, values, series=index)
         for index, (name, (steps, values)) in enumerate(zip(layer_names, steps_and_values, strict=True))
     ]
-    return replace(curves(key, title, lines, y_title=y_title, log_y=log_y, marks=marks), height="tall")
+    chart = curves(key, title, lines, y_title=y_title, log_y=log_y, marks=marks)
+    return replace(chart, height="normal" if len(lines) <= _FEW_LAYERS else "tall")
 
 
 def _heat(x: FloatArray, z: FloatArray, names: Sequence[str], scale: Measure) -> dict[str, Any]:
@@ -120,7 +125,12 @@ def _heat(x: FloatArray, z: FloatArray, names: Sequence[str], scale: Measure) ->
     bar: dict[str, Any] = {"thickness": 10, "title": {"text": scale.title, "side": "right"}}
     if scale.log:
         powers = list(range(int(scale.low), int(scale.high) + 1, 2))
-        bar |= {"tickvals": powers, "ticktext": [f"1e{power}" for power in powers]}
+        words = [f"1e{power}" for power in powers]
+        # What lies beyond the scale has the colour of its end, and the end says so.
+        words[0] = f"≤ {words[0]}"
+        if powers[-1] == scale.high:
+            words[-1] = f"≥ {words[-1]}"
+        bar |= {"tickvals": powers, "ticktext": words}
     return {
         "type": "heatmap", "x": numbers(x), "y": list(names), "z": numbers(shown),
         "zmin": scale.low, "zmax": scale.high, "customdata": numbers(z) if scale.log else None,
@@ -148,7 +158,11 @@ def _summary(x: FloatArray, z: FloatArray, names: Sequence[str], scale: Measure)
     top, bottom = int(np.nanargmax(last)), int(np.nanargmin(last))
     highest = f"highest in {names[top]} ({number_text(float(last[top]))})"
     lowest = f"lowest in {names[bottom]} ({number_text(float(last[bottom]))})"
-    text = f"At step {step_text(x[-1])} {scale.title} is {highest} and {lowest}."
+    where = f"{highest} and {lowest}"
+    if last[top] == last[bottom]:
+        layers = [name for name, value in zip(names, last, strict=True) if np.isfinite(value)]
+        where = f"{number_text(float(last[top]))} in {layers[0] if len(layers) == 1 else 'every layer'}"
+    text = f"At step {step_text(x[-1])} {scale.title} is {where}."
     zeros = int((z == 0).sum()) if scale.log else 0
     return text + (f" {plural(zeros, 'value')} exactly 0, drawn in a colour of its own." if zeros else "")
 

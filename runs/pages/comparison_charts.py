@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from nnlab.stats.factors import LevelEffect, factor_effects
+from nnlab.stats.factors import FactorEffect, LevelEffect, factor_effects
 from nnlab.stats.groups import GroupCurve, group_curves
 from runs.charts.chart import Chart, empty_chart
 from runs.charts.curves import Line, curves
 from runs.charts.factors import LevelView, factor_plot, grid_heatmap
 from runs.pages.comparison import Comparison, Group, level_text
-from runs.pages.formats import least_span, metric_title, sentence
+from runs.pages.formats import is_share, least_span, metric_title, sentence
 from runs.pages.run_charts import spans_decades
 from runs.reading.series import Points, block_means
 
@@ -40,7 +40,8 @@ class FactorSection:
 def value_title(comparison: Comparison) -> str:
     """Name the metric with its unit."""
     title = metric_title(comparison.metric)
-    return f"{title} ({comparison.unit})" if comparison.unit else title
+    unit = "%" if is_share(comparison.metric) else comparison.unit
+    return f"{title} ({unit})" if unit else title
 
 
 def curve_charts(comparison: Comparison, points: Sequence[Points], *, colour: str, facet: str) -> list[Chart]:
@@ -62,7 +63,9 @@ def curve_charts(comparison: Comparison, points: Sequence[Points], *, colour: st
         if level is not None:
             title = f"{facet.replace('_', ' ')} {level_text(facet, level)}"
         faint = MAX_FAINT // len(levels)
-        charts.append(_curves(f"curves-{place}", title, comparison, groups, thinned, colour, faint))
+        charts.append(
+            _curves(f"curves-{place}", title, comparison, groups, thinned, colour, faint, small=bool(facet))
+        )
     return charts
 
 
@@ -79,10 +82,12 @@ def grid(comparison: Comparison) -> Chart | None:
         return None
     row, column = pair
     rows, columns = comparison.factors[row], comparison.factors[column]
+    scale = _scale(comparison)
     cells: dict[tuple[Any, Any], list[float | None]] = {}
     for member in comparison.members:
         if member.counts:
-            cells.setdefault((member.levels[row], member.levels[column]), []).append(member.value)
+            value = None if member.value is None else member.value * scale
+            cells.setdefault((member.levels[row], member.levels[column]), []).append(value)
     means, sds, counts = (np.full((len(rows), len(columns)), np.nan) for _ in range(3))
     for at, (r, c) in enumerate((r, c) for r in rows for c in columns):
         place = divmod(at, len(columns))
@@ -106,7 +111,12 @@ def grid(comparison: Comparison) -> Chart | None:
     )
     others = sorted(varied - set(pair))
     mixed = f", over all values of {' and '.join(others).replace('_', ' ')}" if others else ""
-    return replace(chart, caption=f"Mean ± standard deviation of the n runs of a cell{mixed}.")
+    return replace(chart, caption=f"Mean ± standard deviation of the runs of a cell{mixed}.")
+
+
+def _scale(comparison: Comparison) -> float:
+    """Return what turns a value into the one of the axis that ``value_title`` names."""
+    return 100.0 if is_share(comparison.metric) else 1.0
 
 
 def _trained(points: Points) -> Points:
@@ -134,6 +144,8 @@ def _curves(
     series: Mapping[int, tuple[Any, Any]],
     colour: str,
     faint: int,
+    *,
+    small: bool,
 ) -> Chart:
     shown = [group for group in groups if any(member.run.pk in series for member in group.members)]
     if not shown:
@@ -155,9 +167,17 @@ def _curves(
         _mean_line(of_label[group.label], *style, banded=banded, log_y=log_y)
         for group, style in zip(drawn, styles, strict=True)
     ]
-    span = least_span(comparison.metric)
-    chart = curves(key, title, lines, y_title=value_title(comparison), log_y=log_y, least_span=span)
-    return replace(chart, caption=_curve_caption(found, len(shown)))
+    span, percent = least_span(comparison.metric), is_share(comparison.metric) and not log_y
+    chart = curves(
+        key,
+        title,
+        lines,
+        y_title=metric_title(comparison.metric) if percent else value_title(comparison),
+        log_y=log_y,
+        least_span=span,
+        percent=percent,
+    )
+    return replace(chart, caption=_curve_caption(found, len(shown)), height="normal" if small else "tall")
 
 
 def _styles(groups: Sequence[Group], levels: Sequence[Any], colour: str) -> list[tuple[int, Any]]:
@@ -208,24 +228,31 @@ def _factor(comparison: Comparison, factor: str) -> FactorSection:
     name = factor.replace("_", " ")
     if len(levels) == 1:
         return FactorSection(name, None, f"{name}: only {level_text(factor, levels[0])} was run")
-    rows = comparison.rows()
+    scale = _scale(comparison)
+    rows = [
+        row | {"value": None if row["value"] is None else row["value"] * scale} for row in comparison.rows()
+    ]
     if not rows:
         return FactorSection(name, None, f"{name}: no run has ended yet")
     others = [other for other in comparison.factors if other != factor]
     effect = factor_effects(rows, factor, [*others, "rest"], "seed", "value")
     if all(level.mean is None for level in effect.levels):
         return FactorSection(name, None, f"{name}: no comparison; {effect.caption}")
-    caption = f"{sentence(effect.caption)}."
-    if max(level.n for level in effect.levels) < 2:
-        caption += " One seed: no interval."
     chart = factor_plot(
         f"factor-{factor.replace('_', '-')}",
-        name,
+        sentence(name),
         [_level_view(factor, level) for level in effect.levels],
         y_title=value_title(comparison),
-        caption=caption,
+        caption=_factor_caption(effect),
     )
     return FactorSection(name, chart, "")
+
+
+def _factor_caption(effect: FactorEffect) -> str:
+    """Say what dots and whiskers are, and how even the ground is that they stand on."""
+    seeds = max(level.n for level in effect.levels)
+    whisker = f"whisker: 95 % t interval over {seeds} seeds" if seeds > 1 else "one seed: no interval"
+    return f"Blue: mean, {whisker}; grey: single runs. {sentence(effect.caption)}."
 
 
 def _level_view(factor: str, effect: LevelEffect) -> LevelView:

@@ -59,6 +59,11 @@ def higher_is_better(metric: str) -> bool:
     return metric in _HIGHER_IS_BETTER
 
 
+def is_share(metric: str) -> bool:
+    """Whether the metric is a share of all, to be read in percent."""
+    return metric in _SHARES
+
+
 def least_span(metric: str) -> float:
     """Return the least that a metric's axis opens on: 10 points of a share, so that noise stays small."""
     return 0.1 if metric in _SHARES else 0.0

@@ -12,7 +12,7 @@ from runs.charts.chart import Chart, Mark
 from runs.charts.curves import Line, curves
 from runs.charts.layers import MEASURES, layer_heatmap, layer_lines
 from runs.models import Alert, Run
-from runs.pages.formats import least_span, metric_title, sentence, unit_of
+from runs.pages.formats import is_share, least_span, metric_title, sentence, unit_of
 from runs.reading.series import FloatArray, IntArray, Points
 
 COLUMNS = 1000  # points of one line; a screen shows no more
@@ -84,8 +84,8 @@ def appended(view: RunView, news: Sequence[Points]) -> dict[str, list[list[list[
 
 def _loss(view: RunView, of_run: Mapping[str, Points]) -> Chart:
     lines = [
-        _line("training", of_run.get("train_loss"), series=0),
-        _line("validation", of_run.get("val_loss"), series=1),
+        _line("training loss", of_run.get("train_loss"), series=0),
+        _line("validation loss", of_run.get("val_loss"), series=1),
     ]
     is_wide = spans_decades(line.y for line in lines)
     return curves("loss", "Loss", lines, y_title="loss", log_y=is_wide, marks=view.marks)
@@ -95,8 +95,15 @@ def _headline(view: RunView, of_run: Mapping[str, Points]) -> Chart:
     title = metric_title(view.headline) or "validation score"
     y_title = f"{title} ({view.unit})" if view.unit else title
     lines = [_line(title, of_run.get(view.headline), series=1)]
-    span = least_span(view.headline)
-    return curves("headline", sentence(title), lines, y_title=y_title, least_span=span, marks=view.marks)
+    return curves(
+        "headline",
+        sentence(title),
+        lines,
+        y_title=y_title,
+        least_span=least_span(view.headline),
+        percent=is_share(view.headline),
+        marks=view.marks,
+    )
 
 
 def _layers(view: RunView, points: Sequence[Points]) -> Chart:
@@ -167,7 +174,7 @@ def _default_measure(run: Run) -> str:
 def _drawable(chart: Chart, view: RunView) -> Chart:
     """Give a chart without points its axes while the run goes on, so that the first point can be drawn."""
     if not chart.empty:
-        return chart
+        return replace(chart, summary=sentence(chart.summary))
     if view.is_over:
         return replace(chart, empty="This run has no value for it.")
     return replace(chart, empty="", summary=chart.empty, figure={"data": [], "layout": {}})

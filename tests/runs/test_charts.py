@@ -273,3 +273,39 @@ def test_a_sparkline_breaks_where_a_value_is_not_finite() -> None:
 @pytest.mark.parametrize("values", [[], [1.0], [NAN, 1.0]])
 def test_a_sparkline_needs_two_points(values: list[float]) -> None:
     assert sparkline(values) == ""
+
+
+def test_few_steps_get_whole_ticks_and_many_get_plotly_s_own() -> None:
+    assert (
+        curves("c", "c", [Line("a", [0, 1], [2.0, 1.0])], y_title="y").figure["layout"]["xaxis"]["dtick"] == 1
+    )
+    many = curves("c", "c", [Line("a", [0, 900], [2.0, 1.0])], y_title="y")
+    assert "dtick" not in many.figure["layout"]["xaxis"]
+
+
+def test_a_lone_point_at_the_edge_is_drawn_whole() -> None:
+    chart = curves("c", "c", [Line("a", [0], [2.0]), Line("b", [0, 1], [2.0, 1.0])], y_title="y")
+    assert [trace["cliponaxis"] for trace in chart.figure["data"]] == [False, True]
+
+
+def test_a_share_has_an_axis_in_percent_and_keeps_its_values() -> None:
+    chart = curves("c", "c", [Line("a", [1, 2], [0.5, np.nan])], y_title="accuracy", percent=True)
+    assert chart.figure["layout"]["yaxis"]["tickformat"] == "~%"
+    assert chart.figure["data"][0]["y"] == [0.5, None]
+
+
+@pytest.mark.parametrize(
+    ("names", "values", "words"),
+    [
+        (["hidden 1"], [[0.0, 0.5]], "At step 2 dead share is 0.5 in hidden 1."),
+        (["hidden 1", "hidden 2"], [[0.0, 0.5], [1.0, 0.5]], "At step 2 dead share is 0.5 in every layer."),
+    ],
+)
+def test_equal_layers_are_not_ranked(names: list[str], values: list[list[float]], words: str) -> None:
+    assert layer_heatmap("h", "h", names, [1, 2], values, measure="dead_share").summary == words
+
+
+def test_a_log_scale_says_that_its_ends_hold_what_lies_beyond() -> None:
+    chart = layer_heatmap("h", "h", ["hidden 1"], [1, 2], [[1e-12, 1.0]], measure="gradient_rms")
+    ticks = chart.figure["data"][0]["colorbar"]["ticktext"]
+    assert (ticks[0], ticks[-1]) == ("≤ 1e-8", "≥ 1e0")

@@ -11,9 +11,9 @@ from tests.runs.sample_charts import CHARTS, LEVELS, a_grid, traces
 def test_every_level_says_its_n_and_its_diverged_runs() -> None:
     chart = CHARTS["factor"]()
     assert chart.figure["layout"]["xaxis"]["ticktext"] == [
-        "relu<br>n = 3",
-        "sigmoid &lt;b><br>n = 1<br>2 diverged",
-        "tanh<br>n = 0<br>3 diverged",
+        "relu<br>3 seeds",
+        "sigmoid &lt;b><br>1 seed<br>2 diverged",
+        "tanh<br>0 seeds<br>3 diverged",
     ]
     assert "5 runs diverged and are not in the means." in chart.summary
 
@@ -58,9 +58,9 @@ def test_a_cell_that_was_not_run_is_hatched_and_says_so() -> None:
 def test_a_cell_says_mean_spread_and_n() -> None:
     (words,) = traces(a_grid(), "cell")
     assert words["text"] == [
-        "0.800<br>± 0.010<br>n = 3",
-        "0.9<br>one seed<br>n = 1",
-        "0.700<br>± 0.020<br>n = 3",
+        "0.800<br>± 0.010<br>3 runs",
+        "0.9<br>1 run",
+        "0.700<br>± 0.020<br>3 runs",
     ]
     assert words["customdata"] == [pytest.approx(0.5), pytest.approx(1), 0]
 

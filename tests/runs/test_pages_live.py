@@ -183,7 +183,7 @@ def test_the_last_answer_brings_the_whole_charts_and_their_sentences(client: Cli
     cursor = client.get(run.get_absolute_url()).context["cursor"]
     answer = client.get(reverse("run-live", args=[run.pk]), {"after": str(cursor)}).json()
     assert answer["replace"]["loss"]["data"]
-    assert "training fell from 3 to 1" in answer["fragments"]["loss-summary"]
+    assert "Training loss fell from 3 to 1" in answer["fragments"]["loss-summary"]
 
 
 def test_a_waiting_run_has_a_place_for_each_chart(client: Client) -> None:

@@ -212,7 +212,11 @@ function append(chart, updates) {
     const log = chart.spec.layout.yaxis?.type === "log"; // where Plotly would draw 0 as a fall without end
     trace.y = plain(trace.y).concat(log ? update[1].map((value) => (value > 0 ? value : null)) : update[1]);
     if (trace.customdata) trace.customdata = plain(trace.customdata).concat(update[1]);
-    if (trace.mode === "markers" && trace.meta?.role === "line" && trace.x.length > 1) trace.mode = "lines";
+    if (trace.mode === "markers" && trace.meta?.role === "line" && trace.x.length > 1) {
+      trace.mode = "lines";
+      trace.cliponaxis = true;
+    }
+    if (trace.x.at(-1) > 8) delete chart.spec.layout.xaxis?.dtick; // a tick at every step, while they are few
   });
 }
 
