@@ -167,17 +167,19 @@ def _curves(
         _mean_line(of_label[group.label], *style, banded=banded, log_y=log_y)
         for group, style in zip(drawn, styles, strict=True)
     ]
-    span, percent = least_span(comparison.metric), is_share(comparison.metric) and not log_y
-    chart = curves(
-        key,
-        title,
-        lines,
-        y_title=metric_title(comparison.metric) if percent else value_title(comparison),
-        log_y=log_y,
-        least_span=span,
-        percent=percent,
-    )
+    chart = curves(key, title, lines, **_axis(comparison, log_y=log_y))
     return replace(chart, caption=_curve_caption(found, len(shown)), height="normal" if small else "tall")
+
+
+def _axis(comparison: Comparison, *, log_y: bool) -> dict[str, Any]:
+    """Describe the axis of curves, whose values stay as they were stored."""
+    percent = is_share(comparison.metric)
+    return {
+        "y_title": metric_title(comparison.metric) if percent else value_title(comparison),
+        "log_y": log_y,
+        "least_span": least_span(comparison.metric),
+        "percent": percent and not log_y,
+    }
 
 
 def _styles(groups: Sequence[Group], levels: Sequence[Any], colour: str) -> list[tuple[int, Any]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -10,6 +12,8 @@ from django.shortcuts import get_object_or_404
 from django.template.loader import render_to_string
 from django.views.decorators.http import require_GET
 
+from nnlab.data.config import DataConfig
+from nnlab.engine.config import TrainingConfig
 from runs.charts.layers import MEASURES
 from runs.models import Alert, Run
 from runs.pages import live as live_charts
@@ -20,6 +24,16 @@ from runs.pages.run_charts import RunView, view_of
 _RANKS = {"critical": 0, "warning": 1, "info": 2}
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a run stands within its sweep: its number, of how many, and its neighbours' keys."""
+
+    number: int
+    of: int
+    previous: int | None
+    next: int | None
+
+
 @require_GET
 def run(request: HttpRequest, run_id: int) -> HttpResponse:
     """Show one run."""
@@ -27,7 +41,9 @@ def run(request: HttpRequest, run_id: int) -> HttpResponse:
     charts, cursor = live_charts.whole(found, view)
     context = {
         "run": found,
+        "place": _place(found),
         "alerts": alerts,
+        "alerts_open": _open(alerts),
         "charts": charts,
         "cursor": cursor,
         "measure": view.measure,
@@ -43,7 +59,9 @@ def live(request: HttpRequest, run_id: int) -> HttpResponse:
     found, alerts, view = _load(request, run_id)
     answer = live_charts.news(found, view, live_charts.Cursor.parse(request.GET.get("after", "")))
     answer["fragments"] = answer.get("fragments", {}) | {
-        "run-state": render_to_string("runs/_run_state.html", {"run": found}, request),
+        "run-state": render_to_string(
+            "runs/_run_state.html", {"run": found, "alerts_open": _open(alerts)}, request
+        ),
         "alerts": render_to_string("runs/_alerts.html", {"run": found, "alerts": alerts}, request),
     }
     answer["over"] = found.is_over
@@ -61,5 +79,23 @@ def _load(request: HttpRequest, run_id: int) -> tuple[Run, list[Alert], RunView]
     return found, alerts, view_of(found, alerts, request.GET.get("measure", ""))
 
 
-def _configuration(found: Run) -> list[tuple[str, list[tuple[str, Any]]]]:
-    return [(part, list(values.items())) for part, values in found.config.items() if isinstance(values, dict)]
+def _open(alerts: Sequence[Alert]) -> int:
+    return sum(alert.state == "open" for alert in alerts)
+
+
+def _place(found: Run) -> Place:
+    keys = list(Run.objects.filter(sweep=found.sweep_id).order_by("pk").values_list("pk", flat=True))
+    at = keys.index(found.pk)
+    return Place(
+        at + 1, len(keys), keys[at - 1] if at else None, keys[at + 1] if at + 1 < len(keys) else None
+    )
+
+
+def _configuration(found: Run) -> list[tuple[str, list[tuple[str, Any, bool]]]]:
+    """Return the parts of the configuration: names, values, and whether each is not the default."""
+    data, training = found.config["data"], found.config["training"]
+    plain = {"data": DataConfig(dataset=data["dataset"]).to_dict(), "training": TrainingConfig().to_dict()}
+    return [
+        (part, [(name, value, value != plain[part].get(name, value)) for name, value in values.items()])
+        for part, values in (("data", data), ("training", training))
+    ]

@@ -187,9 +187,44 @@ def test_a_run_shows_its_charts_and_how_it_ended(reader: Client) -> None:
     text = text_of(reader, run.get_absolute_url())
     for key in ("loss", "headline", "gradients", "health"):
         assert f'data-chart="{key}"' in text
-    for expected in ("all steps were run", "hidden 1", "hidden_units", "64", "seed"):
+    for expected in ("100 of 100 steps", "hidden 1", "hidden_units", "64", "seed", "ReLU", "0:41"):
         assert expected in text
+    assert "stopped because" not in text
     assert "data-live-url" not in text
+
+
+def test_a_score_stands_beside_what_a_constant_guess_scores(reader: Client) -> None:
+    run = builders.build_finished_run(score=0.1)
+    text = text_of(reader, run.get_absolute_url())
+    assert "a constant guess: 10.0 %" in text
+    assert "what a network has to beat" in text
+
+
+def test_a_run_knows_its_place_in_its_sweep_and_leads_to_its_neighbours(reader: Client) -> None:
+    sweep = builders.build_sweep()
+    first, second, third = (builders.build_run(sweep, training={"seed": seed}) for seed in range(3))
+    text = text_of(reader, second.get_absolute_url())
+    assert "run 2 of 3" in text
+    assert f'rel="prev" href="{first.get_absolute_url()}"' in text
+    assert f'rel="next" href="{third.get_absolute_url()}"' in text
+    assert 'rel="prev"' not in text_of(reader, first.get_absolute_url())
+    assert 'rel="next"' not in text_of(reader, third.get_absolute_url())
+    alone = builders.build_run()
+    assert "run 1 of 1" not in text_of(reader, alone.get_absolute_url())
+
+
+def test_a_run_counts_its_open_alerts_only(reader: Client) -> None:
+    run = builders.build_finished_run()
+    builders.build_alert(run)
+    builders.build_alert(run, "dead_layer", state="resolved", resolved_step=9)
+    assert '<a href="#alerts">1 open alert</a>' in text_of(reader, run.get_absolute_url())
+
+
+def test_settings_that_are_not_the_default_stand_out(reader: Client) -> None:
+    run = builders.build_run(training={"learning_rate": 1e6})
+    text = text_of(reader, run.get_absolute_url())
+    assert "<strong>1e6</strong>" in text
+    assert "<td>auto</td>" in text
 
 
 def test_a_run_costs_the_same_however_many_series_and_alerts_it_has(
@@ -198,7 +233,8 @@ def test_a_run_costs_the_same_however_many_series_and_alerts_it_has(
     run = build_trained_run()
     for check in ("vanishing", "dead_layer", "exploding"):
         builders.build_alert(run, check)
-    with django_assert_max_num_queries(9):  # session, user, 2 rights; run, alerts, series, chunks, badge
+    # Session, user, 2 rights; run, alerts, series, chunks, place in the sweep, badge.
+    with django_assert_max_num_queries(10):
         text_of(reader, run.get_absolute_url())
 
 

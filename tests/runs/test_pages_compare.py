@@ -175,7 +175,8 @@ def test_a_metric_of_every_step_is_averaged_over_blocks() -> None:
 def test_the_page_of_a_sweep_names_it_and_can_stop_it(reader: Client, sweep: Sweep) -> None:
     builders.build_run(sweep)
     text = reader.get(sweep.get_absolute_url()).content.decode()
-    assert "Compare depth and activation" in text
+    assert "<h1>depth and activation</h1>" in text
+    assert 'aria-current="page">Compare</a>' in text
     assert reverse("sweep-stop", args=[sweep.pk]) in text
     assert "1 not over yet" in text
 
@@ -231,8 +232,14 @@ def test_errors_are_shown_in_the_target_s_unit(reader: Client) -> None:
             training={"seed": seed},
         )
     text = reader.get(sweep.get_absolute_url()).content.decode()
-    assert "62.0k USD" in text
+    assert "Mean (USD)" in text
     assert "lower is better" in text
+
+
+def test_the_page_begins_with_the_best_group_and_its_interval(reader: Client, sweep: Sweep) -> None:
+    text = " ".join(reader.get(sweep.get_absolute_url()).content.decode().split())
+    assert "<strong>88.5 %</strong> by <strong>depth 1, relu</strong>, 95 % interval 82.1 % to 94.9 %" in text
+    assert "over 2 seeds" in text
 
 
 def test_only_factors_that_were_varied_can_be_chosen(reader: Client, sweep: Sweep) -> None:
