@@ -176,9 +176,9 @@ def large_numbers(values: FloatArray) -> dict[str, str]:
     return {"exponentformat": "SI"} if finite.size and 1e4 <= finite.max() < 1e15 else {}
 
 
-def whole_ticks(xs: Sequence[FloatArray]) -> dict[str, int]:
+def whole_ticks(xs: Sequence[FloatArray], marks: Sequence[Mark]) -> dict[str, int]:
     """Put a tick at every step where they are few; charts.js takes it back as they grow."""
-    last = max((float(x.max()) for x in xs if x.size), default=0.0)
+    last = max([*(float(x.max()) for x in xs if x.size), *(float(step) for step, _ in marks)], default=0.0)
     return {"dtick": 1} if 0 < last <= FEW_STEPS else {}
 
 

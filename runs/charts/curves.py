@@ -101,7 +101,8 @@ def curves(  # noqa: PLR0913 - what is drawn, and the axes it is drawn against, 
     heights = np.concatenate([item.y for item in read])
     opening = {} if log_y or least_span is None else _opening(read, least_span)
     layout = {
-        "xaxis": {"title": {"text": x_title}, "rangemode": "tozero"} | whole_ticks([item.x for item in read]),
+        "xaxis": {"title": {"text": x_title}, "rangemode": "tozero"}
+        | whole_ticks([item.x for item in read], marks),
         "yaxis": value_axis(y_title, heights, log=log_y, percent=percent) | opening,
         "hovermode": "x unified",
         "showlegend": len({line.name for line in lines if not line.faint}) > 1,
@@ -260,8 +261,9 @@ def _summary(read: Sequence[_Read], x_title: str, y_title: str, *, log_y: bool) 
 
 def _course(item: _Read, x_title: str) -> str:
     x, y = item.x[item.finite], item.y[item.finite]
+    name = item.line.name[:1].upper() + item.line.name[1:]
     if y.size == 1:
-        return f"{item.line.name} is {number_text(float(y[0]))} at {x_title} {step_text(x[0])}."
+        return f"{name} is {number_text(float(y[0]))} at {x_title} {step_text(x[0])}."
     first, last = number_text(float(y[0])), number_text(float(y[-1]))
     span = f"{x_title} {step_text(x[0])} and {step_text(x[-1])}"
     if y[0] == y[-1]:
@@ -270,7 +272,7 @@ def _course(item: _Read, x_title: str) -> str:
         course = f"{'fell' if y[-1] < y[0] else 'rose'} from {first} to {last} between {span}"
     low, high = int(np.argmin(y)), int(np.argmax(y))
     return (
-        f"{item.line.name} {course};"
+        f"{name} {course};"
         f" lowest {number_text(float(y[low]))} at {step_text(x[low])},"
         f" highest {number_text(float(y[high]))} at {step_text(x[high])}."
     )

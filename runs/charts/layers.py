@@ -86,7 +86,7 @@ def layer_heatmap(
         return empty_chart(key, title, "No point yet: the map fills as steps are recorded.")
     traces = [_heat(x, z, layer_names, scale), *_zeros(x, z, layer_names, scale)]
     layout: dict[str, Any] = {
-        "xaxis": {"title": {"text": "step"}, "showgrid": False, "zeroline": False} | whole_ticks([x]),
+        "xaxis": {"title": {"text": "step"}, "showgrid": False, "zeroline": False} | whole_ticks([x], marks),
         "yaxis": {"type": "category", "showgrid": False, "automargin": True},
         "showlegend": False,
         "uirevision": "keep",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import messages
@@ -14,26 +15,67 @@ from runs.forms import SweepForm
 from runs.models import Alert, Project, Run
 from runs.pages.frame import needs, render_page, signed_in
 from runs.pages.selection import run_numbers
-from runs.specification import SubmissionError
+from runs.specification import Specification, SubmissionError
 
 
 @require_http_methods(["GET", "POST"])
 @needs("runs.submit_sweep")
 def new(request: HttpRequest) -> HttpResponse:
-    """Show the form, or submit it."""
+    """Show the form, count what it asks for, or submit it."""
     source, changes, notes = _source(request)
     initial = SweepForm.initial_from(source, changes) if source else _initial(request)
     if source and changes:
         initial["name"] = f"Run {source.pk}: {notes[0].partition(':')[0]}"[:100]
     form = SweepForm(request.POST or None, initial=initial)
+    preview = None
     if form.is_valid() and form.specification is not None:
-        try:
-            return _submitted(request, form, source)
-        except SubmissionError as error:
-            for field, texts in error.errors.items():
-                form.add_error(field if field in form.fields else None, texts)
-    context = {"form": form, "source": source, "changes": changes, "notes": notes}
-    return render_page(request, "runs/sweep_new.html", context, status=400 if form.is_bound else 200)
+        if "preview" in request.POST:
+            preview = _preview(form.specification)
+        else:
+            try:
+                return _submitted(request, form, source)
+            except SubmissionError as error:
+                for field, texts in error.errors.items():
+                    form.add_error(field if field in form.fields else None, texts)
+    context = {
+        "form": form,
+        "source": source,
+        "changes": changes,
+        "notes": notes,
+        "preview": preview,
+        "more_open": _more_open(form, changes),
+    }
+    refused = form.is_bound and preview is None
+    return render_page(request, "runs/sweep_new.html", context, status=400 if refused else 200)
+
+
+def _preview(specification: Specification) -> dict[str, int]:
+    """Say what a submission would cost, before it is one."""
+    steps = [run.steps for run in specification.runs]
+    parameters = [run.parameters for run in specification.runs]
+    return {
+        "runs": len(steps),
+        "configurations": len({run.group for run in specification.runs}),
+        "seeds": len(specification.seeds),
+        "least_steps": min(steps),
+        "most_steps": max(steps),
+        "all_steps": sum(steps),
+        "smallest": min(parameters),
+        "largest": max(parameters),
+        "rows": specification.shape.train_rows,
+    }
+
+
+def _more_open(form: SweepForm, changes: Mapping[str, Any]) -> bool:
+    """Whether one of the seldom fields was refused, advised, or holds something else than a new form's."""
+    seldom = next((fields for title, fields in form.fieldsets if title == "More"), [])
+    untouched = SweepForm()
+    return any(
+        field.errors
+        or field.name in changes
+        or (field.value() or "") != (untouched[field.name].value() or "")
+        for field in seldom
+    )
 
 
 def _submitted(request: HttpRequest, form: SweepForm, source: Run | None) -> HttpResponse:

@@ -15,7 +15,7 @@ from runs.models.runs import ACTIVE, OVER
 from runs.reading.overview import Best
 
 PAGE_SIZE = 25
-RECENT = 6
+RECENT = 8
 # What is going on comes first, then how runs ended.
 _ORDER = (Status.RUNNING, Status.QUEUED, Status.LOST, Status.FINISHED, Status.FAILED, Status.CANCELLED)
 

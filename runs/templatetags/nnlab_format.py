@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from django.utils.safestring import SafeString
 
+    from nnlab.data.catalogue import DatasetInfo
     from runs.models import Run
 
 register = template.Library()
@@ -143,6 +144,12 @@ def best_score(best: Best) -> str:
     """Write the better end of a range of scores, in the metric's unit."""
     value = best.high if formats.higher_is_better(best.metric) else best.low
     return formats.score(value, best.metric, best.unit)
+
+
+@register.simple_tag
+def target_cap(info: DatasetInfo) -> str:
+    """Write where a target was cut off, in the target's unit rather than as it is stored."""
+    return formats.grouped(round(info.target_cap * info.target_scale)) if info.target_cap is not None else ""
 
 
 @register.filter

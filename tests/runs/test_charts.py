@@ -85,7 +85,7 @@ def test_the_sentence_tells_the_course_of_a_line() -> None:
         "c", "Loss", [Line("val_loss", [10, 20, 30], [2.31, 0.05, 0.09])], y_title="loss", log_y=True
     )
     assert chart.summary == (
-        "val_loss fell from 2.31 to 0.09 between step 10 and 30; lowest 0.05 at 20, highest 2.31 at 10."
+        "Val_loss fell from 2.31 to 0.09 between step 10 and 30; lowest 0.05 at 20, highest 2.31 at 10."
     )
 
 
@@ -125,7 +125,7 @@ def test_noise_in_a_share_is_not_blown_up() -> None:
 
 def test_the_sentence_does_not_call_a_line_flat_that_only_ends_where_it_began() -> None:
     chart = curves("c", "Score", [Line("score", [1, 2, 3], [0.1, 0.3, 0.1])], y_title="score")
-    assert chart.summary == "score is 0.1 at both step 1 and 3; lowest 0.1 at 1, highest 0.3 at 2."
+    assert chart.summary == "Score is 0.1 at both step 1 and 3; lowest 0.1 at 1, highest 0.3 at 2."
 
 
 def test_alerts_are_marked_and_named() -> None:
@@ -281,6 +281,8 @@ def test_few_steps_get_whole_ticks_and_many_get_plotly_s_own() -> None:
     )
     many = curves("c", "c", [Line("a", [0, 900], [2.0, 1.0])], y_title="y")
     assert "dtick" not in many.figure["layout"]["xaxis"]
+    marked = curves("c", "c", [Line("a", [0], [2.0])], y_title="y", marks=[(3, "nonfinite")])
+    assert marked.figure["layout"]["xaxis"]["dtick"] == 1
 
 
 def test_a_lone_point_at_the_edge_is_drawn_whole() -> None:

@@ -35,7 +35,7 @@ def test_the_page_carries_the_figure_as_data(key: str) -> None:
 def test_a_chart_is_an_image_with_a_name_and_a_sentence() -> None:
     html = render(CHARTS["curves"]())
     assert 'role="img" aria-labelledby="c-title" aria-describedby="c-summary"' in html
-    assert re.search(r'id="c-summary">train fell from', html)
+    assert re.search(r'id="c-summary">Train fell from', html)
     assert '<th scope="col">step</th>' in html
 
 

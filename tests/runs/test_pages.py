@@ -296,43 +296,6 @@ def test_a_long_series_is_sent_windowed(reader: Client) -> None:
     assert len(answer.content) < 200_000
 
 
-# Alerts
-
-
-def test_the_inbox_shows_open_alerts_the_worst_first(reader: Client) -> None:
-    run = builders.build_finished_run()
-    builders.build_alert(run, "a", severity="info", title="a trifle")
-    builders.build_alert(run, "b", severity="critical", title="a disaster")
-    builders.build_alert(
-        run, "c", severity="critical", title="of the past", state="resolved", resolved_step=3
-    )
-    text = text_of(reader, reverse("alerts"))
-    assert text.index("a disaster") < text.index("a trifle")
-    assert "of the past" not in text
-    assert "of the past" in text_of(reader, reverse("alerts"), state="", severity="critical")
-    assert "No alert matches" in text_of(reader, reverse("alerts"), severity="warning")
-
-
-def test_the_badge_counts_what_is_open_and_no_trifle(reader: Client) -> None:
-    run = builders.build_finished_run()
-    for check, severity in {"a": "info", "b": "warning", "c": "critical"}.items():
-        builders.build_alert(run, check, severity=severity)
-    assert reader.get(reverse("datasets")).context["open_alerts"] == 2
-
-
-# Datasets
-
-
-def test_datasets_come_with_their_licence_and_the_place_for_csv_files(
-    reader: Client, settings: Any, tmp_path: Any
-) -> None:
-    settings.CSV_FOLDER = tmp_path
-    (tmp_path / "prices & co.csv").write_text("a,b\n1,2\n")
-    text = text_of(reader, reverse("datasets"))
-    for expected in ("california_housing", "digits", str(tmp_path), "dataset=prices%20%26%20co.csv", "lab6"):
-        assert expected in text
-
-
 # Addresses that mean nothing
 
 

@@ -97,8 +97,8 @@ def test_one_run_is_opened_and_several_are_compared(reader: Client) -> None:
     for seed in (0, 1):
         builders.build_run(several, training={"seed": seed})
     text = sweeps_page(reader, project)
-    assert f'href="{alone.get_absolute_url()}">{alone.sweep.name}' in text
-    assert f'href="{several.get_absolute_url()}">{several.name}' in text
+    assert f'href="{alone.get_absolute_url()}" title="{alone.sweep.name}">' in text
+    assert f'href="{several.get_absolute_url()}" title="{several.name}">' in text
 
 
 def test_a_project_without_sweeps_says_what_one_is(reader: Client) -> None:

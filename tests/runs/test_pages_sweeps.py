@@ -46,6 +46,27 @@ def test_a_sweep_is_submitted_and_its_number_of_runs_told(writer: Client) -> Non
     assert sweep.runs.count() == 4
 
 
+def test_the_runs_can_be_counted_before_they_are_submitted(writer: Client) -> None:
+    answer = writer.post(reverse("sweep-new"), {**GOOD, "seeds": "3", "preview": "1"})
+    assert answer.status_code == HTTPStatus.OK
+    text = answer.content.decode()
+    assert "Nothing was submitted yet: this would be 6 runs" in text
+    assert "2 configurations × 3 seeds; 10 steps a run, 60 together; 610 to 682 parameters" in text
+    assert 'value="1, 2"' in text
+    assert not Run.objects.exists()
+    refused = writer.post(reverse("sweep-new"), {**GOOD, "depth": "one", "preview": "1"})
+    assert refused.status_code == HTTPStatus.BAD_REQUEST
+
+
+def test_seldom_settings_are_folded_unless_one_was_touched(writer: Client) -> None:
+    assert "<details>" in writer.get(reverse("sweep-new")).content.decode()
+    run = builders.build_run(training={"momentum": 0.5, "optimizer": "momentum"})
+    copied = writer.get(reverse("sweep-new"), {"from": run.pk}).content.decode()
+    assert "<details open>" in copied
+    refused = writer.post(reverse("sweep-new"), {**GOOD, "noise": "7"}).content.decode()
+    assert "<details open>" in refused
+
+
 def test_a_single_run_leads_to_its_page(writer: Client) -> None:
     answer = writer.post(reverse("sweep-new"), {**GOOD, "depth": "1", "seeds": "1"})
     assert answer["Location"] == Run.objects.get().get_absolute_url()
