@@ -8,6 +8,7 @@ import secrets
 import stat
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -22,14 +23,15 @@ def data_folder() -> Path:
 def secret_key(folder: Path) -> str:
     """Read the installation's secret key; make it on first use, readable by its owner only."""
     path = folder / "secret-key"
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text().strip()
-    key = secrets.token_urlsafe(50)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(key)
-    return key
+    if not path.exists():
+        _write_once(path, secrets.token_urlsafe(50))
+    return path.read_text().strip()
+
+
+def keep_private(path: Path) -> None:
+    """Make a file, if need be, and let only its owner read it; the folder may have been made by others."""
+    path.touch(mode=0o600)
+    path.chmod(0o600)
 
 
 def broker_socket(folder: Path) -> Path:
@@ -48,6 +50,18 @@ def _platform_folder() -> Path:
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Application Support" / "nnlab"
     return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "nnlab"
+
+
+def _write_once(path: Path, text: str) -> None:
+    """Write a file whole or not at all: of two processes that start together, the first one's counts."""
+    descriptor, draft = tempfile.mkstemp(dir=path.parent)  # readable by its owner only
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
+        with suppress(FileExistsError):
+            os.link(draft, path)
+    finally:
+        Path(draft).unlink()
 
 
 def _socket_folder() -> Path:

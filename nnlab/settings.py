@@ -6,6 +6,7 @@ Secrets may come from files: SECRET_KEY_FILE, DATABASE_URL_FILE and so on are re
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import quote
 
 import django_stubs_ext
 import environ
@@ -79,7 +80,7 @@ TEMPLATES = [
 # Database: PostgreSQL where DATABASE_URL says so, else SQLite. Writers take SQLite's lock when their
 # transaction begins: a reader that turns into a writer half-way could not wait and would fail at once.
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-_DATABASE_URL = _secret("DATABASE_URL") or f"sqlite:///{NNLAB_HOME / 'nnlab.sqlite3'}"
+_DATABASE_URL = _secret("DATABASE_URL") or f"sqlite:///{quote(str(NNLAB_HOME / 'nnlab.sqlite3'))}"
 DATABASES = {"default": env.db_url_config(_DATABASE_URL)}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"] = {

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -55,6 +57,21 @@ def test_the_secret_key_is_made_once_and_is_its_owners_alone(tmp_path: Path) -> 
     assert len(key) >= 50
     assert home.secret_key(tmp_path) == key
     assert mode(tmp_path / "secret-key") == 0o600
+
+
+def test_processes_that_start_together_share_one_whole_key(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        keys = set(pool.map(home.secret_key, [tmp_path] * 64))
+    assert len(keys) == 1
+    assert len(keys.pop()) >= 50
+    assert [path.name for path in tmp_path.iterdir()] == ["secret-key"]
+
+
+def test_a_file_kept_private_is_its_owners_alone_whoever_made_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "old").touch(mode=0o644)
+    for name in ("old", "new"):
+        home.keep_private(tmp_path / name)
+        assert mode(tmp_path / name) == 0o600
 
 
 def test_every_installation_has_a_key_of_its_own(tmp_path: Path) -> None:
@@ -117,3 +134,15 @@ def test_a_folder_of_sockets_that_is_somebody_elses_is_refused(
     monkeypatch.setattr(os, "getuid", lambda: owner + 1)
     with pytest.raises(PermissionError, match="only you can read"):
         home.broker_socket(Path("/lab"))
+
+
+@pytest.mark.parametrize("name", ["a#b", "a?b=c", "a%20b", "ü 日本"])
+def test_the_database_lies_in_the_folder_whatever_that_is_called(tmp_path: Path, name: str) -> None:
+    code = """if True:
+        from django.conf import settings
+        from pathlib import Path
+        assert Path(settings.DATABASES["default"]["NAME"]) == settings.NNLAB_HOME / "nnlab.sqlite3"
+    """
+    kept = {key: value for key, value in os.environ.items() if key not in {"DATABASE_URL", "SECRET_KEY"}}
+    chosen = {"NNLAB_HOME": str(tmp_path / name), "DJANGO_SETTINGS_MODULE": "nnlab.settings"}
+    subprocess.run([sys.executable, "-c", code], env={**kept, **chosen}, check=True)
