@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+from argparse import ArgumentTypeError
 
 from django.core.management.base import CommandParser
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from runs.serving import Account
+from runs.serving import MAX_PORT, Account
 
 DEFAULT_PORT = 8000
+MAX_WORKERS = 256
 
 console = Console(highlight=False, soft_wrap=True)
 
@@ -18,23 +21,41 @@ console = Console(highlight=False, soft_wrap=True)
 def add_serving_arguments(parser: CommandParser) -> None:
     """Take the options that every serving command has."""
     parser.add_argument(
-        "--port", type=int, default=DEFAULT_PORT, help=f"first port to try (default {DEFAULT_PORT})"
+        "--port", type=_port, default=DEFAULT_PORT, help=f"first port to try (default {DEFAULT_PORT})"
     )
     parser.add_argument(
         "--workers",
-        type=int,
+        type=_worker_count,
         default=os.cpu_count() or 1,
         help="runs trained at the same time (default: cores)",
     )
 
 
 def announce_account(account: Account | None) -> None:
-    """Print a new administrator's password; it is never shown again."""
-    if account is not None:
-        console.print(
-            f"Administrator made:  user [bold]{account.username}[/]  password [bold]{account.password}[/]"
-            "  (shown once; change it with: nnlab changepassword)"
-        )
+    """Print a new administrator's password, unless somebody chose it; it is never shown again."""
+    if account is None:
+        return
+    user = f"Administrator made:  user [bold]{escape(account.username)}[/]"
+    if account.password:
+        shown = f"password [bold]{escape(account.password)}[/]"
+        shown += "  (shown once; change it with: nnlab changepassword)"
+    else:
+        shown = "with the password of NNLAB_ADMIN_PASSWORD"
+    console.print(f"{user}  {shown}")
+
+
+def _port(text: str) -> int:
+    return _number(text, 1, MAX_PORT)
+
+
+def _worker_count(text: str) -> int:
+    return _number(text, 1, MAX_WORKERS)
+
+
+def _number(text: str, low: int, high: int) -> int:
+    if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
+        raise ArgumentTypeError(f"expected a whole number from {low} to {high:,}, got {text!r}")
+    return int(text)
 
 
 def announce_address(address: str) -> None:

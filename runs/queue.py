@@ -13,7 +13,7 @@ from kombu.exceptions import OperationalError
 
 from nnlab.celery import app
 from runs import lifecycle
-from runs.models import Run
+from runs.models import Run, Status
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +47,11 @@ def reconcile() -> None:
         logger.warning("%s run(s) lost their worker", lost)
     lifecycle.settle_lost()
     publish(_unpublished())
+
+
+def forget_wake_ups() -> None:
+    """Let ``reconcile`` send every queued run a wake-up: the broker that held them has ended."""
+    Run.objects.filter(status=Status.QUEUED).update(published_at=None)
 
 
 def _unpublished() -> list[int]:

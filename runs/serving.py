@@ -18,17 +18,23 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group, Permission
 from django.core.management import CommandError, call_command
 
+from nnlab import home
 from nnlab.supervisor import AlreadyRunningError, Child, FolderLock, Supervisor
 from runs import lifecycle, queue
 
 EXPERIMENTERS = "Experimenters"
 START_TIMEOUT = 30.0  # seconds that broker and web server have to answer
 PORTS_TO_TRY = 20
+MAX_PORT = 65_535
 
 
 @dataclass(frozen=True)
 class Account:
-    """An administrator who was just made; the password is not stored anywhere else."""
+    """An administrator who was just made.
+
+    Args:
+        password: empty where it was chosen in the settings; else it is not stored anywhere else.
+    """
 
     username: str
     password: str
@@ -45,6 +51,9 @@ class Site:
 def prepare(*, static: bool = True) -> Account | None:
     """Bring database, static files, groups and the first administrator up to date; safe to repeat."""
     settings.CSV_FOLDER.mkdir(parents=True, exist_ok=True)
+    database = settings.NNLAB_HOME / "nnlab.sqlite3"
+    if settings.DATABASES["default"]["NAME"] == str(database):
+        home.keep_private(database)  # SQLite gives its other files the same mode
     call_command("migrate", verbosity=0, interactive=False)
     if static:
         call_command("collectstatic", verbosity=0, interactive=False)
@@ -66,36 +75,53 @@ def ensure_administrator() -> Account | None:
     users = get_user_model()
     if users.objects.filter(is_superuser=True).exists():
         return None
-    password = settings.ADMIN_PASSWORD or secrets.token_urlsafe(12)
-    users.objects.create_superuser(username=settings.ADMIN_USER, email="", password=password)
-    return Account(settings.ADMIN_USER, password)
+    made = "" if settings.ADMIN_PASSWORD else secrets.token_urlsafe(12)
+    users.objects.create_superuser(
+        username=settings.ADMIN_USER, email="", password=settings.ADMIN_PASSWORD or made
+    )
+    return Account(settings.ADMIN_USER, made)
 
 
 @contextmanager
-def serve(*, port: int, workers: int, reload: bool = False) -> Iterator[Site]:
-    """Start everything, and stop it when the block ends.
+def folder_held() -> Iterator[None]:
+    """Hold the data folder for this process, from before it is prepared until everything has stopped.
 
     Raises:
-        CommandError: if another nnlab holds the data folder, or a part does not start.
+        CommandError: if another nnlab holds it.
     """
     try:
         with FolderLock(settings.NNLAB_HOME):
-            supervisor = Supervisor(children(port, workers, reload=reload))
-            supervisor.start()
-            try:
-                _await_start(port, supervisor)
-                yield Site(f"http://127.0.0.1:{port}/", supervisor)
-            finally:
-                supervisor.stop()
-                release_runs()
+            yield
     except AlreadyRunningError as error:
         raise CommandError(str(error)) from error
 
 
+@contextmanager
+def serve(*, port: int, workers: int, reload: bool = False) -> Iterator[Site]:
+    """Start everything, and stop it when the block ends; the data folder has to be held.
+
+    Raises:
+        CommandError: if a part does not start.
+    """
+    release_runs()  # what a crash of the whole installation left
+    supervisor = Supervisor(children(port, workers, reload=reload))
+    supervisor.start()
+    try:
+        _await_start(port, supervisor)
+        yield Site(f"http://127.0.0.1:{port}/", supervisor)
+    finally:
+        supervisor.stop()
+        release_runs()
+
+
 def release_runs() -> None:
-    """Queue the runs again that this machine's workers had to leave, instead of waiting for their leases."""
+    """Queue the runs again that this machine's workers had to leave, instead of waiting for their leases.
+
+    The embedded broker forgets with its end, so the wake-ups of all queued runs are gone, too.
+    """
     if settings.BROKER_SOCKET is not None:
         lifecycle.release(socket.gethostname())
+        queue.forget_wake_ups()
 
 
 def free_port(wanted: int) -> int:
@@ -104,7 +130,8 @@ def free_port(wanted: int) -> int:
     Raises:
         CommandError: if a whole range of ports is taken.
     """
-    for port in range(wanted, wanted + PORTS_TO_TRY):
+    last = min(wanted + PORTS_TO_TRY - 1, MAX_PORT)
+    for port in range(wanted, last + 1):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -112,13 +139,13 @@ def free_port(wanted: int) -> int:
             except OSError:
                 continue
             return port
-    raise CommandError(f"ports {wanted} to {wanted + PORTS_TO_TRY - 1} are all taken; choose one with --port")
+    raise CommandError(f"ports {wanted} to {last} are all taken; choose one with --port")
 
 
 def children(port: int, workers: int, *, reload: bool = False) -> list[Child]:
     """Name the processes of the installation; the broker is ours only where no REDIS_URL is set."""
     logs = settings.NNLAB_HOME / "logs"
-    logs.mkdir(exist_ok=True)
+    logs.mkdir(mode=0o700, exist_ok=True)
     python = [sys.executable, "-m"]
     web = [*python, "uvicorn", "nnlab.asgi:application", "--host", "127.0.0.1", "--port", str(port)]
     web += ["--timeout-graceful-shutdown", "3", "--no-access-log", "--lifespan", "off"]
@@ -158,8 +185,8 @@ def _broker(address: Path) -> list[str]:
         "unixsocket": str(address),
         "unixsocketperm": "700",
         "dir": str(folder),
-        "appendonly": "yes",
-        "appendfsync": "everysec",
+        # Nothing on disk: messages are wake-ups that the rows can send again, and a file can be torn or full.
+        "appendonly": "no",
         "save": "",
         "maxmemory-policy": "noeviction",
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import socket
+import stat
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
@@ -15,10 +16,12 @@ from django.conf import LazySettings, settings
 from django.contrib.auth.models import Group, User
 from django.core.management import CommandError, call_command
 from django.test import Client
+from django.utils import timezone
 
 from nnlab.supervisor import FolderLock
-from runs import queue, serving
+from runs import console, queue, serving
 from runs.models import ApiToken, Run, Status, Sweep
+from runs.serving import Account
 from tests.runs.builders import build_run, build_running_run, build_user
 from tests.runs.submissions import build_submission
 
@@ -148,8 +151,37 @@ def test_prepare_makes_one_administrator_whose_password_is_shown_once(client: Cl
 @pytest.mark.usefixtures("no_static")
 def test_prepare_takes_the_administrator_from_the_settings(settings: LazySettings, client: Client) -> None:
     settings.ADMIN_USER, settings.ADMIN_PASSWORD = "ada", "a password of my own"
-    command("prepare")
+    assert "a password of my own" not in command("prepare")
     assert client.login(username="ada", password="a password of my own")
+
+
+@pytest.mark.usefixtures("no_static")
+def test_the_embedded_database_is_its_owners_alone(
+    monkeypatch: pytest.MonkeyPatch, settings: LazySettings, tmp_path: Path
+) -> None:
+    settings.NNLAB_HOME = tmp_path
+    database = tmp_path / "nnlab.sqlite3"
+    monkeypatch.setitem(settings.DATABASES["default"], "NAME", str(database))
+    command("prepare")
+    assert stat.S_IMODE(database.stat().st_mode) == 0o600
+
+
+def test_an_account_is_announced_as_it_is_and_a_chosen_password_is_not() -> None:
+    with console.console.capture() as shown:
+        console.announce_account(Account("a[/b]", "p[bold]w[/x]"))
+    assert "a[/b]" in shown.get()
+    assert "p[bold]w[/x]" in shown.get()
+    with console.console.capture() as shown:
+        console.announce_account(Account("ada", ""))
+    assert "NNLAB_ADMIN_PASSWORD" in shown.get()
+
+
+@pytest.mark.parametrize(
+    "option", ["--port=0", "--port=65536", "--port=-1", "--port=x", "--workers=0", "--workers=-3"]
+)
+def test_an_option_that_cannot_be_is_refused(option: str) -> None:
+    with pytest.raises(CommandError, match=r"expected a whole number from 1 to [\d,]+, got '"):
+        call_command("up", option)
 
 
 @pytest.mark.usefixtures("no_static")
@@ -200,9 +232,8 @@ def test_a_second_installation_on_one_folder_is_refused() -> None:
     with (
         FolderLock(settings.NNLAB_HOME),
         pytest.raises(CommandError, match="nnlab already runs on"),
-        serving.serve(port=0, workers=1),
     ):
-        pass
+        call_command("up")  # refused before it touches the database
 
 
 @pytest.fixture
@@ -234,10 +265,12 @@ def test_the_children_serve_this_machine_alone() -> None:
 def test_stopping_gives_this_machines_runs_back(settings: LazySettings) -> None:
     ours = build_running_run(worker=f"{socket.gethostname()}:42")
     other = build_running_run(worker="elsewhere:42")
+    waiting = build_run(published_at=timezone.now())
     serving.release_runs()
-    ours.refresh_from_db()
-    other.refresh_from_db()
+    for run in (ours, other, waiting):
+        run.refresh_from_db()
     assert (ours.status, other.status) == (Status.QUEUED, Status.RUNNING)
+    assert waiting.published_at is None  # its wake-up went with the broker
 
     shared = build_running_run(worker=f"{socket.gethostname()}:43")
     settings.BROKER_SOCKET = None  # other supervisors may serve workers of this host

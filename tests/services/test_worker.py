@@ -90,6 +90,19 @@ def test_ctrl_c_ends_everything_and_the_next_start_goes_on(tmp_path: Path) -> No
         assert steps == list(range(1, 30_001))
 
 
+def test_a_start_after_a_crash_of_everything_does_not_wait_for_the_leases(tmp_path: Path) -> None:
+    with installation(tmp_path) as site:
+        (run_id,) = site.submit(**LONG_RUN)
+        site.await_run(run_id, lambda run: run["steps_run"] > 0, 30)
+        site.process.kill()
+        site.process.wait()
+    with installation(tmp_path) as site:
+        # Its attempt is taken back before the web server answers, so no lease has to lapse first.
+        run = site.request("GET", f"runs/{run_id}")
+        assert (run["status"], run["attempt"]) in {("queued", 0), ("running", 1)}
+        assert site.await_status(run_id, "finished", 60)["attempt"] == 1
+
+
 def test_a_second_nnlab_on_the_same_folder_is_refused(site: Installation) -> None:
     with (
         pytest.raises(AssertionError, match=r"already runs on .* stop it first"),

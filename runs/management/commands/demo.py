@@ -30,9 +30,17 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Prepare, serve, submit, watch; then go on serving or report."""
-        console.announce_account(serving.prepare())
-        port = serving.free_port(options["port"])
+        with serving.folder_held():
+            console.announce_account(serving.prepare())
+            failed = self._run(**options)
+        console.print_line("Stopped; nothing of nnlab is left running.")
+        if failed and options["exit"]:
+            sys.exit(1)
+
+    def _run(self, **options: Any) -> bool:
+        """Serve and watch; whether a run has failed."""
         failed = False
+        port = serving.free_port(options["port"])
         with serving.serve(port=port, workers=options["workers"]) as site:
             console.announce_address(site.address)
             sweeps, is_new = ensure_submitted()
@@ -45,9 +53,7 @@ class Command(BaseCommand):
                 _keep_serving(site.supervisor)
             elif options["exit"] and site.supervisor.stopping:
                 raise CommandError("stopped before the demonstration had ended; run it again to go on")
-        console.print_line("Stopped; nothing of nnlab is left running.")
-        if failed and options["exit"]:
-            sys.exit(1)
+        return failed
 
 
 def _announce_runs(sweeps: list[Sweep], *, is_new: bool) -> None:

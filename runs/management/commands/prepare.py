@@ -24,5 +24,6 @@ class Command(BaseCommand):
         """Prepare, and print a new administrator's password once."""
         account = serving.prepare(static=not options["no_static"])
         if account is not None:
-            self.stdout.write(f"Administrator made. User: {account.username}  Password: {account.password}")
+            password = account.password or "as in NNLAB_ADMIN_PASSWORD"
+            self.stdout.write(f"Administrator made. User: {account.username}  Password: {password}")
         self.stdout.write("nnlab is prepared.")

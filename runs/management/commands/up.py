@@ -22,11 +22,12 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Serve until told to stop."""
-        console.announce_account(serving.prepare())
-        port = serving.free_port(options["port"])
-        with serving.serve(port=port, workers=options["workers"], reload=options["reload"]) as site:
-            console.announce_address(site.address)
-            while not site.supervisor.stopping:
-                site.supervisor.watch()
-                time.sleep(0.5)
+        with serving.folder_held():
+            console.announce_account(serving.prepare())
+            port = serving.free_port(options["port"])
+            with serving.serve(port=port, workers=options["workers"], reload=options["reload"]) as site:
+                console.announce_address(site.address)
+                while not site.supervisor.stopping:
+                    site.supervisor.watch()
+                    time.sleep(0.5)
         console.print_line("Stopped; nothing of nnlab is left running.")
