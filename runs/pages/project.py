@@ -26,7 +26,7 @@ COLUMNS = (
     ("optimizer", "Optimizer", ""),
     ("learning_rate", "Learn. rate", "number"),
     ("params", "Params", "number"),
-    ("progress", "Progress", ""),
+    ("progress", "Steps", "number"),
     ("time", "Time", "number"),
 )
 _MOVING = frozenset({Status.QUEUED, Status.RUNNING, Status.LOST})

@@ -6,16 +6,22 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import messages
+from django.forms import BoundField
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods
 
+from nnlab.data.config import DataConfig
+from nnlab.engine.config import TrainingConfig
 from runs import submission
 from runs.forms import SweepForm
 from runs.models import Alert, Project, Run
 from runs.pages.frame import needs, render_page, signed_in
 from runs.pages.selection import run_numbers
 from runs.specification import Specification, SubmissionError
+
+
+_USUAL = {"momentum": TrainingConfig.momentum, "first_seed": TrainingConfig.seed, "noise": DataConfig.noise}
 
 
 @require_http_methods(["GET", "POST"])
@@ -69,13 +75,16 @@ def _preview(specification: Specification) -> dict[str, int]:
 def _more_open(form: SweepForm, changes: Mapping[str, Any]) -> bool:
     """Whether one of the seldom fields was refused, advised, or holds something else than a new form's."""
     seldom = next((fields for title, fields in form.fieldsets if title == "More"), [])
-    untouched = SweepForm()
-    return any(
-        field.errors
-        or field.name in changes
-        or (field.value() or "") != (untouched[field.name].value() or "")
-        for field in seldom
-    )
+    return any(field.errors or field.name in changes or not _is_untouched(field) for field in seldom)
+
+
+def _is_untouched(field: BoundField) -> bool:
+    """Whether a field is empty or as a copied run has it: a list of choices at its first one, for example."""
+    value = field.value()
+    if value in {None, ""}:
+        return True
+    choices = list(getattr(field.field, "choices", ()))
+    return str(value) == str(choices[0][0] if choices else _USUAL.get(field.name))
 
 
 def _submitted(request: HttpRequest, form: SweepForm, source: Run | None) -> HttpResponse:

@@ -60,9 +60,14 @@ def test_the_runs_can_be_counted_before_they_are_submitted(writer: Client) -> No
 
 def test_seldom_settings_are_folded_unless_one_was_touched(writer: Client) -> None:
     assert "<details>" in writer.get(reverse("sweep-new")).content.decode()
+    plain = builders.build_run()
+    assert "<details>" in writer.get(reverse("sweep-new"), {"from": plain.pk}).content.decode()
     run = builders.build_run(training={"momentum": 0.5, "optimizer": "momentum"})
     copied = writer.get(reverse("sweep-new"), {"from": run.pk}).content.decode()
     assert "<details open>" in copied
+    more = {"output_activation": "auto", "loss": "auto", "shuffle": "yes", "dtype": "float32", "task": "auto"}
+    counted = writer.post(reverse("sweep-new"), {**GOOD, **more, "preview": "1"}).content.decode()
+    assert "<details>" in counted
     refused = writer.post(reverse("sweep-new"), {**GOOD, "noise": "7"}).content.decode()
     assert "<details open>" in refused
 

@@ -127,11 +127,15 @@ function exchange(element, html) {
 
 function poll(element) {
   const ms = 1000 * (Number(element.dataset.pollSeconds) || 3);
+  const clock = setInterval(tick, 1000);
   return pause(ms).then(() => repeat(ms, async () => {
     const answer = await ask(new URL(element.dataset.pollUrl, location.href));
     exchange(element, await answer.text());
     return answer.headers.get("X-Over") === "1" || "pollOver" in element.dataset;
-  }));
+  })).then(() => {
+    clearInterval(clock);
+    announce("over", "all of these are over");
+  });
 }
 
 document.querySelectorAll("[data-live-url]").forEach(live);
