@@ -20,7 +20,6 @@ from runs.pages.frame import needs, render_page, signed_in
 from runs.pages.selection import run_numbers
 from runs.specification import Specification, SubmissionError
 
-
 _USUAL = {"momentum": TrainingConfig.momentum, "first_seed": TrainingConfig.seed, "noise": DataConfig.noise}
 
 
