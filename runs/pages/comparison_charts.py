@@ -61,12 +61,12 @@ def curve_charts(comparison: Comparison, points: Sequence[Points], *, colour: st
         groups = [group for group in comparison.groups if level is None or group.levels[facet] == level]
         title = f"{sentence(metric_title(comparison.metric))} over steps"
         if level is not None:
-            title = f"{facet.replace('_', ' ')} {level_text(facet, level)}"
+            title = sentence(f"{facet.replace('_', ' ')} {level_text(facet, level)}")
         faint = MAX_FAINT // len(levels)
         charts.append(
             _curves(f"curves-{place}", title, comparison, groups, thinned, colour, faint, small=bool(facet))
         )
-    return charts
+    return _on_one_scale(charts) if facet else charts
 
 
 def factor_sections(comparison: Comparison) -> list[FactorSection]:
@@ -171,6 +171,21 @@ def _curves(
     return replace(chart, caption=_curve_caption(found, len(shown)), height="normal" if small else "tall")
 
 
+def _on_one_scale(charts: Sequence[Chart]) -> list[Chart]:
+    """Give small multiples one range of values: the eye compares heights, whatever the ticks say."""
+    axes = [chart.figure["layout"]["yaxis"] for chart in charts if chart.figure]
+    ranges = [axis["range"] for axis in axes if "range" in axis]
+    if any(axis.get("type") == "log" for axis in axes) or not ranges:
+        return list(charts)
+    shared = {"range": [min(low for low, _ in ranges), max(high for _, high in ranges)]}
+    return [_with_axis(chart, shared) if chart.figure else chart for chart in charts]
+
+
+def _with_axis(chart: Chart, change: Mapping[str, Any]) -> Chart:
+    layout = chart.figure["layout"]
+    return replace(chart, figure=chart.figure | {"layout": layout | {"yaxis": layout["yaxis"] | change}})
+
+
 def _axis(comparison: Comparison, *, log_y: bool) -> dict[str, Any]:
     """Describe the axis of curves, whose values stay as they were stored."""
     percent = is_share(comparison.metric)
@@ -254,7 +269,7 @@ def _factor_caption(effect: FactorEffect) -> str:
     """Say what dots and whiskers are, and how even the ground is that they stand on."""
     seeds = max(level.n for level in effect.levels)
     whisker = f"whisker: 95 % t interval over {seeds} seeds" if seeds > 1 else "one seed: no interval"
-    return f"Blue: mean, {whisker}; grey: single runs. {sentence(effect.caption)}."
+    return f"Large dot: mean; {whisker}; small dots: single runs. {sentence(effect.caption)}."
 
 
 def _level_view(factor: str, effect: LevelEffect) -> LevelView:

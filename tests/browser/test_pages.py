@@ -14,6 +14,7 @@ pytestmark = pytest.mark.browser
 PAGES = {
     "home": "/",
     "project": "/p/housing/",
+    "sweeps": "/p/housing/sweeps/",
     "compare a sweep": "/p/housing/compare/?sweep={lab.sweep}",
     "compare faceted": "/p/housing/compare/?sweep={lab.sweep}&facet=depth&color=activation",
     "sick run": "/r/{lab.sick}/",

@@ -107,7 +107,7 @@ def test_a_factor_is_averaged_over_the_others_seed_by_seed(sweep: Sweep) -> None
     rows = {row[0]: row[1] for row in activation.table.rows}
     # seed 0 has both depths, seed 1 only depth 1: the mean of (0.87 and 0.89), tanh 0.1 below
     assert float(rows["relu"]) - float(rows["tanh"]) == pytest.approx(10, abs=0.1)  # percent
-    assert "grey: single runs" in activation.caption
+    assert "small dots: single runs" in activation.caption
     assert by_name["width"].note == "width: only 64 was run"
     assert by_name["dropout"].note == "dropout: only 0 was run"
 
@@ -150,7 +150,11 @@ def test_facets_share_out_the_groups_and_colours_follow_the_factor(sweep: Sweep)
     runs = list(sweep.runs.all())
     points = read_series([run.pk for run in runs], ["val_accuracy"])
     charts = curve_charts(compare_runs(runs, "val_accuracy"), points, colour="activation", facet="depth")
-    assert [chart.title for chart in charts] == ["depth 1", "depth 2"]
+    assert [chart.title for chart in charts] == ["Depth 1", "Depth 2"]
+    low, high = charts[0].figure["layout"]["yaxis"]["range"]
+    assert charts[1].figure["layout"]["yaxis"]["range"] == [low, high]
+    assert low < 0.77
+    assert high > 0.89
     for chart in charts:
         colours = {
             trace["name"].split(" (")[0].split(", ")[1]: trace["meta"]["series"]
@@ -210,6 +214,13 @@ def test_too_many_runs_are_refused_with_a_remedy(
     assert "8 runs match" in text
     assert "filter the runs table" in text
     assert "comparison" not in answer.context
+
+
+def test_runs_among_which_nothing_varies_have_no_factors(reader: Client) -> None:
+    run = build_cell(builders.build_sweep(), 0, 0.9)
+    text = reader.get(address_of(run.project)).content.decode()
+    assert "Nothing was varied among these runs" in text
+    assert "only 64 was run" not in text
 
 
 def test_one_seed_gives_no_interval_and_says_so(reader: Client) -> None:
