@@ -231,6 +231,7 @@ def test_listing_runs_costs_the_same_for_any_number(
             script.get("/runs")
 
 
+@pytest.mark.django_db(transaction=True)  # each statement stands for itself, as in the service
 def test_a_database_that_cannot_be_written_to_can_be_read(script: Api) -> None:
     def refuse_writes(execute: Any, sql: str, *arguments: Any) -> Any:
         if sql.startswith("UPDATE"):
