@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+
+from nnlab import home
 
 # Before NumPy is imported: two BLAS threads on each of two busy cores are many times slower than one.
 for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -13,6 +16,18 @@ for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 def main() -> None:
     """Run one management command, named by the first argument."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "nnlab.settings")
-    from django.core.management import execute_from_command_line  # noqa: PLC0415 - after the environment is set
+    try:
+        _check_folder()
+        from django.core.management import execute_from_command_line  # noqa: PLC0415 - the environment is set
 
-    execute_from_command_line(sys.argv)
+        execute_from_command_line(sys.argv)
+    except KeyboardInterrupt:  # before anything runs that would have to be stopped
+        sys.exit(128 + signal.SIGINT)
+
+
+def _check_folder() -> None:
+    """Say what is wrong with NNLAB_HOME before the settings fail over it."""
+    try:
+        home.data_folder()
+    except OSError as error:
+        sys.exit(f"nnlab: cannot make its data folder: {error}; set NNLAB_HOME to another one")
