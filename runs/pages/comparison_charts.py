@@ -236,7 +236,7 @@ def _curve_caption(found: Sequence[GroupCurve], groups: int) -> str:
         text = f"Line: mean over seeds; {band}; pale: single runs."
     text += " The untrained network, step 0, is left out."
     if groups > len(found):
-        text += f" The best {len(found)} of {groups} groups are drawn; the table has them all."
+        text += f" The best {len(found)} of {groups} groups are drawn; the list of groups has them all."
     return text
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -74,6 +75,35 @@ def drawn_until(page: Page) -> float:
     return float(drawn.evaluate("plot => plot._fullLayout.xaxis.range[1]"))
 
 
+def test_a_chart_is_downloaded_with_its_intervals_and_as_a_picture(
+    running_browser: Browser, lab: Lab, tmp_path: Path
+) -> None:
+    with chromium.visit(running_browser, lab.site.address) as tab:
+        page = tab.open(f"/p/housing/compare/?sweep={lab.sweep}")
+        for kind in ("csv", "png"):
+            with page.expect_download() as download:
+                page.click(f"#factor-depth [data-chart-action={kind}]")
+            download.value.save_as(tmp_path / f"chart.{kind}")
+    head, *rows = (tmp_path / "chart.csv").read_text().splitlines()
+    assert head == "series,Depth,validation RMSE (USD),low,high"
+    means = [row.split(",") for row in rows if row.startswith("mean,")]
+    assert [mean[1] for mean in means] == ["1", "2"]
+    for _, _, value, low, high in means:
+        assert float(low) < float(value) < float(high)
+    assert (tmp_path / "chart.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_runs_are_counted_before_a_sweep_is_submitted(running_browser: Browser, lab: Lab) -> None:
+    before = lab.site.request("GET", "runs")[0]["id"]
+    with chromium.visit(running_browser, lab.site.address) as tab:
+        page = tab.open("/sweeps/new/")
+        fill(page, project="Counted", name="counted", depth="1, 2, 3", width="8, 16", seeds="4")
+        page.click("[name=preview]")
+        expect(page.locator("#preview")).to_contain_text("this would be 24 runs")
+        expect(page.locator("[name=depth]")).to_have_value("1, 2, 3")
+    assert lab.site.request("GET", "runs")[0]["id"] == before
+
+
 def test_bad_input_is_named_beside_its_field_and_queues_nothing(running_browser: Browser, lab: Lab) -> None:
     before = lab.site.request("GET", "runs")[0]["id"]
     with chromium.visit(running_browser, lab.site.address) as tab:
@@ -82,6 +112,7 @@ def test_bad_input_is_named_beside_its_field_and_queues_nothing(running_browser:
             fill(page, project="Bad", name="bad", dataset="houses.csv", depth="1, 2", width="0, 10000000")
             fill(page, learning_rate="nan", dropout="1", seeds="3")
             page.click("main [type=submit], [name=_save]")
+            page.locator(".field__error, .errorlist").first.wait_for()
             text = page.locator("body").inner_text()
             assert "no file 'houses.csv' among the CSV datasets" in text
             assert "width: expected a whole number from 1 to 65,536, got 0" in text

@@ -229,7 +229,7 @@ const ACTIONS = {
     return globalThis.Plotly.relayout(plot, change);
   },
   csv: ({ figure, spec }) => {
-    const text = rows(spec).map((row) => row.map(cell).join(",")).join("\r\n");
+    const text = rows(spec, figure.querySelector(".chart__title").textContent).map((row) => row.map(cell).join(",")).join("\r\n");
     const address = URL.createObjectURL(new Blob([text, "\r\n"], { type: "text/csv" }));
     save(address, `${figure.id}.csv`);
     setTimeout(() => URL.revokeObjectURL(address), 10000);
@@ -252,10 +252,10 @@ function save(address, name) {
   link.click();
 }
 
-function rows({ data, layout }) {
-  const title = (axis) => layout[axis]?.title?.text || axis[0];
+function rows({ data, layout }, name) {
+  const title = (axis) => layout[axis]?.title?.text || name;
   const heat = data.filter((trace) => trace.type === "heatmap" && trace.meta?.role !== "zero");
-  if (heat.length) return [[title("yaxis"), title("xaxis"), "value"], ...heat.flatMap((trace) => cells(trace, layout))];
+  if (heat.length) return [[title("yaxis"), title("xaxis"), heat[0].colorbar?.title?.text ?? "value"], ...heat.flatMap((trace) => cells(trace, layout))];
   const body = [];
   let low = [];
   let high = [];
@@ -265,12 +265,16 @@ function rows({ data, layout }) {
     if (role === "edge") low = y;
     else if (role === "band") high = y;
     else if (role !== "broken") {
+      const { array, arrayminus } = trace.error_y ?? {};
+      if (array) [low, high] = [y.map((at, i) => less(at, arrayminus[i])), y.map((at, i) => less(at, array[i], -1))];
       x.forEach((at, index) => body.push([trace.name, tick(layout.xaxis, at), y[index], low[index], high[index]]));
       [low, high] = [[], []];
     }
   }
   return [["series", title("xaxis"), title("yaxis"), "low", "high"], ...body];
 }
+
+const less = (value, part, sign = 1) => (part === null ? null : value - sign * part);
 
 function cells(trace, layout) {
   const [x, y] = [plain(trace.x), plain(trace.y)];
