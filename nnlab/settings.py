@@ -27,6 +27,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 NNLAB_HOME = home.data_folder()
 CSV_FOLDER = NNLAB_HOME / "datasets"
 
+INSTANCE = env.str("NNLAB_INSTANCE", default="")  # set by the supervisor, to know its own web server
 ADMIN_USER = env.str("NNLAB_ADMIN_USER", default="admin")
 ADMIN_PASSWORD = _secret("NNLAB_ADMIN_PASSWORD")
 

@@ -83,11 +83,8 @@ def stop(run_id: int, token: UUID) -> bool:
 
 def cancel(run_id: int) -> bool:
     """Ask a run to stop: a waiting one ends at once, a running one within about a second."""
-    run = Run.objects.filter(pk=run_id)
-    waiting = run.filter(status__in=[Status.QUEUED, Status.LOST])
-    if waiting.update(status=Status.CANCELLED, ended_at=Now(), stop_reason="cancelled"):
-        return True
-    return bool(run.filter(status=Status.RUNNING).update(cancel_requested=True))
+    # Between two looks a running run may have gone back to the queue, so the queue is asked once more.
+    return _cancel_waiting(run_id) or _ask_running(run_id) or _cancel_waiting(run_id)
 
 
 def requeue(run_id: int) -> bool:
@@ -104,6 +101,9 @@ def requeue(run_id: int) -> bool:
             ended_at=None,
             stop_reason="",
             error="",
+            steps_run=0,
+            summary={},
+            score=None,
         )
     )
 
@@ -114,10 +114,14 @@ def mark_lost() -> int:
     return silent.update(status=Status.LOST, **_RELEASED)
 
 
-def release(host: str) -> int:
-    """Take the runs of a host back whose workers have all ended; that attempt does not count against them."""
+def release(host: str, *, orderly: bool) -> int:
+    """Take the runs of a host back whose workers have all ended. Returns how many were queued.
+
+    Args:
+        orderly: they were stopped, so the attempt does not count; after a crash it may be the run's fault.
+    """
     left = Run.objects.filter(status=Status.RUNNING, worker__startswith=f"{host}:")
-    left.update(status=Status.LOST, attempt=F("attempt") - 1, **_RELEASED)
+    left.update(status=Status.LOST, attempt=F("attempt") - (1 if orderly else 0), **_RELEASED)
     return settle_lost()
 
 
@@ -134,6 +138,15 @@ def settle_lost() -> int:
         error=f"The worker fell silent in each of {MAX_ATTEMPTS} attempts; its log may say why.",
     )
     return lost.update(status=Status.QUEUED, queued_at=Now(), published_at=None, started_at=None)
+
+
+def _cancel_waiting(run_id: int) -> bool:
+    waiting = Run.objects.filter(pk=run_id, status__in=[Status.QUEUED, Status.LOST])
+    return bool(waiting.update(status=Status.CANCELLED, ended_at=Now(), stop_reason="cancelled"))
+
+
+def _ask_running(run_id: int) -> bool:
+    return bool(Run.objects.filter(pk=run_id, status=Status.RUNNING).update(cancel_requested=True))
 
 
 def _end(run_id: int, token: UUID, status: Status, reason: str, error: str = "") -> bool:

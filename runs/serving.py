@@ -103,24 +103,25 @@ def serve(*, port: int, workers: int, reload: bool = False) -> Iterator[Site]:
     Raises:
         CommandError: if a part does not start.
     """
-    release_runs()  # what a crash of the whole installation left
-    supervisor = Supervisor(children(port, workers, reload=reload))
+    release_runs(orderly=False)  # what a crash of the whole installation left
+    instance = secrets.token_hex(8)
+    supervisor = Supervisor(children(port, workers, instance, reload=reload))
     supervisor.start()
     try:
-        _await_start(port, supervisor)
+        _await_start(port, instance, supervisor)
         yield Site(f"http://127.0.0.1:{port}/", supervisor)
     finally:
         supervisor.stop()
-        release_runs()
+        release_runs(orderly=True)
 
 
-def release_runs() -> None:
+def release_runs(*, orderly: bool) -> None:
     """Queue the runs again that this machine's workers had to leave, instead of waiting for their leases.
 
     The embedded broker forgets with its end, so the wake-ups of all queued runs are gone, too.
     """
     if settings.BROKER_SOCKET is not None:
-        lifecycle.release(socket.gethostname())
+        lifecycle.release(socket.gethostname(), orderly=orderly)
         queue.forget_wake_ups()
 
 
@@ -142,30 +143,21 @@ def free_port(wanted: int) -> int:
     raise CommandError(f"ports {wanted} to {last} are all taken; choose one with --port")
 
 
-def children(port: int, workers: int, *, reload: bool = False) -> list[Child]:
+def children(port: int, workers: int, instance: str, *, reload: bool = False) -> list[Child]:
     """Name the processes of the installation; the broker is ours only where no REDIS_URL is set."""
     logs = settings.NNLAB_HOME / "logs"
     logs.mkdir(mode=0o700, exist_ok=True)
     python = [sys.executable, "-m"]
     web = [*python, "uvicorn", "nnlab.asgi:application", "--host", "127.0.0.1", "--port", str(port)]
     web += ["--timeout-graceful-shutdown", "3", "--no-access-log", "--lifespan", "off"]
-    worker = [
-        *python,
-        "celery",
-        "-A",
-        "nnlab.celery",
-        "worker",
-        "--concurrency",
-        str(workers),
-        "--queues",
-        "cpu",
-    ]
+    worker = [*python, "celery", "-A", "nnlab.celery", "worker", "--queues", "cpu"]
+    worker += ["--concurrency", str(workers)]
     worker += ["--loglevel", "INFO", "--without-gossip", "--without-mingle"]
     address = settings.BROKER_SOCKET
     broker = [] if address is None else [Child("broker", _broker(address), logs / "broker.log")]
     return [
         *broker,
-        Child("web", [*web, "--reload"] if reload else web, logs / "web.log"),
+        Child("web", [*web, "--reload"] if reload else web, logs / "web.log", {"NNLAB_INSTANCE": instance}),
         # SIGTERM alone would wait for every run to end; as SIGQUIT it ends the pool, and the rows go back.
         Child("worker", worker, logs / "worker.log", {"REMAP_SIGTERM": "SIGQUIT"}),
         Child("scheduler", [*python, "nnlab", "scheduler"], logs / "scheduler.log"),
@@ -193,9 +185,9 @@ def _broker(address: Path) -> list[str]:
     return [str(get_binary_path()), *(word for key, value in options.items() for word in (f"--{key}", value))]
 
 
-def _await_start(port: int, supervisor: Supervisor) -> None:
+def _await_start(port: int, instance: str, supervisor: Supervisor) -> None:
     deadline = time.monotonic() + START_TIMEOUT
-    while not (_answers(port) and queue.waiting_messages() is not None):
+    while not (_answers(port, instance) and queue.waiting_messages() is not None):
         if supervisor.stopping:
             return
         if time.monotonic() > deadline:
@@ -206,9 +198,10 @@ def _await_start(port: int, supervisor: Supervisor) -> None:
         time.sleep(0.1)
 
 
-def _answers(port: int) -> bool:
+def _answers(port: int, instance: str) -> bool:
+    """Whether our own web server answers: another installation may have been faster to take the port."""
     try:
         with urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2) as answer:
-            return int(answer.status) == 200
+            return int(answer.status) == 200 and answer.headers["X-Nnlab-Instance"] == instance
     except OSError:
         return False

@@ -33,7 +33,7 @@ class Alert(models.Model):
     layer_names = models.JSONField(default=list)
     value = models.FloatField(null=True)
     threshold = models.FloatField(null=True)
-    title = models.CharField(max_length=300)
+    title = models.CharField(max_length=1000, help_text="Names up to 64 layers.")
     cause = models.TextField()
     evidence = models.JSONField(default=dict)
     advice = models.JSONField(default=list)

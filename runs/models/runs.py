@@ -57,7 +57,7 @@ class Run(models.Model):
 
     # Taken out of the configuration, to filter, group and sort by.
     group = models.CharField(max_length=12, help_text="Hash of the configuration without the seed.")
-    dataset = models.CharField(max_length=100)
+    dataset = models.CharField(max_length=250)
     depth = models.PositiveIntegerField(help_text="Hidden layers.")
     width = models.PositiveIntegerField(
         null=True, help_text="Units of each hidden layer; empty where they differ."

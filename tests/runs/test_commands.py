@@ -246,15 +246,15 @@ def logs() -> Iterator[Path]:
 
 @pytest.mark.usefixtures("logs")
 def test_the_broker_is_ours_only_where_none_is_given(settings: LazySettings) -> None:
-    names = [child.name for child in serving.children(8000, 2)]
+    names = [child.name for child in serving.children(8000, 2, "x")]
     assert names == ["broker", "web", "worker", "scheduler"]
     settings.BROKER_SOCKET = None
-    assert [child.name for child in serving.children(8000, 2)] == names[1:]
+    assert [child.name for child in serving.children(8000, 2, "x")] == names[1:]
 
 
 @pytest.mark.usefixtures("logs")
 def test_the_children_serve_this_machine_alone() -> None:
-    children = {child.name: list(child.command) for child in serving.children(8123, 3)}
+    children = {child.name: list(child.command) for child in serving.children(8123, 3, "x")}
     web, worker, broker = children["web"], children["worker"], children["broker"]
     assert web[web.index("--host") + 1] == "127.0.0.1"
     assert web[web.index("--port") + 1] == "8123"
@@ -266,7 +266,7 @@ def test_stopping_gives_this_machines_runs_back(settings: LazySettings) -> None:
     ours = build_running_run(worker=f"{socket.gethostname()}:42")
     other = build_running_run(worker="elsewhere:42")
     waiting = build_run(published_at=timezone.now())
-    serving.release_runs()
+    serving.release_runs(orderly=True)
     for run in (ours, other, waiting):
         run.refresh_from_db()
     assert (ours.status, other.status) == (Status.QUEUED, Status.RUNNING)
@@ -274,7 +274,7 @@ def test_stopping_gives_this_machines_runs_back(settings: LazySettings) -> None:
 
     shared = build_running_run(worker=f"{socket.gethostname()}:43")
     settings.BROKER_SOCKET = None  # other supervisors may serve workers of this host
-    serving.release_runs()
+    serving.release_runs(orderly=True)
     shared.refresh_from_db()
     assert shared.status == Status.RUNNING
     assert build_run().status == Status.QUEUED

@@ -233,9 +233,11 @@ def test_a_run_that_was_never_started_can_be_cancelled() -> None:
 
 def test_a_requeued_run_has_all_its_attempts_before_it_and_no_wish_to_stop() -> None:
     run = build(Status.CANCELLED, attempt=lifecycle.MAX_ATTEMPTS, error="x", published_at=timezone.now())
+    Run.objects.filter(pk=run.pk).update(steps_run=7, score=1.5, summary={"val_loss": 1.5})
     assert lifecycle.requeue(run.pk)
     run = fresh(run)
     assert (run.attempt, run.cancel_requested, run.error, run.stop_reason) == (0, False, "", "")
+    assert (run.steps_run, run.score, run.summary) == (0, None, {})
     assert (run.published_at, run.started_at, run.ended_at) == (None, None, None)
     token = lifecycle.claim(run.pk, "host-1:42")
     assert token is not None
@@ -245,15 +247,22 @@ def test_a_requeued_run_has_all_its_attempts_before_it_and_no_wish_to_stop() -> 
 def test_releasing_a_host_queues_its_runs_and_no_others_and_costs_no_attempt() -> None:
     ours = build_running_run(worker="web-1:42", attempt=lifecycle.MAX_ATTEMPTS)
     others = [build_running_run(worker="web-10:42"), build_running_run(worker="web-1.example:42")]
-    assert lifecycle.release("web-1") == 1
+    assert lifecycle.release("web-1", orderly=True) == 1
     assert (fresh(ours).status, fresh(ours).attempt) == (Status.QUEUED, lifecycle.MAX_ATTEMPTS - 1)
     assert [fresh(run).status for run in others] == [Status.RUNNING] * 2
 
 
+def test_a_crash_of_the_host_counts_as_an_attempt() -> None:
+    first, last = (build_running_run(worker="web-1:42", attempt=n) for n in (1, lifecycle.MAX_ATTEMPTS))
+    assert lifecycle.release("web-1", orderly=False) == 1
+    assert (fresh(first).status, fresh(first).attempt) == (Status.QUEUED, 1)
+    assert fresh(last).status == Status.FAILED
+
+
 def test_a_hosts_name_is_no_pattern() -> None:
     run = build_running_run(worker="webX1:42")
-    lifecycle.release("web_1")
-    lifecycle.release("%")
+    lifecycle.release("web_1", orderly=True)
+    lifecycle.release("%", orderly=True)
     assert fresh(run).status == Status.RUNNING
 
 
@@ -284,3 +293,18 @@ def test_the_database_refuses_what_must_not_be(
 def test_a_finished_run_says_that_it_is_over() -> None:
     assert build_finished_run().is_over
     assert not build_running_run().is_over
+
+
+def test_a_run_that_goes_back_to_the_queue_while_it_is_cancelled_is_cancelled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = build(Status.RUNNING)
+    ask = lifecycle._ask_running
+
+    def lose_first(run_id: int) -> bool:
+        Run.objects.filter(pk=run_id).update(status=Status.LOST, token=None, lease_until=None)
+        return ask(run_id)
+
+    monkeypatch.setattr(lifecycle, "_ask_running", lose_first)
+    assert lifecycle.cancel(run.pk)
+    assert fresh(run).status == Status.CANCELLED

@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 
 import pytest
-from django.test import Client
+from django.test import Client, override_settings
 from django.urls import reverse
 
 from runs.models import Run, Status
@@ -166,3 +166,8 @@ def test_ticked_runs_lead_to_their_comparison(client: Client) -> None:
 def test_the_sign_of_life_needs_no_login(client: Client) -> None:
     answer = client.get(reverse("healthz"))
     assert (answer.status_code, answer.json()) == (HTTPStatus.OK, {"database": "ok"})
+
+
+@override_settings(INSTANCE="an-instance")
+def test_the_sign_of_life_says_whose_it_is(client: Client) -> None:
+    assert client.get(reverse("healthz"))["X-Nnlab-Instance"] == "an-instance"

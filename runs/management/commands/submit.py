@@ -11,6 +11,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connection
 
 from runs import submission
 from runs.specification import SubmissionError
@@ -31,6 +32,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Read, check, submit."""
+        if not connection.introspection.table_names():
+            raise CommandError("this installation was never prepared; start it once with: nnlab up")
         try:
             spec = submission.parse(_read(options["file"]))
             if options["check"]:
