@@ -14,7 +14,8 @@ from tests.services.installation import CHECKOUT, Installation, installation
 
 DOCS = CHECKOUT / "docs"
 DEMO = CHECKOUT / "runs" / "demo"
-SIZE = {"width": 1360, "height": 1000}
+WIDTH, HEIGHT = 1360, 1000
+COMPARISON_HEIGHT = 1480  # down to the factors
 
 
 def main() -> None:
@@ -30,7 +31,13 @@ def main() -> None:
         sweeps = _train_demonstration(site)
         compared, quiz = sweeps[0], sweeps[-1]
         sick = site.request("GET", f"sweeps/{quiz}")["runs"][0]
-        _photograph(running, site, "compare", f"/p/lab-6-california-housing/compare/?sweep={compared}")
+        _photograph(
+            running,
+            site,
+            "compare",
+            f"/p/lab-6-california-housing/compare/?sweep={compared}",
+            height=COMPARISON_HEIGHT,
+        )
         _photograph(running, site, "run", f"/r/{sick}/", scheme="dark")
         _photograph(running, site, "runs", "/p/lab-6-california-housing/?sort=score")
 
@@ -45,10 +52,12 @@ def _train_demonstration(site: Installation) -> list[int]:
     return sweeps
 
 
-def _photograph(running: Browser, site: Installation, name: str, path: str, *, scheme: str = "light") -> None:
+def _photograph(
+    running: Browser, site: Installation, name: str, path: str, *, scheme: str = "light", height: int = HEIGHT
+) -> None:
     with chromium.visit(running, site.address, scheme=scheme) as tab:
         page = tab.open(path)
-        page.set_viewport_size({"width": SIZE["width"], "height": SIZE["height"]})
+        page.set_viewport_size({"width": WIDTH, "height": height})
         page.evaluate("window.scrollTo(0, 0)")
         page.wait_for_timeout(500)
         page.screenshot(path=DOCS / f"{name}.png")
