@@ -21,7 +21,7 @@ from runs.specification import Specification, SubmissionError
 from runs.submitted_values import MAX_LABEL, MAX_SEEDS
 
 FIELDSETS = (
-    ("What", ("project", "name")),
+    ("Experiment", ("project", "name")),
     ("Data", ("dataset", "recipe", "target", "validation_share", "split_seed")),
     ("Network", ("depth", "width", "hidden_units", "activation", "dropout", "initializer")),
     (

@@ -44,7 +44,7 @@ def _comparison(request: HttpRequest, selection: Selection, warnings: list[str])
         warnings.append(f"None of these runs has the metric “{metric[:60]}”; {selection.headline} is shown.")
         metric = selection.headline
     comparison = compare_runs(selection.runs, metric)
-    colour, facet = (_factor(request, name, comparison, warnings) for name in ("colour", "facet"))
+    colour, facet = (_factor(request, name, comparison, warnings) for name in ("color", "facet"))
     points = read_series([run.pk for run in selection.runs], [metric])
     return {
         "comparison": comparison,

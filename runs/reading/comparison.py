@@ -13,7 +13,7 @@ from runs.reading.series import metric_names
 from runs.reading.table import TableQuery, parse_table_query
 
 MAX_RUNS = 500  # more lines and dots than anybody can tell apart
-_PAGE_FIELDS = ("runs", "metric", "colour", "facet")
+_PAGE_FIELDS = ("runs", "metric", "color", "facet")
 
 
 @dataclass(frozen=True)

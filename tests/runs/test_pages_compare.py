@@ -254,7 +254,7 @@ def test_the_page_begins_with_the_best_group_and_its_interval(reader: Client, sw
 
 
 def test_only_factors_that_were_varied_can_be_chosen(reader: Client, sweep: Sweep) -> None:
-    context = context_of(reader, sweep.project, colour="width", facet="<b>", metric="nonsense")
+    context = context_of(reader, sweep.project, color="width", facet="<b>", metric="nonsense")
     assert (context["colour"], context["facet"], context["comparison"].metric) == ("", "", "val_accuracy")
     assert len(context["warnings"]) == 3
 
