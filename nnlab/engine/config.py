@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from difflib import get_close_matches
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Self
 
+from nnlab.engine.config_checks import choice, flag, integer, listing, number, suggestion
 from nnlab.engine.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ INITIALIZERS = (
 )
 OUTPUT_ACTIVATIONS = ("auto", "linear", "tanh", "sigmoid", "softmax")
 LOSSES = ("auto", "mse", "half_mse", "binary_cross_entropy", "softmax_cross_entropy")
-OPTIMIZERS = ("sgd", "momentum", "nesterov", "adagrad", "adam")
+OPTIMIZERS = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "ftrl")
 DTYPES = ("float32", "float64")
 
 MAX_LAYERS = 64
@@ -36,7 +36,6 @@ MAX_BATCH = 1_000_000
 MAX_EPOCHS = 10_000_000
 MAX_STEPS = 1_000_000_000
 MAX_SEED = 2**63 - 1  # what a database's big integer holds
-MAX_NUMBER = 1e300
 DEFAULT_EPOCHS = 20
 
 # Cross-entropies are computed on the logits, so each belongs to one output activation.
@@ -62,7 +61,9 @@ class TrainingConfig:
         loss: ``auto`` follows the task; all are means over rows and outputs. ``half_mse`` is half the mean
             squared error, on labels -1 and +1 where the output is tanh, as the playground has it.
         momentum: used by ``momentum`` and ``nesterov``, in [0, 1).
+        weight_decay: used by ``adamw``: weights shrink by learning_rate * weight_decay a step.
         l1: each step moves weights by learning_rate * l1 towards 0; one that would cross 0 stays 0.
+            ``ftrl`` has its own l1 and l2, as its docstring says.
         l2: adds l2 * weight to the gradient, whatever the optimizer.
         clip_norm: bounds the Euclidean norm of all gradients as one vector, after ``clip_value``.
         clip_value: bounds each entry of the gradient.
@@ -82,6 +83,7 @@ class TrainingConfig:
     optimizer: str = "adam"
     learning_rate: float = 0.01
     momentum: float = 0.9
+    weight_decay: float = 0.01
     l1: float = 0.0
     l2: float = 0.0
     clip_norm: float | None = None
@@ -95,20 +97,19 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         self._check_layers()
-        _choice("initializer", self.initializer, INITIALIZERS)
-        _choice("output_activation", self.output_activation, OUTPUT_ACTIVATIONS)
-        _choice("loss", self.loss, LOSSES)
-        _choice("optimizer", self.optimizer, OPTIMIZERS)
-        _choice("dtype", self.dtype, DTYPES)
+        choice("initializer", self.initializer, INITIALIZERS)
+        choice("output_activation", self.output_activation, OUTPUT_ACTIVATIONS)
+        choice("loss", self.loss, LOSSES)
+        choice("optimizer", self.optimizer, OPTIMIZERS)
+        choice("dtype", self.dtype, DTYPES)
         self._check_rates()
         self._check_length()
-        if not isinstance(self.shuffle, bool):
-            raise ConfigError("shuffle", f"expected true or false, got {self.shuffle!r}")
-        self._set("seed", _integer("seed", self.seed, 0, MAX_SEED))
+        flag("shuffle", self.shuffle)
+        self._set("seed", integer("seed", self.seed, 0, MAX_SEED))
         if self.output_activation not in OUTPUTS_OF_LOSS[self.loss]:
             raise ConfigError(
                 "output_activation",
-                f"expected {_listing(OUTPUTS_OF_LOSS[self.loss])} with the loss {self.loss},"
+                f"expected {listing(OUTPUTS_OF_LOSS[self.loss])} with the loss {self.loss},"
                 f" got {self.output_activation!r}; auto always fits",
             )
 
@@ -120,11 +121,11 @@ class TrainingConfig:
             raise ConfigError(
                 "hidden_units", f"expected at most {MAX_LAYERS} hidden layers, got {len(units)}"
             )
-        self._set("hidden_units", tuple(_integer("hidden_units", width, 1, MAX_WIDTH) for width in units))
+        self._set("hidden_units", tuple(integer("hidden_units", width, 1, MAX_WIDTH) for width in units))
         for name in self._per_layer("activation"):
-            _choice("activation", name, ACTIVATIONS)
+            choice("activation", name, ACTIVATIONS)
         rates = self._per_layer("dropout")
-        checked = tuple(_number("dropout", rate, 0.0, below=1.0) for rate in rates)
+        checked = tuple(number("dropout", rate, 0.0, below=1.0) for rate in rates)
         self._set("dropout", checked if isinstance(self.dropout, tuple) else checked[0])
 
     def _per_layer(self, field: str) -> tuple[Any, ...]:
@@ -141,27 +142,27 @@ class TrainingConfig:
         return tuple(value)
 
     def _check_rates(self) -> None:
-        self._set("learning_rate", _number("learning_rate", self.learning_rate, 0.0, above=True))
-        self._set("momentum", _number("momentum", self.momentum, 0.0, below=1.0))
-        for field in ("l1", "l2"):
-            self._set(field, _number(field, getattr(self, field), 0.0))
+        self._set("learning_rate", number("learning_rate", self.learning_rate, 0.0, above=True))
+        self._set("momentum", number("momentum", self.momentum, 0.0, below=1.0))
+        for field in ("weight_decay", "l1", "l2"):
+            self._set(field, number(field, getattr(self, field), 0.0))
         for field in ("clip_norm", "clip_value"):
             value = getattr(self, field)
             if value is not None:
-                self._set(field, _number(field, value, 0.0, above=True))
+                self._set(field, number(field, value, 0.0, above=True))
 
     def _check_length(self) -> None:
-        self._set("batch_size", _integer("batch_size", self.batch_size, 1, MAX_BATCH))
+        self._set("batch_size", integer("batch_size", self.batch_size, 1, MAX_BATCH))
         if self.epochs is not None and self.steps is not None:
             raise ConfigError(
                 "steps",
                 f"expected epochs or steps, got {self.epochs!r} epochs and {self.steps!r} steps; drop one",
             )
         if self.steps is not None:
-            self._set("steps", _integer("steps", self.steps, 1, MAX_STEPS))
+            self._set("steps", integer("steps", self.steps, 1, MAX_STEPS))
             return
         epochs = DEFAULT_EPOCHS if self.epochs is None else self.epochs
-        self._set("epochs", _integer("epochs", epochs, 1, MAX_EPOCHS))
+        self._set("epochs", integer("epochs", epochs, 1, MAX_EPOCHS))
 
     def _set(self, field: str, value: object) -> None:
         object.__setattr__(self, field, value)
@@ -188,7 +189,7 @@ class TrainingConfig:
         known = [field.name for field in fields(cls)]
         for key in mapping:
             if key not in known:
-                near = _suggestion(key, known) or f"; known are {_listing(known)}"
+                near = suggestion(key, known) or f"; known are {listing(known)}"
                 raise ConfigError(str(key), f"no such hyperparameter{near}")
         return cls(**mapping)
 
@@ -225,43 +226,3 @@ def check_size(config: TrainingConfig, inputs: int, outputs: int) -> None:
             "batch_size",
             f"expected at most {MAX_BATCH_VALUES:,} activations a batch, got {values:,}; use a smaller batch",
         )
-
-
-def _listing(names: tuple[str, ...] | list[str]) -> str:
-    return ", ".join(names)
-
-
-def _suggestion(name: object, known: tuple[str, ...] | list[str]) -> str:
-    near = get_close_matches(str(name), known, n=1, cutoff=0.5)
-    return f"; did you mean {near[0]}?" if near else ""
-
-
-def _choice(field: str, value: object, known: tuple[str, ...]) -> None:
-    if not isinstance(value, str) or value not in known:
-        raise ConfigError(
-            field, f"expected one of {_listing(known)}, got {value!r}{_suggestion(value, known)}"
-        )
-
-
-def _integer(field: str, value: object, low: int, high: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ConfigError(field, f"expected a whole number, got {value!r}")
-    if not low <= value <= high:
-        raise ConfigError(field, f"expected a whole number from {low} to {high:,}, got {value:,}")
-    return int(value)
-
-
-def _number(
-    field: str, value: object, low: float, *, above: bool = False, below: float | None = None
-) -> float:
-    """Check a finite number: at least ``low``, or above it, and below ``below``."""
-    wanted = f"expected a number {'above' if above else 'of at least'} {low:g}"
-    wanted += "" if below is None else f" and below {below:g}"
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ConfigError(field, f"{wanted}, got {value!r}")
-    if not abs(value) <= MAX_NUMBER:  # also for NaN; a huge int could not even be converted
-        raise ConfigError(field, f"{wanted}, got {value!r}; it must be finite")
-    fits = (value > low if above else value >= low) and (below is None or value < below)
-    if not fits:
-        raise ConfigError(field, f"{wanted}, got {value!r}")
-    return float(value)

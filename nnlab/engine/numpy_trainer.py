@@ -41,9 +41,11 @@ class NumpyTrainer:
         self._target_batch = np.empty((config.batch_size, self._targets.shape[1]), self._targets.dtype)
         self._order = np.arange(len(self._x))
         parameters, weights = self.network.parameters, self.network.is_weight
-        self._optimizer = make_optimizer(config, parameters)
+        self._optimizer = make_optimizer(config, parameters, weights)
         self._l1 = L1(weights, config.learning_rate * config.l1, parameters) if config.l1 else None
         self._l2 = L2(weights, config.l2, parameters) if config.l2 else None
+        if config.optimizer == "ftrl":  # which has both inside
+            self._l1 = self._l2 = None
         self._sampler = Sampler(self.network, config.batch_size, self.head.activation)
         self._last_finite_loss: float | None = None
 

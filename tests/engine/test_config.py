@@ -43,6 +43,8 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
     "dropout NaN": ({"dropout": [NAN]}, "dropout", "got nan"),
     "dropout for two of one layer": ({"dropout": [0.1, 0.1]}, "dropout", "got 2"),
     "momentum 1": ({"momentum": 1.0}, "momentum", "below 1"),
+    "weight_decay -0.1": ({"weight_decay": -0.1}, "weight_decay", "of at least 0, got -0.1"),
+    "weight_decay text": ({"weight_decay": "a"}, "weight_decay", "got 'a'"),
     "l1 negative": ({"l1": -1.0}, "l1", "of at least 0"),
     "l2 NaN": ({"l2": NAN}, "l2", "got nan"),
     "clip_norm 0": ({"clip_norm": 0.0}, "clip_norm", "above 0"),
