@@ -24,7 +24,7 @@ INITIALIZERS = (
     "playground",
 )
 OUTPUT_ACTIVATIONS = ("auto", "linear", "tanh", "sigmoid", "softmax")
-LOSSES = ("auto", "mse", "half_mse", "binary_cross_entropy", "softmax_cross_entropy")
+LOSSES = ("auto", "mse", "half_mse", "mae", "huber", "binary_cross_entropy", "softmax_cross_entropy")
 OPTIMIZERS = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "ftrl")
 DTYPES = ("float32", "float64")
 
@@ -43,6 +43,8 @@ OUTPUTS_OF_LOSS = {
     "auto": OUTPUT_ACTIVATIONS,
     "mse": ("auto", "linear", "tanh", "sigmoid"),
     "half_mse": ("auto", "linear", "tanh", "sigmoid"),
+    "mae": ("auto", "linear", "tanh", "sigmoid"),
+    "huber": ("auto", "linear", "tanh", "sigmoid"),
     "binary_cross_entropy": ("auto", "sigmoid"),
     "softmax_cross_entropy": ("auto", "softmax"),
 }
@@ -60,6 +62,7 @@ class TrainingConfig:
         output_activation: ``auto`` follows the loss and the task.
         loss: ``auto`` follows the task; all are means over rows and outputs. ``half_mse`` is half the mean
             squared error, on labels -1 and +1 where the output is tanh, as the playground has it.
+            ``huber`` is half the square of errors up to 1, and linear beyond.
         momentum: used by ``momentum`` and ``nesterov``, in [0, 1).
         weight_decay: used by ``adamw``: weights shrink by learning_rate * weight_decay a step.
         l1: each step moves weights by learning_rate * l1 towards 0; one that would cross 0 stays 0.

@@ -11,29 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.engine.config import OUTPUTS_OF_LOSS
-from nnlab.engine.errors import ConfigError
-
 if TYPE_CHECKING:
     from nnlab.engine.activations import Array
-    from nnlab.engine.config import TrainingConfig
 
 Floats = NDArray[np.float64]
 Targets = NDArray[Any]
-
-_AUTO_LOSS = {
-    "regression": "mse",
-    "binary": "binary_cross_entropy",
-    "multiclass": "softmax_cross_entropy",
-    "multilabel": "binary_cross_entropy",
-}
-_AUTO_OUTPUT = {"binary_cross_entropy": "sigmoid", "softmax_cross_entropy": "softmax"}
-_LOSSES_OF_TASK = {
-    "regression": ("mse", "half_mse"),
-    "binary": ("binary_cross_entropy", "mse", "half_mse"),
-    "multiclass": ("softmax_cross_entropy", "binary_cross_entropy", "mse", "half_mse"),
-    "multilabel": ("binary_cross_entropy", "mse", "half_mse"),
-}
 
 
 def sigmoid(z: Floats) -> Floats:
@@ -76,50 +58,6 @@ class Head:
 
     def _threshold(self) -> float:
         return 0.5
-
-
-class SquaredError(Head):
-    """``factor`` times the mean squared error of f(z); f is linear, tanh or sigmoid.
-
-    Labels are -1 and +1 under tanh, else 0 and 1.
-    """
-
-    def __init__(self, task: str, outputs: int, activation: str, factor: float) -> None:
-        super().__init__(task, outputs, activation)
-        self.factor = factor
-        self._signed = task != "regression" and activation == "tanh"
-
-    def encode(self, y: NDArray[np.generic]) -> Targets:
-        """Turn labels into -1 and +1 under tanh."""
-        targets = super().encode(y)
-        return 2.0 * targets - 1.0 if self._signed else targets
-
-    def loss_and_gradient(self, z: Array, targets: Targets, d: Array) -> float:
-        """Gradient: 2 factor (f - t) f' / (rows outputs)."""
-        outputs = self.answers(z)
-        error = outputs - targets.T
-        loss = self.factor * float(np.square(error).mean())
-        error *= 2.0 * self.factor / error.size
-        if self.activation == "tanh":
-            error *= 1.0 - outputs * outputs
-        elif self.activation == "sigmoid":
-            error *= outputs * (1.0 - outputs)
-        np.copyto(d, error, casting="same_kind")
-        return loss
-
-    def answers(self, z: Array) -> Floats:
-        """Compute f(z)."""
-        wide = z.astype(np.float64)
-        if self.activation == "tanh":
-            return np.tanh(wide)
-        return sigmoid(wide) if self.activation == "sigmoid" else wide
-
-    def best_constant_loss(self, targets: Targets) -> float:
-        """Variance of the targets, averaged over outputs."""
-        return self.factor * float(np.var(targets, axis=0).mean())
-
-    def _threshold(self) -> float:
-        return 0.0 if self._signed else 0.5
 
 
 class BinaryCrossEntropy(Head):
@@ -184,32 +122,3 @@ class SoftmaxCrossEntropy(Head):
 def _entropy(shares: Floats) -> Floats:
     """Compute -p ln p, with 0 for p = 0."""
     return np.asarray(-shares * np.log(np.where(shares > 0.0, shares, 1.0)), np.float64)
-
-
-def make_head(config: TrainingConfig, task: str, outputs: int) -> Head:
-    """Build the head that config and task ask for.
-
-    Raises:
-        ConfigError: where loss, output activation and task do not go together.
-    """
-    loss = _AUTO_LOSS[task] if config.loss == "auto" else config.loss
-    if loss not in _LOSSES_OF_TASK[task]:
-        fitting = ", ".join(_LOSSES_OF_TASK[task])
-        raise ConfigError(
-            "loss", f"expected one of {fitting} for a {task} task, got {loss!r}; auto always fits"
-        )
-    activation = config.output_activation
-    if activation not in OUTPUTS_OF_LOSS[loss]:
-        fitting = ", ".join(OUTPUTS_OF_LOSS[loss])
-        raise ConfigError(
-            "output_activation",
-            f"expected one of {fitting} with the loss {loss} of a {task} task, got {activation!r};"
-            " use auto, or the loss half_mse for a tanh output",
-        )
-    if activation == "auto":
-        activation = _AUTO_OUTPUT.get(loss, "linear" if task == "regression" else "tanh")
-    if loss == "softmax_cross_entropy":
-        return SoftmaxCrossEntropy(task, outputs, activation)
-    if loss == "binary_cross_entropy":
-        return BinaryCrossEntropy(task, outputs, activation)
-    return SquaredError(task, outputs, activation, factor=0.5 if loss == "half_mse" else 1.0)

@@ -9,7 +9,7 @@ import numpy as np
 
 from nnlab.engine.counter_random import Stream, key, mixed, permutation
 from nnlab.engine.evaluation import Evaluator
-from nnlab.engine.losses import make_head
+from nnlab.engine.heads import make_head
 from nnlab.engine.network import Network, Pass, with_ones
 from nnlab.engine.optimizers import make_optimizer
 from nnlab.engine.penalties import L1, L2, clip, norm

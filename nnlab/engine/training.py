@@ -10,7 +10,7 @@ import numpy as np
 
 from nnlab.engine.config import check_size, parameter_count
 from nnlab.engine.errors import ConfigError
-from nnlab.engine.losses import make_head
+from nnlab.engine.heads import make_head
 from nnlab.engine.metrics import baseline_metric, headline
 from nnlab.engine.numpy_trainer import NumpyTrainer
 from nnlab.engine.records import Ending, Evaluation, NonFinite, Records, RunInfo

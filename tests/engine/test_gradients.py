@@ -15,6 +15,8 @@ from tests.engine.builders import build_problem, build_trainer
 
 HEADS: dict[str, tuple[str, dict[str, Any]]] = {
     "mse": ("regression", {}),
+    "mae": ("regression", {"loss": "mae"}),
+    "huber": ("regression", {"loss": "huber"}),
     "half_mse_of_tanh": ("binary", {"loss": "half_mse", "output_activation": "tanh"}),
     "mse_of_sigmoid": ("multilabel", {"loss": "mse", "output_activation": "sigmoid"}),
     "bce": ("binary", {}),
@@ -46,6 +48,7 @@ def build_checked_trainer(activation: str, head: str, *, dropout: float) -> Nump
         passed.draw_masks(1)
         passed.forward(trainer._x.T)
         distances = [np.abs(trace.z - kink).min() for trace in passed.traces for kink in (0.0, 6.0)]
+        distances += [np.abs(np.abs(passed.z - trainer._targets.T) - kink).min() for kink in (0.0, 1.0)]
         if min(distances) > 1e-3:
             return trainer
     raise AssertionError("no seed keeps the pre-activations away from the kinks")

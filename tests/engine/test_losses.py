@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import optimize
 
 from nnlab.engine.config import TrainingConfig
 from nnlab.engine.errors import ConfigError
-from nnlab.engine.losses import make_head
+from nnlab.engine.heads import make_head
 from tests.engine.builders import build_problem, run
 
 RNG = np.random.default_rng(5)
@@ -27,6 +28,8 @@ def loss_of(task: str, z: Any, y: Any, **config: Any) -> float:
 def test_losses_are_means_over_rows_and_outputs() -> None:
     assert loss_of("regression", [[1.0, 2.0], [0.0, 5.0]], [[0.0, 0.0], [2.0, 2.0]]) == (1 + 0 + 0 + 9) / 4
     assert loss_of("regression", [[3.0]], [[1.0]], loss="half_mse") == 2.0
+    assert loss_of("regression", [[1.0, 2.0], [0.0, 5.0]], [[0.0, 0.0], [2.0, 2.0]], loss="mae") == 4 / 4
+    assert loss_of("regression", [[0.5, 4.0]], [[0.0], [0.0]], loss="huber") == (0.125 + 3.5) / 2
     probability = 1 / (1 + np.exp(-2.0))
     assert loss_of("binary", [[2.0, 2.0]], [1, 0]) == pytest.approx(
         -(log(probability) + log(1 - probability)) / 2, rel=1e-12
@@ -73,10 +76,27 @@ def test_the_best_constant_costs_the_variance_of_a_regression_target() -> None:
     assert head.best_constant_loss(head.encode(y)) == 0.5
 
 
+@pytest.mark.parametrize("loss", ["mse", "half_mse", "mae", "huber"])
+def test_no_constant_beats_the_best_constant_of_a_regression_loss(loss: str) -> None:
+    y = np.random.default_rng(1).standard_exponential((40, 2)) * 3.0
+    head = make_head(TrainingConfig(loss=loss), "regression", 2)
+    targets = head.encode(y)
+    best = head.best_constant_loss(targets)
+
+    def loss_of_constants(values: np.ndarray[Any, Any]) -> float:
+        z = np.repeat(values[:, None], 40, axis=1)
+        return head.loss_and_gradient(z, targets, np.empty_like(z))
+
+    found = optimize.minimize(loss_of_constants, y.mean(axis=0), method="Nelder-Mead", tol=1e-10)
+    assert best == pytest.approx(found.fun, rel=1e-6)
+
+
 @pytest.mark.parametrize(
     ("task", "config", "field"),
     [
         ("regression", {"loss": "softmax_cross_entropy"}, "loss"),
+        ("binary", {"loss": "mae"}, "loss"),
+        ("multiclass", {"loss": "huber"}, "loss"),
         ("binary", {"loss": "softmax_cross_entropy"}, "loss"),
         ("binary", {"output_activation": "tanh"}, "output_activation"),
         ("regression", {"output_activation": "softmax"}, "output_activation"),

@@ -1,0 +1,106 @@
+"""Heads that judge by the error f(z) - t; f is linear, tanh or sigmoid."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nnlab.engine.losses import Floats, Head, Targets, sigmoid
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from nnlab.engine.activations import Array
+
+
+class ErrorLoss(Head):
+    """``factor`` times the mean of a function of the error. Labels are -1 and +1 under tanh, else 0 and 1."""
+
+    factor = 1.0
+    slope_factor = 1.0
+
+    def __init__(self, task: str, outputs: int, activation: str) -> None:
+        super().__init__(task, outputs, activation)
+        self._signed = task != "regression" and activation == "tanh"
+
+    def encode(self, y: NDArray[np.generic]) -> Targets:
+        """Turn labels into -1 and +1 under tanh."""
+        targets = super().encode(y)
+        return 2.0 * targets - 1.0 if self._signed else targets
+
+    def values_and_slopes(self, error: Floats) -> tuple[Floats, Floats]:
+        """Compute the function of the error and its derivative, but for ``factor`` and ``slope_factor``."""
+        raise NotImplementedError
+
+    def loss_and_gradient(self, z: Array, targets: Targets, d: Array) -> float:
+        """Gradient: the derivative at f - t, times f', over (rows outputs)."""
+        outputs = self.answers(z)
+        values, slopes = self.values_and_slopes(outputs - targets.T)
+        loss = self.factor * float(values.mean())
+        slopes *= self.slope_factor / slopes.size
+        if self.activation == "tanh":
+            slopes *= 1.0 - outputs * outputs
+        elif self.activation == "sigmoid":
+            slopes *= outputs * (1.0 - outputs)
+        np.copyto(d, slopes, casting="same_kind")
+        return loss
+
+    def answers(self, z: Array) -> Floats:
+        """Compute f(z)."""
+        wide = z.astype(np.float64)
+        if self.activation == "tanh":
+            return np.tanh(wide)
+        return sigmoid(wide) if self.activation == "sigmoid" else wide
+
+    def _threshold(self) -> float:
+        return 0.0 if self._signed else 0.5
+
+
+class SquaredError(ErrorLoss):
+    """``factor`` times the mean of e^2."""
+
+    def __init__(self, task: str, outputs: int, activation: str, factor: float) -> None:
+        super().__init__(task, outputs, activation)
+        self.factor, self.slope_factor = factor, 2.0 * factor
+
+    def values_and_slopes(self, error: Floats) -> tuple[Floats, Floats]:
+        """Compute e^2 and e."""
+        return np.square(error), error
+
+    def best_constant_loss(self, targets: Targets) -> float:
+        """Variance of the targets, averaged over outputs."""
+        return self.factor * float(np.var(targets, axis=0).mean())
+
+
+class AbsoluteError(ErrorLoss):
+    """The mean of |e|; at the kink the derivative is 0."""
+
+    def values_and_slopes(self, error: Floats) -> tuple[Floats, Floats]:
+        """Compute |e| and its sign."""
+        return np.abs(error), np.sign(error)
+
+    def best_constant_loss(self, targets: Targets) -> float:
+        """Mean distance from the median, averaged over outputs."""
+        return float(np.abs(targets - np.median(targets, axis=0)).mean())
+
+
+class HuberError(ErrorLoss):
+    """The mean of e^2 / 2 where |e| <= 1, else |e| - 1/2.
+
+    Source: Huber 1964, with delta 1.
+    """
+
+    def values_and_slopes(self, error: Floats) -> tuple[Floats, Floats]:
+        """Compute c (e - c/2) and c, with c the error cut at -1 and 1."""
+        cut = np.clip(error, -1.0, 1.0)
+        return cut * (error - 0.5 * cut), cut
+
+    def best_constant_loss(self, targets: Targets) -> float:
+        """Loss where the cut errors sum to 0, found by bisection, averaged over outputs."""
+        low, high = targets.min(axis=0), targets.max(axis=0)
+        for _ in range(100):
+            middle = 0.5 * (low + high)
+            is_low = np.clip(targets - middle, -1.0, 1.0).sum(axis=0) > 0.0
+            low, high = np.where(is_low, middle, low), np.where(is_low, high, middle)
+        return float(self.values_and_slopes(targets - low)[0].mean())

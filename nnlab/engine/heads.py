@@ -1,0 +1,60 @@
+"""Which head a config and a task ask for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nnlab.engine.config import OUTPUTS_OF_LOSS
+from nnlab.engine.error_losses import AbsoluteError, HuberError, SquaredError
+from nnlab.engine.errors import ConfigError
+from nnlab.engine.losses import BinaryCrossEntropy, Head, SoftmaxCrossEntropy
+
+if TYPE_CHECKING:
+    from nnlab.engine.config import TrainingConfig
+
+_AUTO_LOSS = {
+    "regression": "mse",
+    "binary": "binary_cross_entropy",
+    "multiclass": "softmax_cross_entropy",
+    "multilabel": "binary_cross_entropy",
+}
+_AUTO_OUTPUT = {"binary_cross_entropy": "sigmoid", "softmax_cross_entropy": "softmax"}
+_LOSSES_OF_TASK = {
+    "regression": ("mse", "half_mse", "mae", "huber"),
+    "binary": ("binary_cross_entropy", "mse", "half_mse"),
+    "multiclass": ("softmax_cross_entropy", "binary_cross_entropy", "mse", "half_mse"),
+    "multilabel": ("binary_cross_entropy", "mse", "half_mse"),
+}
+
+
+def make_head(config: TrainingConfig, task: str, outputs: int) -> Head:
+    """Build the head that config and task ask for.
+
+    Raises:
+        ConfigError: where loss, output activation and task do not go together.
+    """
+    loss = _AUTO_LOSS[task] if config.loss == "auto" else config.loss
+    if loss not in _LOSSES_OF_TASK[task]:
+        fitting = ", ".join(_LOSSES_OF_TASK[task])
+        raise ConfigError(
+            "loss", f"expected one of {fitting} for a {task} task, got {loss!r}; auto always fits"
+        )
+    activation = config.output_activation
+    if activation not in OUTPUTS_OF_LOSS[loss]:
+        fitting = ", ".join(OUTPUTS_OF_LOSS[loss])
+        raise ConfigError(
+            "output_activation",
+            f"expected one of {fitting} with the loss {loss} of a {task} task, got {activation!r};"
+            " use auto, or the loss half_mse for a tanh output",
+        )
+    if activation == "auto":
+        activation = _AUTO_OUTPUT.get(loss, "linear" if task == "regression" else "tanh")
+    heads: dict[str, type[Head]] = {
+        "softmax_cross_entropy": SoftmaxCrossEntropy,
+        "binary_cross_entropy": BinaryCrossEntropy,
+        "mae": AbsoluteError,
+        "huber": HuberError,
+    }
+    if loss in heads:
+        return heads[loss](task, outputs, activation)
+    return SquaredError(task, outputs, activation, factor=0.5 if loss == "half_mse" else 1.0)
