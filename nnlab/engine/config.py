@@ -20,7 +20,13 @@ INITIALIZERS = (
     "glorot_normal",
     "glorot_uniform",
     "lecun_normal",
+    "lecun_uniform",
+    "normal",
+    "truncated_normal",
+    "uniform",
     "zeros",
+    "ones",
+    "constant",
     "playground",
 )
 OUTPUT_ACTIVATIONS = ("auto", "linear", "tanh", "sigmoid", "softmax")
@@ -59,6 +65,7 @@ class TrainingConfig:
         activation: one name for all hidden layers, or one for each.
         dropout: drop probability in [0, 1) after each hidden activation; one for all, or one for each.
         initializer: ``auto`` is He for the ReLU family, softplus and ELU, Glorot for the others.
+            ``normal``, ``truncated_normal`` and ``uniform`` are of fixed size (initializers.py).
         output_activation: ``auto`` follows the loss and the task.
         loss: ``auto`` follows the task; all are means over rows and outputs. ``half_mse`` is half the mean
             squared error, on labels -1 and +1 where the output is tanh, as the playground has it.

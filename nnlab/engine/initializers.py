@@ -5,14 +5,20 @@ from __future__ import annotations
 from math import sqrt
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from nnlab.engine.counter_random import Stream, key, mixed, normals, uniforms
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 HE_FAMILY = ("relu", "leaky_relu", "prelu", "relu6", "softplus", "elu")
 PLAYGROUND_BIAS = 0.1
+# Keras's defaults for weights that do not look at the layer's size.
+DEVIATION = 0.05  # of normal and, before it is cut, of truncated_normal
+CUT = 2.0  # truncated_normal draws again beyond this many deviations
+HALF_WIDTH = 0.05  # of uniform
+CONSTANTS = {"zeros": 0.0, "ones": 1.0, "constant": 0.05}
 
 
 def _variance(family: str, fan_in: int, fan_out: int) -> float:
@@ -22,7 +28,9 @@ def _variance(family: str, fan_in: int, fan_out: int) -> float:
         "glorot": 2.0 / (fan_in + fan_out),  # Glorot & Bengio 2010, eq. 12
         "lecun": 1.0 / fan_in,  # LeCun et al. 1998, eq. 16
         "playground": 1.0 / 12.0,  # U(-1/2, 1/2)
-        "zeros": 0.0,
+        "uniform": HALF_WIDTH**2 / 3.0,
+        "normal": DEVIATION**2,
+        "truncated": DEVIATION**2,
     }[family]
 
 
@@ -40,11 +48,25 @@ def initial_weights(
 
     Shapes: (fan_in, fan_out).
     """
+    if initializer in CONSTANTS:
+        return np.full((fan_in, fan_out), CONSTANTS[initializer])
     family, _, shape = initializer.partition("_")
     deviation = sqrt(_variance(family, fan_in, fan_out))
     draw_key = mixed(key(seed, Stream.WEIGHTS, layer), 0)
-    if shape == "normal":
+    if family == "truncated":
+        values = truncated_normals(draw_key, fan_in * fan_out) * deviation
+    elif "normal" in {family, shape}:
         values = normals(draw_key, fan_in * fan_out) * deviation
     else:
         values = (uniforms(draw_key, fan_in * fan_out) - 0.5) * (sqrt(12.0) * deviation)
     return values.reshape(fan_in, fan_out)
+
+
+def truncated_normals(full_key: int, count: int) -> NDArray[np.float64]:
+    """Draw standard normals, and again, in further rounds, those beyond two deviations."""
+    values = normals(full_key, count)
+    rounds = 0
+    while (outside := np.abs(values) > CUT).any():
+        rounds += 1
+        values[outside] = normals(mixed(full_key, rounds), count)[outside]
+    return values

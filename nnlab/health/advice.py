@@ -20,6 +20,7 @@ RANKED: Mapping[str, tuple[str, ...]] = {
     "dead_layer": ("A3", "A9", "A2", "A11", "A26"),
     "not_learning": ("A5", "A4", "A9", "A1", "A17"),
 }
+CONSTANT_INITIALIZERS = ("zeros", "ones", "constant")
 BORN_DEAD = ("A2", "A11", "A8", "A15")
 
 
@@ -35,7 +36,7 @@ def _codes(check: str, case: Case) -> tuple[str, ...]:
         return ("A17", *RANKED[check])
     if check == "dead_layer" and case.is_born_dead:
         return BORN_DEAD  # no update has done it, so a lower learning rate does not help
-    if case.get("initializer") == "zeros":
+    if case.get("initializer") in CONSTANT_INITIALIZERS:
         return ("A2", *RANKED[check])  # nothing else helps weights that are all the same
     if case.steps_are_too_large and check != "dead_layer":
         return ("A3", *RANKED[check])

@@ -17,6 +17,9 @@ VARIANCES = {
     "glorot_normal": 2 / (FAN_IN + FAN_OUT),
     "glorot_uniform": 2 / (FAN_IN + FAN_OUT),
     "lecun_normal": 1 / FAN_IN,
+    "lecun_uniform": 1 / FAN_IN,
+    "normal": 0.05**2,
+    "uniform": 0.1**2 / 12,
     "playground": 1 / 12,
 }
 
@@ -35,8 +38,20 @@ def test_weights_have_the_promised_variance(name: str) -> None:
     assert stats.kstest(weights, expected.cdf).pvalue > 1e-3
 
 
+def test_a_truncated_normal_is_cut_at_two_deviations() -> None:
+    weights = initial_weights("truncated_normal", FAN_IN, FAN_OUT, seed=1, layer=0).ravel() / 0.05
+    assert np.abs(weights).max() <= 2.0
+    assert stats.kstest(weights, stats.truncnorm(-2.0, 2.0).cdf).pvalue > 1e-3
+
+
+@pytest.mark.parametrize(("name", "value"), [("zeros", 0.0), ("ones", 1.0), ("constant", 0.05)])
+def test_constant_weights_are_all_the_same(name: str, value: float) -> None:
+    weights = initial_weights(name, 3, 2, seed=1, layer=0)
+    np.testing.assert_array_equal(weights, np.full((3, 2), value))
+
+
 def test_every_initializer_is_covered() -> None:
-    assert {*VARIANCES, "auto", "zeros"} == set(INITIALIZERS)
+    assert {*VARIANCES, "auto", "truncated_normal", "zeros", "ones", "constant"} == set(INITIALIZERS)
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)

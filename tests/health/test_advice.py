@@ -111,8 +111,9 @@ def test_nobody_is_told_to_raise_the_learning_rate_and_to_lower_it() -> None:
         assert not {"A3", "A4"} <= set(codes(check, slow, steps_are_too_large=True))
 
 
-def test_constant_weights_are_drawn_anew_before_anything_else() -> None:
-    config = TrainingConfig(initializer="zeros").to_dict()
+@pytest.mark.parametrize("initializer", ["zeros", "ones", "constant"])
+def test_constant_weights_are_drawn_anew_before_anything_else(initializer: str) -> None:
+    config = TrainingConfig(initializer=initializer).to_dict()
     assert codes("dead_layer", config)[0] == "A2"
 
 
