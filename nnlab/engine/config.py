@@ -75,7 +75,9 @@ class TrainingConfig:
         l1: each step moves weights by learning_rate * l1 towards 0; one that would cross 0 stays 0.
             ``ftrl`` has its own l1 and l2, as its docstring says.
         l2: adds l2 * weight to the gradient, whatever the optimizer.
-        clip_norm: bounds the Euclidean norm of all gradients as one vector, after ``clip_value``.
+        max_norm: bounds the Euclidean norm of each unit's incoming weights, after the step.
+        clip_norm: bounds the Euclidean norm of all gradients as one vector, after ``clip_layer_norm``.
+        clip_layer_norm: bounds that of each layer's gradients, after ``clip_value``.
         clip_value: bounds each entry of the gradient.
         epochs: passes over the training rows; this or ``steps``, 20 epochs where neither is given.
         shuffle: False keeps the rows in their order in every epoch.
@@ -96,7 +98,9 @@ class TrainingConfig:
     weight_decay: float = 0.01
     l1: float = 0.0
     l2: float = 0.0
+    max_norm: float | None = None
     clip_norm: float | None = None
+    clip_layer_norm: float | None = None
     clip_value: float | None = None
     batch_size: int = 32
     epochs: int | None = None
@@ -156,7 +160,7 @@ class TrainingConfig:
         self._set("momentum", number("momentum", self.momentum, 0.0, below=1.0))
         for field in ("weight_decay", "l1", "l2"):
             self._set(field, number(field, getattr(self, field), 0.0))
-        for field in ("clip_norm", "clip_value"):
+        for field in ("max_norm", "clip_norm", "clip_layer_norm", "clip_value"):
             value = getattr(self, field)
             if value is not None:
                 self._set(field, number(field, value, 0.0, above=True))

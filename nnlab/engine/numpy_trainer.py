@@ -12,7 +12,7 @@ from nnlab.engine.evaluation import Evaluator
 from nnlab.engine.heads import make_head
 from nnlab.engine.network import Network, Pass, with_ones
 from nnlab.engine.optimizers import make_optimizer
-from nnlab.engine.penalties import L1, L2, clip, norm
+from nnlab.engine.penalties import L1, L2, Clip, MaxNorm, norm
 from nnlab.engine.probes import Sampler, samples_norm
 from nnlab.engine.records import Ending, Evaluation, NonFinite, Records, Sample
 
@@ -46,6 +46,15 @@ class NumpyTrainer:
         self._l2 = L2(weights, config.l2, parameters) if config.l2 else None
         if config.optimizer == "ftrl":  # which has both inside
             self._l1 = self._l2 = None
+        layers = self.network.layers
+        self._clip = Clip(
+            [layer.parameters for layer in layers],
+            value=config.clip_value,
+            layer_norm=config.clip_layer_norm,
+            norm=config.clip_norm,
+        )
+        bound = config.max_norm
+        self._max_norm = None if bound is None else MaxNorm([layer.weight for layer in layers], bound)
         self._sampler = Sampler(self.network, config.batch_size, self.head.activation)
         self._last_finite_loss: float | None = None
 
@@ -115,9 +124,9 @@ class NumpyTrainer:
         return self._x_batch.T, self._target_batch
 
     def _update(self) -> None:
-        """Clip the raw gradient, then decay, then update."""
+        """Clip the raw gradient, then decay, then update, then bound the weights."""
         parameters, gradients = self.network.parameters, self.network.gradients
-        clip(gradients, self._config.clip_value, self._config.clip_norm)
+        self._clip.apply(gradients)
         if self._l2 is not None:
             self._l2.add(gradients, parameters)
         if self._l1 is not None:
@@ -125,6 +134,8 @@ class NumpyTrainer:
         self._optimizer.update(parameters, gradients)
         if self._l1 is not None:
             self._l1.after_update(parameters)
+        if self._max_norm is not None:
+            self._max_norm.apply()
 
     def _origin_of_bad_loss(self) -> NonFinite:
         """Walk forward through the pass that gave the loss, to the first thing that is not finite."""

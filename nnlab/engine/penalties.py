@@ -1,4 +1,4 @@
-"""Clipping and weight penalties, in this order: clip the raw gradient, add L2, update, shrink by L1.
+"""Clipping and weight penalties, in this order: clip the raw gradient, add L2, update, shrink by L1, bound.
 
 Biases and learned slopes are not penalised.
 """
@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from nnlab.engine.activations import Array
@@ -32,14 +34,56 @@ def norm(values: Array) -> float:
     return largest * sqrt(float(np.vdot(scaled, scaled)))
 
 
-def clip(gradient: Array, clip_value: float | None, clip_norm: float | None) -> None:
-    """Bound each entry, then the norm of the whole vector, in place."""
-    if clip_value is not None:
-        np.clip(gradient, -clip_value, clip_value, out=gradient)
-    if clip_norm is not None:
-        size = norm(gradient)
-        if not size <= clip_norm:
-            gradient *= clip_norm / size
+class Clip:
+    """Bounds each entry of a gradient, then the norm of each layer's part, then that of the whole.
+
+    Args:
+        layers: where each layer's parameters lie.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[slice],
+        *,
+        value: float | None = None,
+        layer_norm: float | None = None,
+        norm: float | None = None,
+    ) -> None:
+        self._value = value
+        self._bounds: list[tuple[slice, float]] = []
+        if layer_norm is not None:
+            self._bounds += [(layer, layer_norm) for layer in layers]
+        if norm is not None:
+            self._bounds.append((slice(None), norm))
+
+    def apply(self, gradient: Array) -> None:
+        """Clip in place."""
+        if self._value is not None:
+            np.clip(gradient, -self._value, self._value, out=gradient)
+        for part, bound in self._bounds:
+            size = norm(gradient[part])
+            if not size <= bound:
+                gradient[part] *= bound / size
+
+
+class MaxNorm:
+    """Scales the incoming weights of each unit down to a largest norm.
+
+    Shapes: each weight (inputs, units).
+
+    Source: Srivastava et al. 2014, section 5.1. Theirs and ours leave biases alone.
+    """
+
+    def __init__(self, weights: Sequence[Array], bound: float) -> None:
+        self._weights, self._bound = weights, bound
+
+    def apply(self) -> None:
+        """Scale in place."""
+        for weight in self._weights:
+            sizes = np.sqrt(np.square(weight).sum(axis=0))
+            over = sizes > self._bound
+            if over.any():
+                weight[:, over] *= self._bound / sizes[over]
 
 
 class L2:

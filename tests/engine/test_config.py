@@ -48,6 +48,8 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
     "l1 negative": ({"l1": -1.0}, "l1", "of at least 0"),
     "l2 NaN": ({"l2": NAN}, "l2", "got nan"),
     "clip_norm 0": ({"clip_norm": 0.0}, "clip_norm", "above 0"),
+    "clip_layer_norm 0": ({"clip_layer_norm": 0}, "clip_layer_norm", "above 0, got 0"),
+    "max_norm negative": ({"max_norm": -1.0}, "max_norm", "above 0, got -1.0"),
     "clip_value inf": ({"clip_value": INF}, "clip_value", "finite"),
     "batch size 0": ({"batch_size": 0}, "batch_size", "got 0"),
     "batch size true": ({"batch_size": True}, "batch_size", "got True"),

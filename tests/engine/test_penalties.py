@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nnlab.engine.penalties import clip, norm
+from nnlab.engine.penalties import Clip, norm
 from tests.engine.builders import build_problem, build_trainer
 
 NUMBERS = st.floats(-1e6, 1e6, allow_subnormal=False)
@@ -18,7 +18,7 @@ NUMBERS = st.floats(-1e6, 1e6, allow_subnormal=False)
 def test_clipping_bounds_the_norm_and_keeps_the_direction(values: list[float], bound: float) -> None:
     gradient = np.array(values)
     before = gradient.copy()
-    clip(gradient, None, bound)
+    Clip([], norm=bound).apply(gradient)
     size = float(np.linalg.norm(before))
     if size <= bound:
         np.testing.assert_array_equal(gradient, before)
@@ -32,15 +32,56 @@ def test_clipping_bounds_the_norm_and_keeps_the_direction(values: list[float], b
 def test_clipping_by_value_bounds_every_entry(values: list[float], bound: float) -> None:
     gradient = np.array(values)
     before = gradient.copy()
-    clip(gradient, bound, None)
+    Clip([], value=bound).apply(gradient)
     assert np.abs(gradient).max() <= bound
     inside = np.abs(before) <= bound
     np.testing.assert_array_equal(gradient[inside], before[inside])
 
 
+@given(values=st.lists(NUMBERS, min_size=4), bound=st.floats(1e-3, 1e3))
+@settings(deadline=None)
+def test_clipping_by_layer_bounds_each_layer_and_keeps_its_direction(
+    values: list[float], bound: float
+) -> None:
+    gradient = np.array(values)
+    before = gradient.copy()
+    layers = [slice(0, 2), slice(2, len(values))]
+    Clip(layers, layer_norm=bound).apply(gradient)
+    for layer in layers:
+        size = float(np.linalg.norm(before[layer]))
+        scale = bound / size if size > bound else 1.0
+        np.testing.assert_allclose(gradient[layer], before[layer] * scale, rtol=1e-12)
+
+
+def test_a_run_clips_each_layer_with_its_bias() -> None:
+    values = {"hidden_units": (4,), "optimizer": "sgd", "learning_rate": 1.0, "dtype": "float64"}
+    trainer = build_trainer(build_problem("regression"), clip_layer_norm=1e-3, **values)
+    before = trainer.network.parameters.copy()
+    trainer.run_chunk(1)
+    change = before - trainer.network.parameters
+    for layer in trainer.network.layers:
+        assert np.linalg.norm(change[layer.parameters]) == pytest.approx(1e-3, rel=1e-9)
+
+
+def test_max_norm_bounds_the_incoming_weights_of_every_unit() -> None:
+    problem = build_problem("regression")
+    values = {"hidden_units": (8,), "optimizer": "sgd", "learning_rate": 0.1, "dtype": "float64"}
+    free, bounded = build_trainer(problem, **values), build_trainer(problem, max_norm=1.2, **values)
+    free.run_chunk(1)
+    bounded.run_chunk(1)
+    scaled = 0
+    for wild, tame in zip(free.network.layers, bounded.network.layers, strict=True):
+        sizes = np.linalg.norm(wild.weight, axis=0)
+        expected = wild.weight * np.minimum(1.0, 1.2 / sizes)
+        np.testing.assert_allclose(tame.weight, expected, rtol=1e-12)
+        np.testing.assert_array_equal(tame.bias, wild.bias)
+        scaled += int((sizes > 1.2).sum())
+    assert 0 < scaled < 10
+
+
 def test_clipping_keeps_nan_visible() -> None:
     gradient = np.array([np.nan, 1.0])
-    clip(gradient, 0.5, 0.5)
+    Clip([slice(0, 1)], value=0.5, layer_norm=0.5, norm=0.5).apply(gradient)
     assert np.isnan(gradient).any()
 
 
