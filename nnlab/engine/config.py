@@ -32,6 +32,7 @@ INITIALIZERS = (
 OUTPUT_ACTIVATIONS = ("auto", "linear", "tanh", "sigmoid", "softmax")
 LOSSES = ("auto", "mse", "half_mse", "mae", "huber", "binary_cross_entropy", "softmax_cross_entropy")
 OPTIMIZERS = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "ftrl")
+SCHEDULES = ("constant", "step", "exponential", "cosine")
 DTYPES = ("float32", "float64")
 
 MAX_LAYERS = 64
@@ -72,6 +73,9 @@ class TrainingConfig:
             ``huber`` is half the square of errors up to 1, and linear beyond.
         momentum: used by ``momentum`` and ``nesterov``, in [0, 1).
         weight_decay: used by ``adamw``: weights shrink by learning_rate * weight_decay a step.
+        schedule: how the learning rate changes from step to step (schedules.py).
+        warmup_steps: the rate grows linearly over so many steps before the schedule begins.
+        decay_rate: what ``step`` and ``exponential`` multiply the rate by every ``decay_every`` steps.
         l1: each step moves weights by learning_rate * l1 towards 0; one that would cross 0 stays 0.
             ``ftrl`` has its own l1 and l2, as its docstring says.
         l2: adds l2 * weight to the gradient, whatever the optimizer.
@@ -96,6 +100,10 @@ class TrainingConfig:
     learning_rate: float = 0.01
     momentum: float = 0.9
     weight_decay: float = 0.01
+    schedule: str = "constant"
+    warmup_steps: int = 0
+    decay_rate: float = 0.5
+    decay_every: int = 1000
     l1: float = 0.0
     l2: float = 0.0
     max_norm: float | None = None
@@ -115,6 +123,7 @@ class TrainingConfig:
         choice("output_activation", self.output_activation, OUTPUT_ACTIVATIONS)
         choice("loss", self.loss, LOSSES)
         choice("optimizer", self.optimizer, OPTIMIZERS)
+        choice("schedule", self.schedule, SCHEDULES)
         choice("dtype", self.dtype, DTYPES)
         self._check_rates()
         self._check_length()
@@ -158,6 +167,9 @@ class TrainingConfig:
     def _check_rates(self) -> None:
         self._set("learning_rate", number("learning_rate", self.learning_rate, 0.0, above=True))
         self._set("momentum", number("momentum", self.momentum, 0.0, below=1.0))
+        self._set("decay_rate", number("decay_rate", self.decay_rate, 0.0, above=True, below=1.0))
+        self._set("warmup_steps", integer("warmup_steps", self.warmup_steps, 0, MAX_STEPS))
+        self._set("decay_every", integer("decay_every", self.decay_every, 1, MAX_STEPS))
         for field in ("weight_decay", "l1", "l2"):
             self._set(field, number(field, getattr(self, field), 0.0))
         for field in ("max_norm", "clip_norm", "clip_layer_norm", "clip_value"):

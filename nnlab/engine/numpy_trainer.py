@@ -15,6 +15,7 @@ from nnlab.engine.optimizers import make_optimizer
 from nnlab.engine.penalties import L1, L2, Clip, MaxNorm, norm
 from nnlab.engine.probes import Sampler, samples_norm
 from nnlab.engine.records import Ending, Evaluation, NonFinite, Records, Sample
+from nnlab.engine.schedules import make_schedule, total_steps
 
 if TYPE_CHECKING:
     from nnlab.engine.activations import Array
@@ -29,6 +30,7 @@ class NumpyTrainer:
     def __init__(self, config: TrainingConfig, problem: Problem) -> None:
         self.step = 0
         self.steps_per_epoch = len(problem.x_train) // config.batch_size
+        self.steps = total_steps(config, len(problem.x_train))
         self.network = Network(config, problem.x_train.shape[1], problem.outputs)
         self.head = make_head(config, problem.task, problem.outputs)
         self._config = config
@@ -41,8 +43,9 @@ class NumpyTrainer:
         self._target_batch = np.empty((config.batch_size, self._targets.shape[1]), self._targets.dtype)
         self._order = np.arange(len(self._x))
         parameters, weights = self.network.parameters, self.network.is_weight
+        self._schedule = make_schedule(config, self.steps)
         self._optimizer = make_optimizer(config, parameters, weights)
-        self._l1 = L1(weights, config.learning_rate * config.l1, parameters) if config.l1 else None
+        self._l1 = L1(weights, config.l1, parameters) if config.l1 else None
         self._l2 = L2(weights, config.l2, parameters) if config.l2 else None
         if config.optimizer == "ftrl":  # which has both inside
             self._l1 = self._l2 = None
@@ -61,11 +64,14 @@ class NumpyTrainer:
     def run_chunk(self, steps: int) -> Records:
         """Train for a number of steps, or up to the first loss or gradient that is not finite."""
         losses, norms = np.empty(steps), np.full(steps, np.nan)
+        rates = np.empty(0 if self._schedule is None else steps)
         samples: list[Sample] = []
         first_step = self.step + 1
         with np.errstate(all="ignore"):  # overflow is found by its traces, and reported
             for index in range(steps):
                 self.step += 1
+                if self._schedule is not None:
+                    rates[index] = self._optimizer.learning_rate = self._schedule.rate(self.step)
                 losses[index], norms[index], nonfinite = self._run_step(samples)
                 if nonfinite is not None:
                     done = slice(index + 1)
@@ -76,8 +82,9 @@ class NumpyTrainer:
                         tuple(samples),
                         nonfinite=nonfinite,
                         ended=Ending.DIVERGED,
+                        learning_rates=rates[done],
                     )
-        return Records(first_step, losses, norms, tuple(samples))
+        return Records(first_step, losses, norms, tuple(samples), learning_rates=rates)
 
     def evaluate(self) -> Evaluation | NonFinite:
         """Evaluate on the validation rows, unless the weights are not finite any more."""
@@ -130,7 +137,7 @@ class NumpyTrainer:
         if self._l2 is not None:
             self._l2.add(gradients, parameters)
         if self._l1 is not None:
-            self._l1.before_update(parameters)
+            self._l1.before_update(parameters, self._optimizer.learning_rate)
         self._optimizer.update(parameters, gradients)
         if self._l1 is not None:
             self._l1.after_update(parameters)

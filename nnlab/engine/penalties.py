@@ -100,19 +100,24 @@ class L2:
 
 
 class L1:
-    """Moves weights towards 0 by a fixed amount a step; one that would cross 0 is set to 0 and stays there.
+    """Moves weights towards 0 by learning_rate * l1; one that would cross 0 is set to 0 and stays there.
 
     Source: TensorFlow Playground, nn.ts, updateWeights: the sign is that of the weight before the step.
     """
 
-    def __init__(self, weights: NDArray[np.bool_], amount: float, like: Array) -> None:
-        self._amounts = np.where(weights, amount, 0.0).astype(like.dtype)
+    def __init__(self, weights: NDArray[np.bool_], l1: float, like: Array) -> None:
+        self._weights, self._l1 = weights, l1
+        self._rate = 0.0
+        self._amounts = np.zeros_like(like)
         self._pull = np.zeros_like(like)
         self._pinned = np.zeros(like.shape, np.bool_)
 
-    def before_update(self, parameters: Array) -> None:
-        """Note the direction of the pull."""
+    def before_update(self, parameters: Array, learning_rate: float) -> None:
+        """Note the direction and the size of the pull."""
         np.sign(parameters, out=self._pull)
+        if learning_rate != self._rate:
+            self._rate = learning_rate
+            np.multiply(self._weights, learning_rate * self._l1, out=self._amounts, casting="same_kind")
         self._pull *= self._amounts
 
     def after_update(self, parameters: Array) -> None:

@@ -7,7 +7,7 @@ Steps are 1-based and counted before the update: step 1 sees the initial weights
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -136,11 +136,13 @@ class NonFinite:
 class Records:
     """What a chunk of consecutive steps yielded.
 
-    Shapes: ``losses`` and ``gradient_norms`` (n,), for steps first_step .. first_step + n - 1.
+    Shapes: ``losses`` and ``gradient_norms`` (n,), for steps first_step .. first_step + n - 1;
+    ``learning_rates`` as well, or empty where the rate is the config's own in every step.
 
     Args:
         losses: mean data loss of each step's batch before the update, without penalties, with dropout on.
         gradient_norms: Euclidean norm of all gradients as one vector before clipping; NaN where not sampled.
+        learning_rates: the rate that each step took, as scheduled.
         ended: set on the last chunk only.
     """
 
@@ -151,6 +153,7 @@ class Records:
     evaluations: tuple[Evaluation, ...] = ()
     nonfinite: NonFinite | None = None
     ended: Ending | None = None
+    learning_rates: FloatArray = field(default_factory=lambda: np.empty(0))
 
     @property
     def last_step(self) -> int:

@@ -14,6 +14,7 @@ from nnlab.engine.heads import make_head
 from nnlab.engine.metrics import baseline_metric, headline
 from nnlab.engine.numpy_trainer import NumpyTrainer
 from nnlab.engine.records import Ending, Evaluation, NonFinite, Records, RunInfo
+from nnlab.engine.schedules import total_steps
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -53,7 +54,7 @@ def plan(config: TrainingConfig, *, task: str, inputs: int, outputs: int, rows: 
     steps_per_epoch = rows // config.batch_size
     return Plan(
         parameters=parameter_count(config, inputs, outputs),
-        steps=config.steps or (config.epochs or 0) * steps_per_epoch,
+        steps=total_steps(config, rows),
         steps_per_epoch=steps_per_epoch,
     )
 
@@ -93,13 +94,13 @@ def train(config: TrainingConfig, problem: Problem) -> Generator[Records, None, 
     Raises:
         ConfigError: as ``describe``, at the call and not at the first record.
     """
-    steps = describe(config, problem).steps
-    return _records(NumpyTrainer(config, problem), steps)
+    describe(config, problem)
+    return _records(NumpyTrainer(config, problem))
 
 
-def _records(trainer: NumpyTrainer, steps: int) -> Generator[Records, None, None]:
+def _records(trainer: NumpyTrainer) -> Generator[Records, None, None]:
     yield _with_evaluation(Records(1, np.empty(0), np.empty(0)), trainer.evaluate())
-    pace = 1
+    pace, steps = 1, trainer.steps
     while trainer.step < steps:
         parts: list[Records] = []
         started = perf_counter()
@@ -137,4 +138,5 @@ def _joined(parts: list[Records]) -> Records:
         evaluations=tuple(found for part in parts for found in part.evaluations),
         nonfinite=parts[-1].nonfinite,
         ended=parts[-1].ended,
+        learning_rates=np.concatenate([part.learning_rates for part in parts]),
     )

@@ -72,4 +72,5 @@ def run(problem: Problem, **config: Any) -> Records:
         evaluations=tuple(found for part in parts for found in part.evaluations),
         nonfinite=parts[-1].nonfinite,
         ended=parts[-1].ended,
+        learning_rates=np.concatenate([part.learning_rates for part in parts]),
     )

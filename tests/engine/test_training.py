@@ -23,6 +23,7 @@ def assert_same(a: Records, b: Records) -> None:
     """Compare to the last bit, NaN included."""
     assert a.losses.tobytes() == b.losses.tobytes()
     assert a.gradient_norms.tobytes() == b.gradient_norms.tobytes()
+    assert a.learning_rates.tobytes() == b.learning_rates.tobytes()
     assert (a.nonfinite, a.ended) == (b.nonfinite, b.ended)
     assert len(a.samples) == len(b.samples)
     for one, other in zip([*a.samples, *a.evaluations], [*b.samples, *b.evaluations], strict=True):
