@@ -64,6 +64,7 @@ class TrainingConfig:
     Args:
         hidden_units: width of each hidden layer, 1 to 65,536, at most 64 layers; () is a linear model.
         activation: one name for all hidden layers, or one for each.
+        batch_norm: normalise each hidden layer's pre-activations over the batch (batch_norm.py).
         dropout: drop probability in [0, 1) after each hidden activation; one for all, or one for each.
         initializer: ``auto`` is He for the ReLU family, softplus and ELU, Glorot for the others.
             ``normal``, ``truncated_normal`` and ``uniform`` are of fixed size (initializers.py).
@@ -92,6 +93,7 @@ class TrainingConfig:
 
     hidden_units: tuple[int, ...] = (64,)
     activation: str | tuple[str, ...] = "relu"
+    batch_norm: bool = False
     dropout: float | tuple[float, ...] = 0.0
     initializer: str = "auto"
     output_activation: str = "auto"
@@ -128,6 +130,7 @@ class TrainingConfig:
         self._check_rates()
         self._check_length()
         flag("shuffle", self.shuffle)
+        flag("batch_norm", self.batch_norm)
         self._set("seed", integer("seed", self.seed, 0, MAX_SEED))
         if self.output_activation not in OUTPUTS_OF_LOSS[self.loss]:
             raise ConfigError(
@@ -179,6 +182,10 @@ class TrainingConfig:
 
     def _check_length(self) -> None:
         self._set("batch_size", integer("batch_size", self.batch_size, 1, MAX_BATCH))
+        if self.batch_norm and self.batch_size == 1:
+            raise ConfigError(
+                "batch_size", "expected at least 2 with batch_norm, got 1; one row has no variance"
+            )
         if self.epochs is not None and self.steps is not None:
             raise ConfigError(
                 "steps",
@@ -226,12 +233,13 @@ class TrainingConfig:
 
 
 def parameter_count(config: TrainingConfig, inputs: int, outputs: int) -> int:
-    """Count weights, biases and learned slopes: sum of (n_in + 1) n_out, and one slope a PReLU unit."""
+    """Count weights and biases, sum of (n_in + 1) n_out, slopes of PReLU units, gammas and betas."""
     sizes = (inputs, *config.hidden_units, outputs)
     slopes = sum(
         n for n, name in zip(config.hidden_units, config.activations, strict=True) if name == "prelu"
     )
-    return sum((n_in + 1) * n_out for n_in, n_out in pairwise(sizes)) + slopes
+    normalised = 2 * sum(config.hidden_units) if config.batch_norm else 0
+    return sum((n_in + 1) * n_out for n_in, n_out in pairwise(sizes)) + slopes + normalised
 
 
 def check_size(config: TrainingConfig, inputs: int, outputs: int) -> None:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nnlab.engine.activations import ACTIVATION, Activation, Trace
+from nnlab.engine.batch_norm import BatchNorm, Normalised
+from nnlab.engine.config import parameter_count
 from nnlab.engine.counter_random import Stream, Words, fill_words, key, mixed
 from nnlab.engine.initializers import PLAYGROUND_BIAS, initial_weights, resolved
 
@@ -23,16 +25,22 @@ if TYPE_CHECKING:
     from nnlab.engine.config import TrainingConfig
 
 
+Vectors = tuple["Array", "Array"]  # parameters and gradients
+
+
 class Layer:
-    """Views of one layer into the flat parameter and gradient vectors: weight, bias, then learned slopes.
+    """Views of one layer into the flat vectors: weight, bias, then gamma and beta, then learned slopes.
+
+    Under batch normalisation, which takes the mean away, the bias does nothing and gets no gradient.
 
     Shapes: ``affine`` (inputs + 1, units), its last row being the bias; ``slope`` (units, 1) or None.
     """
 
     def __init__(
-        self, parameters: Array, gradients: Array, start: int, sizes: tuple[int, int], name: str
+        self, vectors: Vectors, start: int, sizes: tuple[int, int], name: str, running: Array
     ) -> None:
         inputs, units = sizes
+        parameters, gradients = vectors
         self.name = name
         self.activation: Activation = ACTIVATION[name]
         middle, end = start + inputs * units, start + (inputs + 1) * units
@@ -40,15 +48,19 @@ class Layer:
         self.affine = parameters[start:end].reshape(inputs + 1, units)
         self.affine_gradient = gradients[start:end].reshape(inputs + 1, units)
         self.weight, self.weight_gradient = self.affine[:-1], self.affine_gradient[:-1]
-        self.bias = self.affine[-1]
+        self.bias, self.bias_gradient = self.affine[-1], self.affine_gradient[-1]
+        self.normalised: Normalised | None = None
+        if running.size:
+            start, end = end, end + 2 * units
+            self.normalised = Normalised(parameters[start:end], gradients[start:end], running)
         self.slope: Array | None = None
         self.slope_gradient: Array | None = None
-        self.end = end
         if name == "prelu":
-            self.end = end + units
-            self.slope = parameters[end : self.end].reshape(units, 1)
-            self.slope_gradient = gradients[end : self.end].reshape(units, 1)
-        self.parameters = slice(start, self.end)
+            start, end = end, end + units
+            self.slope = parameters[start:end].reshape(units, 1)
+            self.slope_gradient = gradients[start:end].reshape(units, 1)
+        self.end = end
+        self.parameters = slice(self.weights.start, end)
 
     @property
     def units(self) -> int:
@@ -76,20 +88,23 @@ class Dropout:
 
 
 class Network:
-    """Layers over one flat vector; the last has no activation of its own, its head has (losses.py)."""
+    """Layers over one flat vector; the last has no activation of its own, its head has (losses.py).
+
+    Shapes: ``running`` (2 hidden units,), mean and variance layer by layer, or (0,) without batch_norm.
+    """
 
     def __init__(self, config: TrainingConfig, inputs: int, outputs: int) -> None:
         names = (*config.activations, "linear")
-        shapes = list(pairwise((inputs, *config.hidden_units, outputs)))
-        size = sum((n_in + 1) * n_out for n_in, n_out in shapes)
-        size += sum(n_out for (_, n_out), name in zip(shapes, names, strict=True) if name == "prelu")
+        size = parameter_count(config, inputs, outputs)
         self.parameters = np.zeros(size, config.dtype)
         self.gradients = np.zeros(size, config.dtype)
+        self.running = np.zeros(2 * sum(config.hidden_units) * config.batch_norm, config.dtype)
         self.layers: list[Layer] = []
-        start = 0
-        for shape, name in zip(shapes, names, strict=True):
-            self.layers.append(Layer(self.parameters, self.gradients, start, shape, name))
-            start = self.layers[-1].end
+        start = running_start = 0
+        for shape, name in zip(pairwise((inputs, *config.hidden_units, outputs)), names, strict=True):
+            running = self.running[running_start : running_start + 2 * shape[1]]  # empty for the last layer
+            self.layers.append(Layer((self.parameters, self.gradients), start, shape, name, running))
+            start, running_start = self.layers[-1].end, running_start + len(running)
         self.dropouts, self.seed = config.dropouts, config.seed
         self._initialize(config.initializer)
 
@@ -117,6 +132,14 @@ class Network:
                 return index
         return None
 
+    def first_bad_statistics(self) -> int | None:
+        """Find the first layer whose running statistics are not finite: its activations were too large."""
+        for index, layer in enumerate(self.layers):
+            seen = layer.normalised
+            if seen is not None and not np.isfinite([seen.mean, seen.variance]).all():
+                return index
+        return None
+
 
 class Pass:
     """Buffers for passes of a fixed number of rows, and the passes themselves.
@@ -129,6 +152,7 @@ class Pass:
         dtype = network.parameters.dtype
         self.inputs: list[Array] = [np.empty((0, 0), dtype)]
         self.traces: list[Trace] = []
+        self.norms: list[BatchNorm | None] = []
         self.dropouts: list[Dropout | None] = []
         for index, (layer, rate) in enumerate(zip(network.layers, network.dropouts, strict=False)):
             above = np.ones((layer.units + 1, rows), dtype)
@@ -140,6 +164,8 @@ class Pass:
             z, d, work = (np.empty(shape, dtype) for _ in range(3))
             mask = np.empty(shape, np.bool_)
             self.traces.append(Trace(z, a, d, work, mask, layer.slope, layer.slope_gradient))
+            norm = layer.normalised
+            self.norms.append(None if norm is None else BatchNorm(norm, rows, training=training))
             self.dropouts.append(Dropout(z, rate, seed=network.seed, layer=index) if drops else None)
         self.z = np.empty((network.layers[-1].units, rows), dtype)
         self.d = np.empty_like(self.z)
@@ -154,9 +180,13 @@ class Pass:
         """Compute the last layer's pre-activations from x (inputs + 1, rows), ones in its last row."""
         self.inputs[0] = x
         layers = self.network.layers
-        for index, (trace, dropout) in enumerate(zip(self.traces, self.dropouts, strict=True)):
+        for index, (trace, norm, dropout) in enumerate(
+            zip(self.traces, self.norms, self.dropouts, strict=True)
+        ):
             layer = layers[index]
-            np.matmul(layer.affine.T, self.inputs[index], out=trace.z)
+            np.matmul(layer.affine.T, self.inputs[index], out=trace.z if norm is None else norm.z)
+            if norm is not None:
+                norm.forward(trace.z)
             layer.activation.forward(trace)
             if dropout is not None:
                 np.multiply(trace.a, dropout.mask, out=self.inputs[index + 1][:-1])
@@ -168,17 +198,29 @@ class Pass:
         layers = self.network.layers
         for index in range(len(layers) - 1, -1, -1):
             np.matmul(self.inputs[index], d.T, out=layers[index].affine_gradient)
+            if layers[index].normalised is not None:
+                layers[index].bias_gradient[:] = 0.0  # but for rounding, which Adam would make steps of
             if index == 0:
                 return
-            trace, dropout = self.traces[index - 1], self.dropouts[index - 1]
+            trace, norm, dropout = self.traces[index - 1], self.norms[index - 1], self.dropouts[index - 1]
             np.matmul(layers[index].weight, d, out=trace.d)
             if dropout is not None:
                 trace.d *= dropout.mask
             layers[index - 1].activation.backward(trace)
-            d = trace.d
+            d = trace.d if norm is None else norm.backward(trace.d)
+
+    def keep_statistics(self) -> None:
+        """Let the running statistics of batch normalisation follow the last batch."""
+        for norm in self.norms:
+            if norm is not None:
+                norm.keep_statistics()
 
     def deltas(self) -> list[Array]:
-        """Give the loss gradients by the pre-activations, layer by layer."""
+        """Give the loss gradients by what the activations see, layer by layer.
+
+        Under batch normalisation these are its outputs: deltas of its inputs shrink as weights grow, and
+        so would say nothing of vanishing.
+        """
         return [*(trace.d for trace in self.traces), self.d]
 
 

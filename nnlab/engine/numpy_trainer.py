@@ -91,6 +91,9 @@ class NumpyTrainer:
         layer = self.network.first_nonfinite(self.network.parameters)
         if layer is not None:
             return NonFinite(self.step, "weights", layer, self._last_finite_loss)
+        layer = self.network.first_bad_statistics()
+        if layer is not None:
+            return NonFinite(self.step, "activations", layer, self._last_finite_loss)
         with np.errstate(all="ignore"):
             return self._evaluator.evaluate(self.step, self.step // self.steps_per_epoch)
 
@@ -103,6 +106,7 @@ class NumpyTrainer:
         if not isfinite(loss):
             return loss, float("nan"), self._origin_of_bad_loss()
         self._last_finite_loss = loss
+        passed.keep_statistics()
         passed.backward()
         size = norm(self.network.gradients) if samples_norm(step) else 0.0
         if not isfinite(size):

@@ -57,6 +57,12 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
     "decay rate 0": ({"decay_rate": 0.0}, "decay_rate", "above 0 and below 1, got 0.0"),
     "decay rate 1": ({"decay_rate": 1}, "decay_rate", "below 1, got 1"),
     "decay every 0": ({"decay_every": 0}, "decay_every", "got 0"),
+    "batch_norm 1": ({"batch_norm": 1}, "batch_norm", "true or false, got 1"),
+    "batch_norm of one row": (
+        {"batch_norm": True, "batch_size": 1},
+        "batch_size",
+        "at least 2 with batch_norm",
+    ),
     "batch size 0": ({"batch_size": 0}, "batch_size", "got 0"),
     "batch size true": ({"batch_size": True}, "batch_size", "got True"),
     "epochs and steps": ({"epochs": 2, "steps": 5}, "steps", "got 2 epochs and 5 steps"),
@@ -147,6 +153,11 @@ def test_parameters_are_counted_as_the_course_does(
 def test_prelu_adds_a_slope_for_each_unit() -> None:
     config = TrainingConfig(hidden_units=(4, 2), activation=("prelu", "relu"))
     assert parameter_count(config, 2, 1) == 25 + 4
+
+
+def test_batch_norm_adds_two_parameters_for_each_hidden_unit() -> None:
+    config = TrainingConfig(hidden_units=(4, 2), batch_norm=True)
+    assert parameter_count(config, 2, 1) == 25 + 2 * (4 + 2)
 
 
 def test_a_network_too_large_is_refused_on_its_width() -> None:

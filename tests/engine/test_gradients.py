@@ -1,4 +1,4 @@
-"""Backpropagation against central differences, over activations, heads, dropout and L2."""
+"""Backpropagation against central differences, over activations, heads, dropout, L2 and batch norm."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ STEP = 1e-5
 ROWS = 6
 
 
-def build_checked_trainer(activation: str, head: str, *, dropout: float) -> NumpyTrainer:
+def build_checked_trainer(activation: str, head: str, *, dropout: float, batch_norm: bool) -> NumpyTrainer:
     """Build a float64 net 3-4-4-k of random parameters, no pre-activation of which is near a kink."""
     task, config = HEADS[head]
     problem = build_problem(task, rows=ROWS)
@@ -37,6 +37,7 @@ def build_checked_trainer(activation: str, head: str, *, dropout: float) -> Nump
             hidden_units=(4, 4),
             activation=activation,
             dropout=dropout,
+            batch_norm=batch_norm,
             dtype="float64",
             batch_size=ROWS,
             seed=seed,
@@ -58,8 +59,11 @@ def build_checked_trainer(activation: str, head: str, *, dropout: float) -> Nump
 @pytest.mark.parametrize("head", HEADS)
 @pytest.mark.parametrize("dropout", [0.0, 0.4])
 @pytest.mark.parametrize("l2", [0.0, 0.3])
-def test_backward_matches_numerical_gradient(activation: str, head: str, dropout: float, l2: float) -> None:
-    trainer = build_checked_trainer(activation, head, dropout=dropout)
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_backward_matches_numerical_gradient(
+    activation: str, head: str, dropout: float, l2: float, batch_norm: bool
+) -> None:
+    trainer = build_checked_trainer(activation, head, dropout=dropout, batch_norm=batch_norm)
     network = trainer.network
     parameters, weights = network.parameters, network.is_weight
     x, targets = trainer._x.T, trainer._targets

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 from math import cos, pi
 from typing import Any
@@ -17,7 +18,7 @@ from tests.engine.builders import build_problem, build_trainer, run
 
 STEPS, WARM_UP, EVERY = 100, 10, 30
 SETTINGS: dict[str, Any] = {"learning_rate": 0.2, "decay_rate": 0.7, "decay_every": EVERY}
-AFTER_WARM_UP = {
+AFTER_WARM_UP: dict[str, Callable[[int], float]] = {
     "constant": lambda t: 0.2,
     "step": lambda t: 0.2 * 0.7 ** (0 if t < 30 else 1 if t < 60 else 2 if t < 90 else 3),
     "exponential": lambda t: 0.2 * 0.7 ** (t / 30),
