@@ -72,6 +72,7 @@ class TrainingConfig:
         loss: ``auto`` follows the task; all are means over rows and outputs. ``half_mse`` is half the mean
             squared error, on labels -1 and +1 where the output is tanh, as the playground has it.
             ``huber`` is half the square of errors up to 1, and linear beyond.
+        class_weights: weight rows by n / (K n_k) of their class in training; all losses told are weighted.
         momentum: used by ``momentum`` and ``nesterov``, in [0, 1).
         weight_decay: used by ``adamw``: weights shrink by learning_rate * weight_decay a step.
         schedule: how the learning rate changes from step to step (schedules.py).
@@ -98,6 +99,7 @@ class TrainingConfig:
     initializer: str = "auto"
     output_activation: str = "auto"
     loss: str = "auto"
+    class_weights: bool = False
     optimizer: str = "adam"
     learning_rate: float = 0.01
     momentum: float = 0.9
@@ -131,6 +133,7 @@ class TrainingConfig:
         self._check_length()
         flag("shuffle", self.shuffle)
         flag("batch_norm", self.batch_norm)
+        flag("class_weights", self.class_weights)
         self._set("seed", integer("seed", self.seed, 0, MAX_SEED))
         if self.output_activation not in OUTPUTS_OF_LOSS[self.loss]:
             raise ConfigError(

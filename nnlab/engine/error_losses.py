@@ -37,6 +37,7 @@ class ErrorLoss(Head):
         """Gradient: the derivative at f - t, times f', over (rows outputs)."""
         outputs = self.answers(z)
         values, slopes = self.values_and_slopes(outputs - targets.T)
+        self.weigh(targets, values, slopes)
         loss = self.factor * float(values.mean())
         slopes *= self.slope_factor / slopes.size
         if self.activation == "tanh":
@@ -70,7 +71,12 @@ class SquaredError(ErrorLoss):
 
     def best_constant_loss(self, targets: Targets) -> float:
         """Variance of the targets, averaged over outputs."""
-        return self.factor * float(np.var(targets, axis=0).mean())
+        if self.task == "regression":
+            return self.factor * float(np.var(targets, axis=0).mean())
+        weights = np.ones_like(targets.T)
+        self.weigh(targets, weights)
+        means = np.average(targets.T, axis=1, weights=weights)
+        return self.factor * float((weights * np.square(targets.T - means[:, None])).mean())
 
 
 class AbsoluteError(ErrorLoss):

@@ -11,6 +11,7 @@ from nnlab.engine.losses import BinaryCrossEntropy, Head, SoftmaxCrossEntropy
 
 if TYPE_CHECKING:
     from nnlab.engine.config import TrainingConfig
+    from nnlab.engine.problem import Problem
 
 _AUTO_LOSS = {
     "regression": "mse",
@@ -39,6 +40,10 @@ def make_head(config: TrainingConfig, task: str, outputs: int) -> Head:
         raise ConfigError(
             "loss", f"expected one of {fitting} for a {task} task, got {loss!r}; auto always fits"
         )
+    if config.class_weights and task == "regression":
+        raise ConfigError(
+            "class_weights", "expected false for a regression task, got true; it has no classes"
+        )
     activation = config.output_activation
     if activation not in OUTPUTS_OF_LOSS[loss]:
         fitting = ", ".join(OUTPUTS_OF_LOSS[loss])
@@ -58,3 +63,15 @@ def make_head(config: TrainingConfig, task: str, outputs: int) -> Head:
     if loss in heads:
         return heads[loss](task, outputs, activation)
     return SquaredError(task, outputs, activation, factor=0.5 if loss == "half_mse" else 1.0)
+
+
+def fitted_head(config: TrainingConfig, problem: Problem) -> Head:
+    """Build the head of a problem, with the class weights of its training rows where they are wanted.
+
+    Raises:
+        ConfigError: as ``make_head``.
+    """
+    head = make_head(config, problem.task, problem.outputs)
+    if config.class_weights:
+        head.balance(head.encode(problem.y_train))
+    return head

@@ -1,7 +1,7 @@
 """Heads: what the output layer's numbers mean, their loss and its gradient.
 
 Everything here is float64, on arrays of shape (outputs, rows) for logits and (rows, outputs) for targets.
-Losses are means over rows and outputs (softmax: over rows).
+Losses are means over rows and outputs (softmax: over rows), each row weighted by its class if so wanted.
 """
 
 from __future__ import annotations
@@ -29,6 +29,37 @@ class Head:
 
     def __init__(self, task: str, outputs: int, activation: str) -> None:
         self.task, self.outputs, self.activation = task, outputs, activation
+        self._weights: Floats | None = None
+
+    def balance(self, targets: Targets) -> None:
+        """Weight each class by n / (K n_k) from now on: all classes of these rows then count alike.
+
+        K counts the classes that occur; one that does not weighs 1. Independent labels have two classes each.
+        """
+        if self.task == "multiclass":
+            counts = np.bincount(self._classes(targets), minlength=self.outputs)
+        else:
+            positives = np.count_nonzero(targets > 0.5, axis=0)
+            counts = np.stack([len(targets) - positives, positives])
+        present = np.count_nonzero(counts, axis=0)
+        with np.errstate(divide="ignore"):
+            weights = len(targets) / (present * counts)
+        self._weights = np.where(counts > 0, weights, 1.0)
+
+    def weigh(self, targets: Targets, *arrays: Floats) -> None:
+        """Multiply arrays of shape (outputs, rows) by the weights of the rows' classes, in place."""
+        if self._weights is None:
+            return
+        if self.task == "multiclass":
+            weights = self._weights[self._classes(targets)]
+        else:
+            weights = np.where(targets.T > 0.5, self._weights[1][:, None], self._weights[0][:, None])
+        for array in arrays:
+            np.multiply(array, weights, out=array)
+
+    def _classes(self, targets: Targets) -> NDArray[np.int64]:
+        """The class of each row of a multi-class task."""
+        return np.asarray(targets.argmax(axis=1), np.int64)
 
     def encode(self, y: NDArray[np.generic]) -> Targets:
         """Turn a problem's targets into what the loss compares with. Shapes: (rows, outputs)."""
@@ -68,9 +99,11 @@ class BinaryCrossEntropy(Head):
         wide = z.astype(np.float64)
         expected = targets.T
         small = np.exp(-np.abs(wide))
-        loss = float((np.maximum(wide, 0.0) - wide * expected + np.log1p(small)).mean())
+        values = np.maximum(wide, 0.0) - wide * expected + np.log1p(small)
         slope = np.where(wide >= 0.0, 1.0, small) / (1.0 + small)
         slope -= expected
+        self.weigh(targets, values, slope)
+        loss = float(values.mean())
         slope /= slope.size
         np.copyto(d, slope, casting="same_kind")
         return loss
@@ -81,7 +114,9 @@ class BinaryCrossEntropy(Head):
 
     def best_constant_loss(self, targets: Targets) -> float:
         """Entropy of each label's share, averaged over outputs."""
-        shares = targets.mean(axis=0)
+        weighed = targets.T.copy()
+        self.weigh(targets, weighed)
+        shares = weighed.mean(axis=1)
         return float((_entropy(shares) + _entropy(1.0 - shares)).mean())
 
 
@@ -92,6 +127,9 @@ class SoftmaxCrossEntropy(Head):
         """Keep the class indices."""
         return np.asarray(y, np.int64).reshape(-1, 1)
 
+    def _classes(self, targets: Targets) -> NDArray[np.int64]:
+        return targets[:, 0]
+
     def loss_and_gradient(self, z: Array, targets: Targets, d: Array) -> float:
         """Gradient: (softmax(z) - one-hot) / rows."""
         shifted = z.astype(np.float64)
@@ -100,9 +138,11 @@ class SoftmaxCrossEntropy(Head):
         sums = exponentials.sum(axis=0)
         rows = np.arange(len(targets))
         labels = targets[:, 0]
-        loss = float((np.log(sums) - shifted[labels, rows]).mean())
+        values = np.log(sums) - shifted[labels, rows]
         exponentials /= sums
         exponentials[labels, rows] -= 1.0
+        self.weigh(targets, values, exponentials)
+        loss = float(values.mean())
         exponentials /= len(targets)
         np.copyto(d, exponentials, casting="same_kind")
         return loss
@@ -116,7 +156,9 @@ class SoftmaxCrossEntropy(Head):
 
     def best_constant_loss(self, targets: Targets) -> float:
         """Entropy of the class shares."""
-        return float(_entropy(np.bincount(targets[:, 0]) / len(targets)).sum())
+        ones = np.ones(len(targets))
+        self.weigh(targets, ones)
+        return float(_entropy(np.bincount(targets[:, 0], weights=ones) / len(targets)).sum())
 
 
 def _entropy(shares: Floats) -> Floats:

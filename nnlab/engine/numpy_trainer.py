@@ -9,7 +9,7 @@ import numpy as np
 
 from nnlab.engine.counter_random import Stream, key, mixed, permutation
 from nnlab.engine.evaluation import Evaluator
-from nnlab.engine.heads import make_head
+from nnlab.engine.heads import fitted_head
 from nnlab.engine.network import Network, Pass, with_ones
 from nnlab.engine.optimizers import make_optimizer
 from nnlab.engine.penalties import L1, L2, Clip, MaxNorm, norm
@@ -32,7 +32,7 @@ class NumpyTrainer:
         self.steps_per_epoch = len(problem.x_train) // config.batch_size
         self.steps = total_steps(config, len(problem.x_train))
         self.network = Network(config, problem.x_train.shape[1], problem.outputs)
-        self.head = make_head(config, problem.task, problem.outputs)
+        self.head = fitted_head(config, problem)
         self._config = config
         with np.errstate(all="ignore"):  # values beyond float32 become inf and are reported as such
             self._x = with_ones(problem.x_train, config.dtype)

@@ -10,7 +10,7 @@ import numpy as np
 
 from nnlab.engine.config import check_size, parameter_count
 from nnlab.engine.errors import ConfigError
-from nnlab.engine.heads import make_head
+from nnlab.engine.heads import fitted_head, make_head
 from nnlab.engine.metrics import baseline_metric, headline
 from nnlab.engine.numpy_trainer import NumpyTrainer
 from nnlab.engine.records import Ending, Evaluation, NonFinite, Records, RunInfo
@@ -67,7 +67,7 @@ def describe(config: TrainingConfig, problem: Problem) -> RunInfo:
     """
     rows, inputs = problem.x_train.shape
     planned = plan(config, task=problem.task, inputs=inputs, outputs=problem.outputs, rows=rows)
-    head = make_head(config, problem.task, problem.outputs)
+    head = fitted_head(config, problem)
     return RunInfo(
         task=problem.task,
         inputs=inputs,

@@ -63,6 +63,7 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
         "batch_size",
         "at least 2 with batch_norm",
     ),
+    "class_weights None": ({"class_weights": None}, "class_weights", "true or false, got None"),
     "batch size 0": ({"batch_size": 0}, "batch_size", "got 0"),
     "batch size true": ({"batch_size": True}, "batch_size", "got True"),
     "epochs and steps": ({"epochs": 2, "steps": 5}, "steps", "got 2 epochs and 5 steps"),

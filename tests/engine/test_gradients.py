@@ -22,6 +22,12 @@ HEADS: dict[str, tuple[str, dict[str, Any]]] = {
     "bce": ("binary", {}),
     "bce_per_label": ("multilabel", {}),
     "softmax": ("multiclass", {}),
+    "weighted_softmax": ("multiclass", {"class_weights": True}),
+    "weighted_bce_per_label": ("multilabel", {"class_weights": True}),
+    "weighted_mse_of_tanh": (
+        "multiclass",
+        {"loss": "mse", "output_activation": "tanh", "class_weights": True},
+    ),
 }
 STEP = 1e-5
 ROWS = 6

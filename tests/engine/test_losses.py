@@ -96,6 +96,7 @@ def test_no_constant_beats_the_best_constant_of_a_regression_loss(loss: str) -> 
     [
         ("regression", {"loss": "softmax_cross_entropy"}, "loss"),
         ("binary", {"loss": "mae"}, "loss"),
+        ("regression", {"class_weights": True}, "class_weights"),
         ("multiclass", {"loss": "huber"}, "loss"),
         ("binary", {"loss": "softmax_cross_entropy"}, "loss"),
         ("binary", {"output_activation": "tanh"}, "output_activation"),
