@@ -32,7 +32,7 @@ INITIALIZERS = (
 OUTPUT_ACTIVATIONS = ("auto", "linear", "tanh", "sigmoid", "softmax")
 LOSSES = ("auto", "mse", "half_mse", "mae", "huber", "binary_cross_entropy", "softmax_cross_entropy")
 OPTIMIZERS = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "ftrl")
-SCHEDULES = ("constant", "step", "exponential", "cosine")
+SCHEDULES = ("constant", "step", "exponential", "cosine", "reduce_on_plateau")
 DTYPES = ("float32", "float64")
 
 MAX_LAYERS = 64
@@ -77,7 +77,8 @@ class TrainingConfig:
         weight_decay: used by ``adamw``: weights shrink by learning_rate * weight_decay a step.
         schedule: how the learning rate changes from step to step (schedules.py).
         warmup_steps: the rate grows linearly over so many steps before the schedule begins.
-        decay_rate: what ``step`` and ``exponential`` multiply the rate by every ``decay_every`` steps.
+        decay_rate: what ``step`` and ``exponential`` multiply the rate by every ``decay_every`` steps, and
+            ``reduce_on_plateau`` after ``plateau_epochs`` epochs without a better validation loss.
         l1: each step moves weights by learning_rate * l1 towards 0; one that would cross 0 stays 0.
             ``ftrl`` has its own l1 and l2, as its docstring says.
         l2: adds l2 * weight to the gradient, whatever the optimizer.
@@ -86,6 +87,8 @@ class TrainingConfig:
         clip_layer_norm: bounds that of each layer's gradients, after ``clip_value``.
         clip_value: bounds each entry of the gradient.
         epochs: passes over the training rows; this or ``steps``, 20 epochs where neither is given.
+        early_stopping_epochs: end after so many epochs without a better validation loss; at any end the
+            network that had the best is restored.
         shuffle: False keeps the rows in their order in every epoch.
 
     Raises:
@@ -108,6 +111,7 @@ class TrainingConfig:
     warmup_steps: int = 0
     decay_rate: float = 0.5
     decay_every: int = 1000
+    plateau_epochs: int = 5
     l1: float = 0.0
     l2: float = 0.0
     max_norm: float | None = None
@@ -117,6 +121,7 @@ class TrainingConfig:
     batch_size: int = 32
     epochs: int | None = None
     steps: int | None = None
+    early_stopping_epochs: int | None = None
     shuffle: bool = True
     seed: int = 0
     dtype: str = "float32"
@@ -176,6 +181,7 @@ class TrainingConfig:
         self._set("decay_rate", number("decay_rate", self.decay_rate, 0.0, above=True, below=1.0))
         self._set("warmup_steps", integer("warmup_steps", self.warmup_steps, 0, MAX_STEPS))
         self._set("decay_every", integer("decay_every", self.decay_every, 1, MAX_STEPS))
+        self._set("plateau_epochs", integer("plateau_epochs", self.plateau_epochs, 1, MAX_EPOCHS))
         for field in ("weight_decay", "l1", "l2"):
             self._set(field, number(field, getattr(self, field), 0.0))
         for field in ("max_norm", "clip_norm", "clip_layer_norm", "clip_value"):
@@ -185,6 +191,9 @@ class TrainingConfig:
 
     def _check_length(self) -> None:
         self._set("batch_size", integer("batch_size", self.batch_size, 1, MAX_BATCH))
+        patience = self.early_stopping_epochs
+        if patience is not None:
+            self._set("early_stopping_epochs", integer("early_stopping_epochs", patience, 1, MAX_EPOCHS))
         if self.batch_norm and self.batch_size == 1:
             raise ConfigError(
                 "batch_size", "expected at least 2 with batch_norm, got 1; one row has no variance"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import isfinite
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from nnlab.engine.evaluation import Evaluator
 from nnlab.engine.heads import fitted_head
 from nnlab.engine.network import Network, Pass, with_ones
 from nnlab.engine.optimizers import make_optimizer
+from nnlab.engine.patience import EarlyStopping, Plateau
 from nnlab.engine.penalties import L1, L2, Clip, MaxNorm, norm
 from nnlab.engine.probes import Sampler, samples_norm
 from nnlab.engine.records import Ending, Evaluation, NonFinite, Records, Sample
@@ -25,10 +27,16 @@ if TYPE_CHECKING:
 
 
 class NumpyTrainer:
-    """One run in progress. A trailing partial batch of an epoch is dropped; ``step`` counts updates done."""
+    """One run in progress. A trailing partial batch of an epoch is dropped.
+
+    Attributes:
+        step: updates done.
+        ended: why the run is over; None while it is not.
+    """
 
     def __init__(self, config: TrainingConfig, problem: Problem) -> None:
         self.step = 0
+        self.ended: Ending | None = None
         self.steps_per_epoch = len(problem.x_train) // config.batch_size
         self.steps = total_steps(config, len(problem.x_train))
         self.network = Network(config, problem.x_train.shape[1], problem.outputs)
@@ -59,6 +67,10 @@ class NumpyTrainer:
         bound = config.max_norm
         self._max_norm = None if bound is None else MaxNorm([layer.weight for layer in layers], bound)
         self._sampler = Sampler(self.network, config.batch_size, self.head.activation)
+        patience = config.early_stopping_epochs
+        self._stopping = None if patience is None else EarlyStopping(patience, self.network)
+        is_reduced = config.schedule == "reduce_on_plateau"
+        self._plateau = Plateau(config.plateau_epochs) if is_reduced else None
         self._last_finite_loss: float | None = None
 
     def run_chunk(self, steps: int) -> Records:
@@ -71,17 +83,19 @@ class NumpyTrainer:
             for index in range(steps):
                 self.step += 1
                 if self._schedule is not None:
-                    rates[index] = self._optimizer.learning_rate = self._schedule.rate(self.step)
+                    reductions = 0 if self._plateau is None else self._plateau.reductions
+                    rates[index] = self._optimizer.learning_rate = self._schedule.rate(self.step, reductions)
                 losses[index], norms[index], nonfinite = self._run_step(samples)
                 if nonfinite is not None:
                     done = slice(index + 1)
+                    self.ended = Ending.DIVERGED
                     return Records(
                         first_step,
                         losses[done],
                         norms[done],
                         tuple(samples),
                         nonfinite=nonfinite,
-                        ended=Ending.DIVERGED,
+                        ended=self.ended,
                         learning_rates=rates[done],
                     )
         return Records(first_step, losses, norms, tuple(samples), learning_rates=rates)
@@ -96,6 +110,28 @@ class NumpyTrainer:
             return NonFinite(self.step, "activations", layer, self._last_finite_loss)
         with np.errstate(all="ignore"):
             return self._evaluator.evaluate(self.step, self.step // self.steps_per_epoch)
+
+    def judge(self) -> Evaluation | NonFinite:
+        """Evaluate, and draw the consequences: a lower learning rate, the end, the best network restored."""
+        found = self.evaluate()
+        if isinstance(found, NonFinite):
+            self.ended = Ending.DIVERGED
+            return found
+        loss, stopping = found.metrics["val_loss"], self._stopping
+        if self._plateau is not None:
+            self._plateau.follow(loss)
+        if self.step == self.steps:
+            self.ended = Ending.END
+        if stopping is None:
+            return found
+        stopping.follow(self.step, loss)
+        if self.ended is None and stopping.is_over:
+            self.ended = Ending.EARLY_STOP
+        if self.ended is None or stopping.best_step == self.step:
+            return found
+        stopping.restore()
+        best = self.evaluate()
+        return best if isinstance(best, NonFinite) else replace(best, restored_step=stopping.best_step)
 
     def _run_step(self, samples: list[Sample]) -> tuple[float, float, NonFinite | None]:
         """Take one step; return its loss, its gradient's norm or NaN, and what was not finite."""

@@ -25,6 +25,7 @@ class Ending(StrEnum):
     """Why training stopped by itself."""
 
     END = "end"
+    EARLY_STOP = "early stop"
     DIVERGED = "diverged"
 
 
@@ -106,6 +107,8 @@ class Evaluation:
             cannot die.
         zero_share: share of activations of each hidden layer that are exactly 0.
         rows: validation rows seen.
+        restored_step: where early stopping has given the best network back, the step that it is from. This
+            evaluation, the run's last, then stands for the one that ended the run.
     """
 
     step: int
@@ -114,6 +117,7 @@ class Evaluation:
     dead_share: FloatArray
     zero_share: FloatArray
     rows: int
+    restored_step: int | None = None
 
 
 @dataclass(frozen=True)

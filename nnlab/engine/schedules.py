@@ -17,21 +17,24 @@ class Schedule:
     - constant: 1
     - step: decay_rate^floor(t / decay_every)
     - exponential: decay_rate^(t / decay_every)
+    - reduce_on_plateau: decay_rate^reductions, see ``Plateau``
     - cosine: (1 + cos(pi t / (T - w))) / 2, which would be 0 at the step after the last
     """
 
     def __init__(self, config: TrainingConfig, steps: int) -> None:
         self._config, self._steps = config, steps
 
-    def rate(self, step: int) -> float:
-        """Compute the rate of a step; steps are 1-based."""
+    def rate(self, step: int, reductions: int = 0) -> float:
+        """Compute the rate of a step, which are 1-based, after so many reductions on a plateau."""
         warm_up = self._config.warmup_steps
         if step <= warm_up:
             return self._config.learning_rate * (step / warm_up)
-        return self._config.learning_rate * self._decay(step - 1 - warm_up)
+        return self._config.learning_rate * self._decay(step - 1 - warm_up, reductions)
 
-    def _decay(self, done: int) -> float:
+    def _decay(self, done: int, reductions: int) -> float:
         config = self._config
+        if config.schedule == "reduce_on_plateau":
+            return float(config.decay_rate**reductions)
         if config.schedule == "step":
             return float(config.decay_rate ** (done // config.decay_every))
         if config.schedule == "exponential":

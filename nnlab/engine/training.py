@@ -13,7 +13,7 @@ from nnlab.engine.errors import ConfigError
 from nnlab.engine.heads import fitted_head, make_head
 from nnlab.engine.metrics import baseline_metric, headline
 from nnlab.engine.numpy_trainer import NumpyTrainer
-from nnlab.engine.records import Ending, Evaluation, NonFinite, Records, RunInfo
+from nnlab.engine.records import NonFinite, Records, RunInfo
 from nnlab.engine.schedules import total_steps
 
 if TYPE_CHECKING:
@@ -99,33 +99,32 @@ def train(config: TrainingConfig, problem: Problem) -> Generator[Records, None, 
 
 
 def _records(trainer: NumpyTrainer) -> Generator[Records, None, None]:
-    yield _with_evaluation(Records(1, np.empty(0), np.empty(0)), trainer.evaluate())
-    pace, steps = 1, trainer.steps
-    while trainer.step < steps:
+    yield _judged(Records(1, np.empty(0), np.empty(0)), trainer)
+    pace = 1
+    while trainer.ended is None:
         parts: list[Records] = []
         started = perf_counter()
-        while trainer.step < steps and (not parts or perf_counter() - started < CHUNK_SECONDS):
+        while True:
             left_in_epoch = trainer.steps_per_epoch - trainer.step % trainer.steps_per_epoch
-            count = min(pace, left_in_epoch, steps - trainer.step)
+            count = min(pace, left_in_epoch, trainer.steps - trainer.step)
             part_started = perf_counter()
             part = trainer.run_chunk(count)
             fitting = int(CHUNK_SECONDS * count / max(perf_counter() - part_started, 1e-9))
             pace = max(1, min(2 * pace, fitting))
-            if part.ended is None and (count == left_in_epoch or trainer.step == steps):
-                part = _with_evaluation(part, trainer.evaluate())
+            if part.ended is None and (count == left_in_epoch or trainer.step == trainer.steps):
+                part = _judged(part, trainer)
             parts.append(part)
-            if part.ended is not None:
-                yield _joined(parts)
-                return
-        if trainer.step == steps:
-            parts[-1] = replace(parts[-1], ended=Ending.END)
+            if part.ended is not None or perf_counter() - started >= CHUNK_SECONDS:
+                break
         yield _joined(parts)
 
 
-def _with_evaluation(records: Records, found: Evaluation | NonFinite) -> Records:
+def _judged(records: Records, trainer: NumpyTrainer) -> Records:
+    """Add the evaluation that is due after these records, and what follows from it."""
+    found = trainer.judge()
     if isinstance(found, NonFinite):
-        return replace(records, nonfinite=found, ended=Ending.DIVERGED)
-    return replace(records, evaluations=(found,))
+        return replace(records, nonfinite=found, ended=trainer.ended)
+    return replace(records, evaluations=(found,), ended=trainer.ended)
 
 
 def _joined(parts: list[Records]) -> Records:

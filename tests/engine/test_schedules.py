@@ -46,6 +46,15 @@ def test_without_warm_up_the_first_rate_is_the_configs_own(schedule: str) -> Non
     assert all(later <= earlier for earlier, later in pairwise(found))
 
 
+def test_a_plateau_multiplies_by_the_decay_rate_for_each_reduction() -> None:
+    config = TrainingConfig(schedule="reduce_on_plateau", warmup_steps=WARM_UP, **SETTINGS)
+    schedule = make_schedule(config, STEPS)
+    assert schedule is not None
+    found = [schedule.rate(50, reductions) for reductions in range(3)]
+    assert found == pytest.approx([0.2, 0.14, 0.098], rel=1e-13)
+    assert schedule.rate(5, 1) == 0.1
+
+
 def test_cosine_ends_near_0_and_never_below() -> None:
     assert 0.0 < rates("cosine")[-1] < 1e-3 * 0.2
 
