@@ -21,3 +21,7 @@ class ConfigError(EngineError):
 
 class ProblemError(EngineError):
     """Examples that cannot be trained on."""
+
+
+class CheckpointError(EngineError):
+    """Bytes that a run cannot go on from, or a run that cannot be kept."""

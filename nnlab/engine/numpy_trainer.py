@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import isfinite
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nnlab.engine.checkpoints import Arrays, fill
 from nnlab.engine.counter_random import Stream, key, mixed, permutation
 from nnlab.engine.evaluation import Evaluator
 from nnlab.engine.heads import fitted_head
@@ -20,6 +21,8 @@ from nnlab.engine.records import Ending, Evaluation, NonFinite, Records, Sample
 from nnlab.engine.schedules import make_schedule, total_steps
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from nnlab.engine.activations import Array
     from nnlab.engine.config import TrainingConfig
     from nnlab.engine.losses import Targets
@@ -49,7 +52,7 @@ class NumpyTrainer:
         self._pass = Pass(self.network, config.batch_size, training=True)
         self._x_batch = np.empty((config.batch_size, self._x.shape[1]), self._x.dtype)
         self._target_batch = np.empty((config.batch_size, self._targets.shape[1]), self._targets.dtype)
-        self._order = np.arange(len(self._x))
+        self._order, self._order_epoch = np.arange(len(self._x)), -1
         parameters, weights = self.network.parameters, self.network.is_weight
         self._schedule = make_schedule(config, self.steps)
         self._optimizer = make_optimizer(config, parameters, weights)
@@ -133,6 +136,45 @@ class NumpyTrainer:
         best = self.evaluate()
         return best if isinstance(best, NonFinite) else replace(best, restored_step=stopping.best_step)
 
+    def checkpoint(self) -> tuple[dict[str, Any], Arrays]:
+        """Give everything that the rest of the run depends on: counters, and arrays that are not copied."""
+        counters: dict[str, Any] = {
+            "step": self.step,
+            "ended": self.ended,
+            "last_finite_loss": self._last_finite_loss,
+            "due": self._sampler.due,
+            "burst_steps": self._sampler.sums.steps,
+            "burst_rows": self._sampler.sums.rows,
+        }
+        arrays: Arrays = {"parameters": self.network.parameters, "running": self.network.running}
+        arrays |= {f"optimizer/{name}": array for name, array in self._optimizer.arrays().items()}
+        arrays |= {f"burst/{name}": array for name, array in self._sampler.sums.arrays().items()}
+        if self._l1 is not None:
+            arrays["pinned"] = self._l1.pinned
+        if self._stopping is not None:
+            arrays |= self._stopping.arrays()
+            counters |= {"best": self._stopping.counters()}
+        if self._plateau is not None:
+            counters |= {"plateau": self._plateau.counters()}
+        return counters, arrays
+
+    def restore(self, counters: Mapping[str, Any], arrays: Arrays) -> None:
+        """Go on from where ``checkpoint`` was called on a run of the same config and problem.
+
+        Raises:
+            CheckpointError: for arrays of another network.
+        """
+        fill(self.checkpoint()[1], arrays)
+        self.step = self._optimizer.steps = counters["step"]
+        self.ended = counters["ended"] and Ending(counters["ended"])
+        self._last_finite_loss = counters["last_finite_loss"]
+        self._sampler.due = counters["due"]
+        self._sampler.sums.steps, self._sampler.sums.rows = counters["burst_steps"], counters["burst_rows"]
+        if self._stopping is not None:
+            self._stopping.go_on(counters["best"])
+        if self._plateau is not None:
+            self._plateau.go_on(counters["plateau"])
+
     def _run_step(self, samples: list[Sample]) -> tuple[float, float, NonFinite | None]:
         """Take one step; return its loss, its gradient's norm or NaN, and what was not finite."""
         step, passed = self.step, self._pass
@@ -163,7 +205,8 @@ class NumpyTrainer:
         chosen = slice(index * size, (index + 1) * size)
         if not self._config.shuffle:
             return self._x[chosen].T, self._targets[chosen]
-        if index == 0:
+        if epoch != self._order_epoch:
+            self._order_epoch = epoch
             self._order = permutation(mixed(key(self._config.seed, Stream.SHUFFLE), epoch), len(self._x))
         rows = self._order[chosen]
         np.take(self._x, rows, axis=0, out=self._x_batch, mode="clip")  # the mode that needs no extra buffer

@@ -23,6 +23,11 @@ class Optimizer:
     """Moves parameters against a gradient; ``gradient`` may be overwritten."""
 
     learning_rate: float
+    steps = 0  # taken so far, where the optimizer counts them
+
+    def arrays(self) -> dict[str, Array]:
+        """Give the state that a checkpoint keeps, not copied, by name."""
+        return {}
 
     def update(self, parameters: Array, gradient: Array) -> None:
         """Take one step in place."""
@@ -53,6 +58,10 @@ class Momentum(Optimizer):
         self.velocity = np.zeros_like(like)
         self._step = np.empty_like(like)
 
+    def arrays(self) -> dict[str, Array]:
+        """Give the state."""
+        return {"velocity": self.velocity}
+
     def update(self, parameters: Array, gradient: Array) -> None:
         """Follow the velocity."""
         self.velocity *= self.momentum
@@ -79,6 +88,10 @@ class Adagrad(Optimizer):
         self.squares = np.full_like(like, self.INITIAL)
         self._step = np.empty_like(like)
 
+    def arrays(self) -> dict[str, Array]:
+        """Give the state."""
+        return {"squares": self.squares}
+
     def update(self, parameters: Array, gradient: Array) -> None:
         """Step by the gradient over the root of all its squares so far."""
         np.multiply(gradient, gradient, out=self._step)
@@ -102,9 +115,12 @@ class Adam(Optimizer):
 
     def __init__(self, like: Array, learning_rate: float) -> None:
         self.learning_rate = learning_rate
-        self.steps = 0
         self.sums = np.zeros_like(like)
         self.square_sums = np.zeros_like(like)
+
+    def arrays(self) -> dict[str, Array]:
+        """Give the state."""
+        return {"sums": self.sums, "square_sums": self.square_sums}
 
     def update(self, parameters: Array, gradient: Array) -> None:
         """Step by the corrected means."""
@@ -158,6 +174,10 @@ class RMSProp(Optimizer):
         self.squares = np.zeros_like(like)
         self._step = np.empty_like(like)
 
+    def arrays(self) -> dict[str, Array]:
+        """Give the state."""
+        return {"squares": self.squares}
+
     def update(self, parameters: Array, gradient: Array) -> None:
         """Step by the gradient over the root of its mean square."""
         np.multiply(gradient, gradient, out=self._step)
@@ -193,6 +213,10 @@ class FTRL(Optimizer):
         self._l1 = np.where(weights, l1, 0.0).astype(like.dtype)
         self._twice_l2 = np.where(weights, 2.0 * l2, 0.0).astype(like.dtype)
         self._root, self._work = np.empty_like(like), np.empty_like(like)
+
+    def arrays(self) -> dict[str, Array]:
+        """Give the state."""
+        return {"squares": self.squares, "linear": self.linear}
 
     def update(self, parameters: Array, gradient: Array) -> None:
         """Add the gradient to the sums, and move to their minimum."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from math import isfinite
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from nnlab.engine.activations import Array
     from nnlab.engine.network import Network
 
 
@@ -24,6 +28,15 @@ class Patience:
         self.best, self.waited = (loss, 0) if is_best else (self.best, self.waited + 1)
         return is_best
 
+    def counters(self) -> dict[str, Any]:
+        """Give what a checkpoint keeps; no loss at all as None, since JSON has no infinity."""
+        return {"loss": self.best if isfinite(self.best) else None, "waited": self.waited}
+
+    def go_on(self, counters: Mapping[str, Any]) -> None:
+        """Take what ``counters`` gave."""
+        self.best = float("inf") if counters["loss"] is None else counters["loss"]
+        self.waited = counters["waited"]
+
     @property
     def is_over(self) -> bool:
         """Whether so many epochs have passed."""
@@ -38,6 +51,19 @@ class EarlyStopping(Patience):
         self.best_step = 0
         self.best_parameters, self.best_running = network.parameters.copy(), network.running.copy()
         self._network = network
+
+    def counters(self) -> dict[str, Any]:
+        """Give what a checkpoint keeps besides the arrays."""
+        return {**super().counters(), "step": self.best_step}
+
+    def arrays(self) -> dict[str, Array]:
+        """Give the best network, not copied."""
+        return {"best/parameters": self.best_parameters, "best/running": self.best_running}
+
+    def go_on(self, counters: Mapping[str, Any]) -> None:
+        """Take what ``counters`` gave."""
+        super().go_on(counters)
+        self.best_step = counters["step"]
 
     def follow(self, step: int, loss: float) -> None:
         """Take an evaluation's loss, and keep the network if it is the best so far."""
@@ -58,6 +84,15 @@ class Plateau(Patience):
     def __init__(self, epochs: int) -> None:
         super().__init__(epochs)
         self.reductions = 0
+
+    def counters(self) -> dict[str, Any]:
+        """Give what a checkpoint keeps."""
+        return {**super().counters(), "reductions": self.reductions}
+
+    def go_on(self, counters: Mapping[str, Any]) -> None:
+        """Take what ``counters`` gave."""
+        super().go_on(counters)
+        self.reductions = counters["reductions"]
 
     def follow(self, loss: float) -> None:
         """Take an evaluation's loss."""

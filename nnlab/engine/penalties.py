@@ -102,6 +102,9 @@ class L2:
 class L1:
     """Moves weights towards 0 by learning_rate * l1; one that would cross 0 is set to 0 and stays there.
 
+    Attributes:
+        pinned: the weights that have crossed 0.
+
     Source: TensorFlow Playground, nn.ts, updateWeights: the sign is that of the weight before the step.
     """
 
@@ -110,7 +113,7 @@ class L1:
         self._rate = 0.0
         self._amounts = np.zeros_like(like)
         self._pull = np.zeros_like(like)
-        self._pinned = np.zeros(like.shape, np.bool_)
+        self.pinned = np.zeros(like.shape, np.bool_)
 
     def before_update(self, parameters: Array, learning_rate: float) -> None:
         """Note the direction and the size of the pull."""
@@ -123,6 +126,6 @@ class L1:
     def after_update(self, parameters: Array) -> None:
         """Pull, and pin what crossed 0."""
         pulled = parameters - self._pull
-        self._pinned |= parameters * pulled < 0.0
+        self.pinned |= parameters * pulled < 0.0
         np.copyto(parameters, pulled)
-        parameters[self._pinned] = 0.0
+        parameters[self.pinned] = 0.0

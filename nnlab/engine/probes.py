@@ -36,7 +36,12 @@ def samples_norm(step: int) -> bool:
 
 
 class Sampler:
-    """Accumulates samples; ``due`` is the next step that it wants to see."""
+    """Accumulates samples.
+
+    Attributes:
+        due: the next step that it wants to see.
+        sums: what the burst in progress has seen.
+    """
 
     def __init__(self, network: Network, batch_size: int, output_activation: str) -> None:
         self.due = FIRST_STEPS[0]
@@ -47,22 +52,22 @@ class Sampler:
         )  # softmax has no saturation of its own
         self._activations: list[Activation] = [layer.activation for layer in network.layers[:-1]] + [output]
         self._before = np.empty(network.parameters.shape)
-        self._sums = _Sums(network)
+        self.sums = Sums(network)
 
     def before_update(self, seen: Pass) -> None:
         """Read the pass, its gradients and the weights."""
         np.copyto(self._before, self._network.parameters)
-        self._sums.read(seen, self._activations, self._before)
+        self.sums.read(seen, self._activations, self._before)
 
     def after_update(self, step: int) -> Sample | None:
         """Read the update; return the sample if the burst is complete."""
         np.subtract(self._network.parameters, self._before, out=self._before)
-        self._sums.read_update(self._before)
-        if self._sums.steps < self._burst:
+        self.sums.read_update(self._before)
+        if self.sums.steps < self._burst:
             self.due = step + 1
             return None
-        sample = self._sums.sample(step)
-        self._sums = _Sums(self._network)
+        sample = self.sums.sample(step)
+        self.sums = Sums(self._network)
         self.due = self._next_start(step)
         return sample
 
@@ -77,7 +82,7 @@ class Sampler:
         return min(start, LATE) if early else start
 
 
-class _Sums:
+class Sums:
     """Sums over the steps of one burst; ratios are formed at its end."""
 
     def __init__(self, network: Network) -> None:
@@ -88,9 +93,24 @@ class _Sums:
         self._totals = [np.zeros(layer.units) for layer in hidden]
         self._squares, self._zeros = np.zeros((2, len(hidden)))
         self._active = [np.zeros(layer.units) for layer in hidden]
-        self._saturated: dict[int, FloatArray] = {}
+        self._saturated = [np.zeros(layer.units) for layer in network.layers]
+
+    def arrays(self) -> dict[str, FloatArray]:
+        """Give all sums, not copied, by name."""
+        found = {
+            "gradient": self._gradient,
+            "delta": self._delta,
+            "weight": self._weight,
+            "update": self._update,
+            "squares": self._squares,
+            "zeros": self._zeros,
+        }
+        for name in ("totals", "active", "saturated"):
+            found |= {f"{name}/{index}": sums for index, sums in enumerate(getattr(self, f"_{name}"))}
+        return found
 
     def read(self, seen: Pass, activations: list[Activation], parameters: FloatArray) -> None:
+        """Add a step's pass, gradients and weights."""
         self.steps += 1
         self.rows += seen.z.shape[1]
         ones = np.ones(seen.z.shape[1])  # sums over rows as products: a third of the time of sum(axis=1)
@@ -101,7 +121,7 @@ class _Sums:
         for index, z in enumerate([*(trace.z for trace in seen.traces), seen.z]):
             saturated = activations[index].saturated(z)
             if saturated is not None:
-                self._saturated[index] = self._saturated.get(index, 0.0) + saturated @ ones
+                self._saturated[index] += saturated @ ones
         for index, trace in enumerate(seen.traces):
             a = trace.a.astype(np.float64)
             self._totals[index] += a @ ones
@@ -110,18 +130,20 @@ class _Sums:
             self._active[index] += (a > 0.0) @ ones
 
     def read_update(self, change: FloatArray) -> None:
+        """Add what the update changed."""
         np.hypot(self._update, self._weight_norms(change), out=self._update)
 
     def _weight_norms(self, vector: Array) -> list[float]:
         return [norm(vector[layer.weights]) for layer in self._layers]
 
     def sample(self, step: int) -> Sample:
+        """Form the burst's ratios."""
         units = np.array([len(active) for active in self._active])
         sizes = np.array([layer.weight.size for layer in self._layers])
         average = 1.0 / sqrt(self.steps)
         no_ratio = np.full(len(sizes), np.nan)
         saturated_share = np.zeros(len(sizes))
-        for index, rows in self._saturated.items():
+        for index, rows in enumerate(self._saturated):
             saturated_share[index] = np.count_nonzero(rows >= SATURATED_ROWS * self.rows) / rows.size
         return Sample(
             step=step,

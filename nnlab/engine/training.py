@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nnlab.engine.checkpoints import Checkpoint, fingerprint
 from nnlab.engine.config import check_size, parameter_count
-from nnlab.engine.errors import ConfigError
+from nnlab.engine.errors import CheckpointError, ConfigError
 from nnlab.engine.heads import fitted_head, make_head
 from nnlab.engine.metrics import baseline_metric, headline
 from nnlab.engine.numpy_trainer import NumpyTrainer
-from nnlab.engine.records import NonFinite, Records, RunInfo
+from nnlab.engine.records import Ending, NonFinite, Records, RunInfo
 from nnlab.engine.schedules import total_steps
 
 if TYPE_CHECKING:
@@ -85,21 +88,70 @@ def describe(config: TrainingConfig, problem: Problem) -> RunInfo:
     )
 
 
-def train(config: TrainingConfig, problem: Problem) -> Generator[Records, None, None]:
+class Training(Iterator[Records]):
+    """A run in progress: an iterator of its records that can be closed, and kept between two records."""
+
+    def __init__(self, config: TrainingConfig, problem: Problem, resume: bytes | None = None) -> None:
+        describe(config, problem)
+        kept = None if resume is None else Checkpoint.from_bytes(resume)
+        self._config, self._problem = config, problem
+        if kept is not None:
+            kept.check(config.to_dict(), self._fingerprint)
+        self._trainer = NumpyTrainer(config, problem)
+        if kept is not None:
+            self._trainer.restore(kept.counters, kept.arrays)
+        self._has_begun = kept is not None and kept.counters["has_begun"]
+        self._records = _records(self._trainer, has_begun=self._has_begun)
+
+    def __next__(self) -> Records:
+        records = next(self._records)
+        self._has_begun = True
+        return records
+
+    def close(self) -> None:
+        """Stop the run; nothing of it goes on in the background."""
+        self._records.close()
+
+    def checkpoint(self) -> bytes:
+        """Keep the run as it stands after the last records, for ``train(config, problem, resume=...)``.
+
+        Raises:
+            CheckpointError: for a run that has diverged, which could not go on; keep the one before.
+        """
+        if self._trainer.ended is Ending.DIVERGED:
+            raise CheckpointError("expected a run that can go on, got one that has diverged")
+        counters, arrays = self._trainer.checkpoint()
+        counters["has_begun"] = self._has_begun
+        return Checkpoint(self._config.to_dict(), self._fingerprint, counters, arrays).to_bytes()
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        return fingerprint(self._problem)
+
+
+def train(config: TrainingConfig, problem: Problem, resume: bytes | None = None) -> Training:
     """Train a network and yield what happens, in chunks of about 50 ms.
 
     The first records hold the evaluation of the untrained network and no step. Where chunks are cut depends
     on the machine's speed; what they hold does not.
 
+    Args:
+        resume: a checkpoint of the same config and problem. Its run goes on with the records that would
+            have come next, to the last bit on the same machine; if it had ended, they only say how.
+
     Raises:
         ConfigError: as ``describe``, at the call and not at the first record.
+        CheckpointError: for bytes that are damaged, no checkpoint, or one of another run.
     """
-    describe(config, problem)
-    return _records(NumpyTrainer(config, problem))
+    return Training(config, problem, resume)
 
 
-def _records(trainer: NumpyTrainer) -> Generator[Records, None, None]:
-    yield _judged(Records(1, np.empty(0), np.empty(0)), trainer)
+def _records(trainer: NumpyTrainer, *, has_begun: bool) -> Generator[Records, None, None]:
+    nothing = Records(trainer.step + 1, np.empty(0), np.empty(0), ended=trainer.ended)
+    if not has_begun:
+        yield _judged(nothing, trainer)
+    elif trainer.ended is not None:
+        yield nothing
     pace = 1
     while trainer.ended is None:
         parts: list[Records] = []

@@ -63,9 +63,13 @@ def build_trainer(problem: Problem, **config: Any) -> NumpyTrainer:
 
 def run(problem: Problem, **config: Any) -> Records:
     """Train to the end and join all records into one."""
-    parts = list(train(TrainingConfig(**config), problem))
+    return joined(list(train(TrainingConfig(**config), problem)))
+
+
+def joined(parts: list[Records]) -> Records:
+    """Join consecutive records into one."""
     return Records(
-        first_step=1,
+        first_step=parts[0].first_step,
         losses=np.concatenate([part.losses for part in parts]),
         gradient_norms=np.concatenate([part.gradient_norms for part in parts]),
         samples=tuple(sample for part in parts for sample in part.samples),
