@@ -37,7 +37,8 @@ class ErrorLoss(Head):
         """Gradient: the derivative at f - t, times f', over (rows outputs)."""
         outputs = self.answers(z)
         values, slopes = self.values_and_slopes(outputs - targets.T)
-        self.weigh(targets, values, slopes)
+        if self.class_weights is not None:
+            self.weigh(targets, values, slopes)
         loss = self.factor * float(values.mean())
         slopes *= self.slope_factor / slopes.size
         if self.activation == "tanh":

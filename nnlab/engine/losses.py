@@ -29,7 +29,7 @@ class Head:
 
     def __init__(self, task: str, outputs: int, activation: str) -> None:
         self.task, self.outputs, self.activation = task, outputs, activation
-        self._weights: Floats | None = None
+        self.class_weights: Floats | None = None
 
     def balance(self, targets: Targets) -> None:
         """Weight each class by n / (K n_k) from now on: all classes of these rows then count alike.
@@ -44,16 +44,18 @@ class Head:
         present = np.count_nonzero(counts, axis=0)
         with np.errstate(divide="ignore"):
             weights = len(targets) / (present * counts)
-        self._weights = np.where(counts > 0, weights, 1.0)
+        self.class_weights = np.where(counts > 0, weights, 1.0)
 
     def weigh(self, targets: Targets, *arrays: Floats) -> None:
         """Multiply arrays of shape (outputs, rows) by the weights of the rows' classes, in place."""
-        if self._weights is None:
+        if self.class_weights is None:
             return
         if self.task == "multiclass":
-            weights = self._weights[self._classes(targets)]
+            weights = self.class_weights[self._classes(targets)]
         else:
-            weights = np.where(targets.T > 0.5, self._weights[1][:, None], self._weights[0][:, None])
+            weights = np.where(
+                targets.T > 0.5, self.class_weights[1][:, None], self.class_weights[0][:, None]
+            )
         for array in arrays:
             np.multiply(array, weights, out=array)
 
@@ -102,7 +104,8 @@ class BinaryCrossEntropy(Head):
         values = np.maximum(wide, 0.0) - wide * expected + np.log1p(small)
         slope = np.where(wide >= 0.0, 1.0, small) / (1.0 + small)
         slope -= expected
-        self.weigh(targets, values, slope)
+        if self.class_weights is not None:
+            self.weigh(targets, values, slope)
         loss = float(values.mean())
         slope /= slope.size
         np.copyto(d, slope, casting="same_kind")
@@ -141,7 +144,8 @@ class SoftmaxCrossEntropy(Head):
         values = np.log(sums) - shifted[labels, rows]
         exponentials /= sums
         exponentials[labels, rows] -= 1.0
-        self.weigh(targets, values, exponentials)
+        if self.class_weights is not None:
+            self.weigh(targets, values, exponentials)
         loss = float(values.mean())
         exponentials /= len(targets)
         np.copyto(d, exponentials, casting="same_kind")

@@ -167,6 +167,8 @@ class Pass:
             norm = layer.normalised
             self.norms.append(None if norm is None else BatchNorm(norm, rows, training=training))
             self.dropouts.append(Dropout(z, rate, seed=network.seed, layer=index) if drops else None)
+        self._normalised = [layer for layer in network.layers if layer.normalised is not None]
+        self._kept = [norm for norm in self.norms if norm is not None]
         self.z = np.empty((network.layers[-1].units, rows), dtype)
         self.d = np.empty_like(self.z)
 
@@ -198,22 +200,21 @@ class Pass:
         layers = self.network.layers
         for index in range(len(layers) - 1, -1, -1):
             np.matmul(self.inputs[index], d.T, out=layers[index].affine_gradient)
-            if layers[index].normalised is not None:
-                layers[index].bias_gradient[:] = 0.0  # but for rounding, which Adam would make steps of
             if index == 0:
-                return
+                break
             trace, norm, dropout = self.traces[index - 1], self.norms[index - 1], self.dropouts[index - 1]
             np.matmul(layers[index].weight, d, out=trace.d)
             if dropout is not None:
                 trace.d *= dropout.mask
             layers[index - 1].activation.backward(trace)
             d = trace.d if norm is None else norm.backward(trace.d)
+        for layer in self._normalised:
+            layer.bias_gradient[:] = 0.0  # as it is but for rounding, of which Adam would make steps
 
     def keep_statistics(self) -> None:
         """Let the running statistics of batch normalisation follow the last batch."""
-        for norm in self.norms:
-            if norm is not None:
-                norm.keep_statistics()
+        for norm in self._kept:
+            norm.keep_statistics()
 
     def deltas(self) -> list[Array]:
         """Give the loss gradients by what the activations see, layer by layer.
