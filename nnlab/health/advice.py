@@ -14,10 +14,10 @@ __all__ = ["RANKED", "Advice", "Case", "Op", "advise", "apply"]
 
 # Best first. Vanishing gradients never get a higher learning rate or more layers.
 RANKED: Mapping[str, tuple[str, ...]] = {
-    "nonfinite": ("A3", "A9", "A6", "A12"),
-    "exploding": ("A3", "A9", "A6", "A12", "A2"),
-    "vanishing": ("A1", "A2", "A26", "A8", "A5"),
-    "dead_layer": ("A3", "A9", "A2", "A11", "A26"),
+    "nonfinite": ("A3", "A9", "A6", "A12", "A7"),
+    "exploding": ("A3", "A9", "A6", "A12", "A7", "A2"),
+    "vanishing": ("A1", "A2", "A26", "A8", "A7", "A5"),
+    "dead_layer": ("A3", "A9", "A2", "A11", "A20", "A26"),
     "not_learning": ("A5", "A4", "A9", "A1", "A17"),
 }
 CONSTANT_INITIALIZERS = ("zeros", "ones", "constant")

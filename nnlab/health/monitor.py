@@ -180,6 +180,7 @@ class Monitor:
         machines = self._machines
         return Case(
             config=self._config,
+            steps=self._info.steps,
             largest_update=self._signals.largest_update,
             is_short=self._info.steps < self._signals.t_min,
             is_born_dead=self._signals.is_born_dead,

@@ -17,6 +17,8 @@ MOST_LAYERS = 3
 SAFE_RATE = 1e-3
 LEAST_RATE = 1e-6
 SMALL_UPDATE = 3e-4
+LEAST_NORMALISED_BATCH = 16  # the statistics of fewer rows are too noisy to normalise by
+WARM_UP_SHARE = 0.05
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class Case:
 
     Args:
         config: a run's training config in plain values, with its data config under ``data`` where known.
+        steps: the run's length as planned.
         largest_update: largest update ratio of a layer; NaN if unknown.
         is_short: whether the run is shorter than what a verdict on its progress needs.
         is_unstable: whether an exploding gradient or a dead layer was found in the run.
@@ -58,6 +61,7 @@ class Case:
     """
 
     config: Mapping[str, Any]
+    steps: int
     largest_update: float
     is_short: bool
     is_unstable: bool
@@ -159,6 +163,15 @@ def clip_gradients(case: Case) -> Advice | None:
     return _advice(case, "A6", "Clip the gradient norm at 1", reason, {"clip_norm": 1.0})
 
 
+def normalise_batches(case: Case) -> Advice | None:
+    """Normalise what each hidden activation sees, where batches are large enough to do so."""
+    if not case.get("hidden_units") or not case.get("batch_size", 0) >= LEAST_NORMALISED_BATCH:
+        return None
+    title = "Use batch normalisation before each hidden activation"
+    reason = "What a layer hands on then keeps its size, whatever the size of its weights."
+    return _advice(case, "A7", title, reason, {"batch_norm": True})
+
+
 def keep_fewer_layers(case: Case) -> Advice | None:
     """Keep the three widest hidden layers, in their order."""
     units = list(case.get("hidden_units", []))
@@ -218,6 +231,16 @@ def train_longer(case: Case) -> Advice | None:
     return _advice(case, "A17", title, reason, {name: length * 5})
 
 
+def use_cosine(case: Case) -> Advice | None:
+    """Let a constant learning rate rise at the start and fall to 0 until the end."""
+    if case.get("schedule", "constant") != "constant" or case.get("warmup_steps", 0):
+        return None
+    warm_up = max(1, round(WARM_UP_SHARE * case.steps))
+    title = f"Warm the learning rate up over {warm_up:,} steps, then lower it to 0 along a cosine"
+    reason = "The first steps, when gradients are largest, are small then, and so are the last."
+    return _advice(case, "A20", title, reason, {"schedule": "cosine", "warmup_steps": warm_up})
+
+
 def remove_penalties(case: Case) -> Advice | None:
     """Take L1 and L2 away."""
     wanted = {name: 0.0 for name in ("l1", "l2") if case.get(name, 0)}
@@ -232,12 +255,14 @@ PATCHES: Mapping[str, Patch] = {
     "A4": raise_rate,
     "A5": use_adam,
     "A6": clip_gradients,
+    "A7": normalise_batches,
     "A8": keep_fewer_layers,
     "A9": scale_inputs,
     "A11": use_leaky_relu,
     "A12": add_l2,
     "A15": draw_again,
     "A17": train_longer,
+    "A20": use_cosine,
     "A26": remove_penalties,
 }
 

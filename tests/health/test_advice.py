@@ -31,6 +31,7 @@ PENALISED_RELU: dict[str, Any] = TrainingConfig(
 
 def build_case(config: dict[str, Any], **changes: Any) -> Case:
     values: dict[str, Any] = {
+        "steps": 1000,
         "largest_update": 1e-4,
         "is_short": False,
         "is_unstable": False,
@@ -100,6 +101,22 @@ def test_a_layer_killed_by_its_learning_rate_gets_a_lower_one_first() -> None:
 def test_a_layer_born_dead_is_not_told_to_lower_its_learning_rate() -> None:
     config = TrainingConfig(hidden_units=(5,) * 15).to_dict()
     assert codes("dead_layer", config, is_born_dead=True) == ["A11", "A8", "A15"]
+
+
+def test_batch_normalisation_is_advised_for_batches_of_16_rows_that_have_none() -> None:
+    for check in ("nonfinite", "exploding", "vanishing"):
+        assert "A7" in codes(check, QUIZ | {"batch_size": 16})
+        assert "A7" not in codes(check, QUIZ | {"batch_size": 15})
+        assert "A7" not in codes(check, QUIZ | {"batch_norm": True})
+        assert "A7" not in codes(check, QUIZ | {"hidden_units": []})
+
+
+def test_a_constant_rate_is_advised_to_warm_up_over_5_percent_of_the_run() -> None:
+    advice = next(found for found in advise("dead_layer", build_case(QUIZ, steps=880)) if found.code == "A20")
+    changed = apply(QUIZ, advice.ops)
+    assert (changed["schedule"], changed["warmup_steps"]) == ("cosine", 44)
+    for scheduled in ({"schedule": "step"}, {"warmup_steps": 3}):
+        assert "A20" not in codes("dead_layer", QUIZ | scheduled)
 
 
 def test_nobody_is_told_to_raise_the_learning_rate_and_to_lower_it() -> None:
