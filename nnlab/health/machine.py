@@ -26,10 +26,19 @@ class Machine:
         limits: the check's ``n_open``, ``m`` and ``n_clear``.
         shared: ``update_gap_results`` and ``value_factor``, the same for all machines.
         pause: steps between two updates that tell nothing new.
+        worst: the severity that is not exceeded, whatever happens.
     """
 
-    def __init__(self, check: Check, limits: Limits, shared: Limits, pause: int) -> None:
+    def __init__(
+        self,
+        check: Check,
+        limits: Limits,
+        shared: Limits,
+        pause: int,
+        worst: Severity = Severity.CRITICAL,
+    ) -> None:
         self._check, self._limits, self._shared, self._pause = check, limits, shared, pause
+        self._worst = worst
         self._window: deque[tuple[int, float, bool]] = deque(maxlen=int(limits["m"]))
         self._safe_in_a_row = 0
         self._since_event = 0
@@ -119,6 +128,10 @@ class Machine:
         return self.layers != self._told_layers or new >= factor * old > 0 or old >= factor * new > 0
 
     def _judge_severity(self, result: Result, signals: Signals) -> Severity:
+        """Judge, and stay below the ceiling."""
+        return min(self._wanted_severity(result, signals), self._worst, key=tuple(Severity).index)
+
+    def _wanted_severity(self, result: Result, signals: Signals) -> Severity:
         """Up where the run is stuck, down where it gets on; in between severity stays, so it cannot flap."""
         if result.severity is not None:
             return max(result.severity, self.severity, key=tuple(Severity).index)

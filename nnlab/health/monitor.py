@@ -18,6 +18,9 @@ from nnlab.health.thresholds import THRESHOLDS, Thresholds
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+# Their thresholds are not calibrated for deltas at the outputs of batch normalisation.
+NOT_CALIBRATED_FOR_BATCH_NORM = ("vanishing",)
+
 __all__ = ["Advice", "AlertEvent", "EventKind", "Monitor", "Severity"]
 
 
@@ -26,7 +29,7 @@ class Monitor:
 
     Args:
         config: the run's training config in plain values, with its data config under ``data`` where known;
-            only advice reads it.
+            only advice reads it, and whether there is batch normalisation.
     """
 
     def __init__(
@@ -36,13 +39,16 @@ class Monitor:
         self._config = config
         self._thresholds = thresholds
         self._signals = Signals(info, thresholds)
-        self._machines = {
-            check.id: Machine(check, thresholds.checks[check.id], thresholds.machine, self._signals.t_min)
-            for check in CHECKS
-        }
+        self._machines = {check.id: self._machine(check) for check in CHECKS}
         self._explanations: dict[str, Explanation] = {}
         self._told_children: dict[str, list[str]] = {}
         self._is_closed = False
+
+    def _machine(self, check: Check) -> Machine:
+        limits, shared = self._thresholds.checks[check.id], self._thresholds.machine
+        is_vague = self._config.get("batch_norm") and check.id in NOT_CALIBRATED_FOR_BATCH_NORM
+        worst = Severity.INFO if is_vague else Severity.CRITICAL
+        return Machine(check, limits, shared, self._signals.t_min, worst)
 
     def observe(self, records: Records) -> list[AlertEvent]:
         """Read the next chunk; return what happened to alerts, in order.

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nnlab.engine.records import NonFinite
-from nnlab.health.monitor import AlertEvent, Monitor
+from nnlab.health.monitor import AlertEvent, Monitor, Severity
 from nnlab.health.thresholds import THRESHOLDS
 from tests.health.builders import (
     CONFIG,
@@ -225,3 +225,10 @@ def test_a_symptom_that_outlives_its_cause_opens_after_as_many_hits_as_any_other
     events = watch(build_run(300, loss=1.4, sample=sample))
     assert ("resolve", "vanishing", "warning", 250) in story(events)
     assert ("open", "exploding", "critical", 270) in story(events)
+
+
+def test_vanishing_under_batch_normalisation_is_no_more_than_an_info() -> None:
+    events = watch(build_sick_run(), config={**CONFIG, "batch_norm": True})
+    severities = {event.severity for event in events if event.check == "vanishing"}
+    assert severities == {Severity.INFO}
+    assert {event.severity for event in watch(build_sick_run()) if event.check == "vanishing"} != severities
