@@ -1,10 +1,19 @@
-"""Form fields that only read: text becomes numbers and lists, and the one validation judges them."""
+"""Form fields that only read: text becomes numbers and lists, and the one validation judges them.
+
+The settings that few people change stand here too, in a form that the submission's own extends.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
+
+from nnlab.data.config import TASKS
+from nnlab.engine.config import DTYPES, LOSSES, OUTPUT_ACTIVATIONS, SCHEDULES
+
+ANSWERS = {"yes": True, "no": False}
 
 
 class PlainField(forms.CharField):
@@ -70,6 +79,57 @@ class NumberField(PlainField):
         """Read a number."""
         text = str(value if value is not None else "").strip()
         return _number(text) if text else None
+
+
+def choices(names: Iterable[str]) -> list[tuple[str, str]]:
+    """Offer names as people read them."""
+    return [(name, name.replace("_", " ")) for name in names]
+
+
+def _switch(help_text: str, *, first: str) -> ChoiceField:
+    """Ask yes or no; what stands first is what a browser chooses."""
+    answers = sorted(ANSWERS, key=lambda answer: answer != first)
+    return ChoiceField(required=False, choices=choices(answers), help_text=help_text)
+
+
+class FurtherFields(forms.Form):
+    """The settings of the group "More"."""
+
+    layer_activations = ListField(
+        label="Activation of each layer", help_text="Instead of one for all: such as relu, relu, tanh."
+    )
+    layer_dropouts = ListField(
+        label="Dropout of each layer", help_text="Instead of one for all: such as 0, 0.1, 0.2."
+    )
+    batch_norm = _switch("Normalise over the batch before each hidden activation.", first="no")
+    output_activation = ChoiceField(
+        required=False, choices=choices(OUTPUT_ACTIVATIONS), help_text="auto follows the loss and the task."
+    )
+    loss = ChoiceField(required=False, choices=choices(LOSSES), help_text="auto follows the task.")
+    class_weights = _switch("Let all classes count alike, however rare.", first="no")
+    momentum = NumberField(help_text="For momentum and nesterov; empty for 0.9.")
+    weight_decay = NumberField(help_text="For adamw; empty for 0.01.")
+    schedule = ChoiceField(
+        required=False, choices=choices(SCHEDULES), help_text="How the learning rate changes over the run."
+    )
+    warmup_steps = NumberField(label="Warm-up steps", help_text="Linear growth of the rate; empty for none.")
+    decay_rate = NumberField(help_text="For step, exponential and reduce on plateau; empty for 0.5.")
+    decay_every = NumberField(help_text="For step and exponential, in steps; empty for 1000.")
+    plateau_epochs = NumberField(help_text="For reduce on plateau: epochs without progress; empty for 5.")
+    early_stopping_epochs = NumberField(
+        label="Early stopping", help_text="Epochs without a better validation loss; empty for none."
+    )
+    max_norm = NumberField(help_text="Bound on the norm of each unit's weights; empty for none.")
+    clip_layer_norm = NumberField(help_text="Bound on the gradient norm of each layer; empty for none.")
+    clip_value = NumberField(help_text="Bound on each entry of the gradient; empty for none.")
+    first_seed = NumberField(help_text="Seeds count up from here; empty for 0.")
+    shuffle = _switch("New order of the rows in every epoch.", first="yes")
+    dtype = ChoiceField(required=False, choices=choices(DTYPES), help_text="Precision of the arithmetic.")
+    rows = NumberField(help_text="Generated sets only: points to make.")
+    noise = NumberField(help_text="Generated sets only: 0 to 0.5.")
+    task = ChoiceField(
+        required=False, choices=choices(TASKS), help_text="CSV files only: auto looks at the target."
+    )
 
 
 def _parts(value: object) -> list[str]:

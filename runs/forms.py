@@ -6,16 +6,25 @@ The form only turns text into a plain mapping: whether the values can be trained
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
 
 from nnlab.data.catalogue import datasets
-from nnlab.data.config import TASKS
-from nnlab.engine.config import ACTIVATIONS, DTYPES, INITIALIZERS, LOSSES, OPTIMIZERS, OUTPUT_ACTIVATIONS
+from nnlab.engine.config import ACTIVATIONS, INITIALIZERS, OPTIMIZERS
 from runs import submission
-from runs.form_fields import ChoiceField, ChoicesField, LayersField, ListField, NumberField, PlainField
+from runs.form_fields import (
+    ANSWERS,
+    ChoiceField,
+    ChoicesField,
+    FurtherFields,
+    LayersField,
+    ListField,
+    NumberField,
+    PlainField,
+    choices,
+)
 from runs.models import Project, Run
 from runs.specification import Specification, SubmissionError
 from runs.submitted_values import MAX_LABEL, MAX_SEEDS
@@ -31,7 +40,9 @@ FIELDSETS = (
     (
         "More",
         (
-            "layer_activations", "layer_dropouts", "output_activation", "loss", "momentum", "clip_value",
+            "layer_activations", "layer_dropouts", "batch_norm", "output_activation", "loss", "class_weights",
+            "momentum", "weight_decay", "schedule", "warmup_steps", "decay_rate", "decay_every",
+            "plateau_epochs", "early_stopping_epochs", "max_norm", "clip_layer_norm", "clip_value",
             "first_seed", "shuffle", "dtype", "rows", "noise", "task",
         ),
     ),
@@ -39,18 +50,15 @@ FIELDSETS = (
 _DATA_FIELDS = ("recipe", "target", "validation_share", "split_seed", "rows", "noise", "task")
 _AXES = ("depth", "width", "activation", "dropout", "optimizer", "learning_rate", "batch_size", "l1", "l2")
 _SINGLE = (
-    "epochs", "steps", "clip_norm", "clip_value", "momentum", "initializer", "output_activation", "loss",
-    "dtype",
+    "epochs", "steps", "clip_norm", "clip_layer_norm", "clip_value", "max_norm", "momentum", "weight_decay",
+    "schedule", "warmup_steps", "decay_rate", "decay_every", "plateau_epochs", "early_stopping_epochs",
+    "initializer", "output_activation", "loss", "dtype",
 )  # fmt: skip
 _LAYERED = {"layer_activations": "activation", "layer_dropouts": "dropout"}
-_ANSWERS = {"yes": True, "no": False}
+_SWITCHES = ("shuffle", "batch_norm", "class_weights")
 
 
-def _choices(names: Iterable[str]) -> list[tuple[str, str]]:
-    return [(name, name.replace("_", " ")) for name in names]
-
-
-class SweepForm(forms.Form):
+class SweepForm(FurtherFields):
     """Submit a run or a sweep: a field with several values becomes an axis of the grid."""
 
     project = PlainField(
@@ -86,7 +94,7 @@ class SweepForm(forms.Form):
     )
     activation = ChoicesField(
         required=False,
-        choices=_choices(ACTIVATIONS),
+        choices=choices(ACTIVATIONS),
         help_text="One or several.",
     )
     dropout = ListField(
@@ -94,10 +102,10 @@ class SweepForm(forms.Form):
     )
     initializer = ChoiceField(
         required=False,
-        choices=_choices(INITIALIZERS),
+        choices=choices(INITIALIZERS),
         help_text="auto follows the activation.",
     )
-    optimizer = ChoicesField(required=False, choices=_choices(OPTIMIZERS), help_text="One or several.")
+    optimizer = ChoicesField(required=False, choices=choices(OPTIMIZERS), help_text="One or several.")
     learning_rate = ListField(help_text="Such as 0.01, 0.001.")
     batch_size = ListField(help_text="Examples a step.")
     epochs = NumberField(help_text="Passes over the training rows; or give steps.")
@@ -106,28 +114,6 @@ class SweepForm(forms.Form):
     l2 = ListField(label="L2", help_text="Penalty on squared weights.")
     clip_norm = NumberField(help_text="Bound on the gradient norm; empty for none.")
     seeds = NumberField(help_text="Seeds for each setting: 1 gives no interval, 3 or more do.")
-    layer_activations = ListField(
-        label="Activation of each layer", help_text="Instead of one for all: such as relu, relu, tanh."
-    )
-    layer_dropouts = ListField(
-        label="Dropout of each layer", help_text="Instead of one for all: such as 0, 0.1, 0.2."
-    )
-    output_activation = ChoiceField(
-        required=False, choices=_choices(OUTPUT_ACTIVATIONS), help_text="auto follows the loss and the task."
-    )
-    loss = ChoiceField(required=False, choices=_choices(LOSSES), help_text="auto follows the task.")
-    momentum = NumberField(help_text="For momentum and nesterov; empty for 0.9.")
-    clip_value = NumberField(help_text="Bound on each entry of the gradient; empty for none.")
-    first_seed = NumberField(help_text="Seeds count up from here; empty for 0.")
-    shuffle = ChoiceField(
-        required=False, choices=_choices(_ANSWERS), help_text="New order of the rows in every epoch."
-    )
-    dtype = ChoiceField(required=False, choices=_choices(DTYPES), help_text="Precision of the arithmetic.")
-    rows = NumberField(help_text="Generated sets only: points to make.")
-    noise = NumberField(help_text="Generated sets only: 0 to 0.5.")
-    task = ChoiceField(
-        required=False, choices=_choices(TASKS), help_text="CSV files only: auto looks at the target."
-    )
 
     def __init__(self, *args: Any, **options: Any) -> None:
         options["initial"] = {**_defaults(), **(options.get("initial") or {})}
@@ -192,7 +178,7 @@ class SweepForm(forms.Form):
             "depth": None if layers else [0],
             "width": None,
             "epochs": training["epochs"],
-            "shuffle": "yes" if training["shuffle"] else "no",
+            **{field: "yes" if training[field] else "no" for field in _SWITCHES if field in training},
             "seeds": 1,
             "first_seed": training["seed"],
         }
@@ -210,8 +196,7 @@ def as_mapping(cleaned: Mapping[str, Any]) -> dict[str, Any]:
             grid[field] = values
     training |= {field: cleaned[field] for field in _SINGLE if cleaned[field] not in {None, ""}}
     training |= {field: cleaned[typed] for typed, field in _LAYERED.items() if cleaned[typed]}
-    if cleaned["shuffle"]:
-        training["shuffle"] = _ANSWERS.get(cleaned["shuffle"], cleaned["shuffle"])
+    training |= {field: ANSWERS.get(cleaned[field], cleaned[field]) for field in _SWITCHES if cleaned[field]}
     given = ("dataset", *(field for field in _DATA_FIELDS if cleaned[field] not in {None, ""}))
     return {
         "project": cleaned["project"],

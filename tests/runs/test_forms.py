@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from nnlab.engine.config import ACTIVATIONS, OPTIMIZERS
+from nnlab.engine.config import ACTIVATIONS, OPTIMIZERS, TrainingConfig
 from runs.forms import FIELDSETS, SweepForm
 from runs.models import Run
 from runs.submission import parse, submit
@@ -69,6 +69,13 @@ def test_the_seeds_are_a_number_and_count_up_from_the_first() -> None:
     [
         ({"first_seed": "-1"}, "seeds: expected seeds from 0"),
         ({"first_seed": "x"}, "seeds: expected whole numbers, got &#x27;x&#x27;"),
+        ({"batch_norm": "maybe"}, "batch_norm: expected true or false, got &#x27;maybe&#x27;"),
+        ({"schedule": "cosin"}, "did you mean cosine?"),
+        ({"warmup_steps": "-1"}, "warmup_steps: expected a whole number from 0"),
+        (
+            {"class_weights": "yes", "dataset": "diabetes"},
+            "class_weights: expected false for a regression task",
+        ),
         ({"shuffle": "maybe"}, "shuffle: expected true or false, got &#x27;maybe&#x27;"),
         ({"layer_dropouts": "0.1, 0.2"}, "dropout: expected one value, or 1 for the hidden layers, got 2"),
         (
@@ -112,6 +119,24 @@ def test_known_names_are_suggested() -> None:
     assert "lab6" in found["recipe-suggestions"]
 
 
+def test_every_setting_of_the_engine_can_be_typed() -> None:
+    renamed = {"seed": {"seeds", "first_seed"}}
+    for field in TrainingConfig().to_dict():
+        assert renamed.get(field, {field}) <= set(SweepForm().fields)
+
+
+def test_a_run_from_before_a_setting_existed_can_still_be_cloned() -> None:
+    run = stored()
+    for field in ("batch_norm", "class_weights", "schedule"):
+        del run.config["training"][field]
+    filled = SweepForm(initial=SweepForm.initial_from(run))
+    typed = {name: filled[name].value() for name in filled.fields}
+    form = SweepForm({name: value for name, value in typed.items() if value is not None})
+    assert form.is_valid(), form.errors
+    assert form.specification is not None
+    assert form.specification.runs[0].group == run.group
+
+
 def stored(**changes: Any) -> Run:
     return submit(parse(build_submission(**changes)), None).runs.get()
 
@@ -130,6 +155,24 @@ def stored(**changes: Any) -> Run:
         },
         {"training": {"momentum": 0.5, "clip_value": 2.0, "shuffle": False, "dtype": "float64"}},
         {"training": {"depth": 2, "activation": ["relu", "tanh"], "dropout": [0.0, 0.5]}},
+        {
+            "training": {
+                "batch_norm": True,
+                "class_weights": True,
+                "early_stopping_epochs": 3,
+                "max_norm": 2.0,
+            }
+        },
+        {"training": {"optimizer": "adamw", "weight_decay": 0.1, "clip_layer_norm": 0.5, "loss": "mse"}},
+        {
+            "training": {
+                "schedule": "reduce_on_plateau",
+                "warmup_steps": 2,
+                "decay_rate": 0.3,
+                "plateau_epochs": 2,
+            }
+        },
+        {"training": {"schedule": "step", "decay_every": 7}},
         {"seeds": [7]},
     ],
 )
