@@ -82,6 +82,7 @@ class Recorder:
         self._extend(("train_loss", None), steps, records.losses)
         sampled = ~np.isnan(records.gradient_norms)
         self._extend(("gradient_norm", None), steps[sampled], records.gradient_norms[sampled])
+        self._extend(("learning_rate", None), steps[: len(records.learning_rates)], records.learning_rates)
         for sample in records.samples:
             self._record_sample(sample)
         for evaluation in records.evaluations:

@@ -170,6 +170,15 @@ def test_a_series_knows_how_it_stands(run: Run) -> None:
         assert series.last == (values[-1] if math.isfinite(values[-1]) else None)
 
 
+def test_the_learning_rate_is_stored_where_it_is_scheduled(run: Run) -> None:
+    info, all_records = run_engine(schedule="cosine", warmup_steps=5)
+    record(run, info, all_records)
+    steps, rates = stored(run)["learning_rate", None]
+    assert steps == list(range(1, info.steps + 1))
+    assert rates == np.concatenate([records.learning_rates for records in all_records]).tolist()
+    assert max(rates) == 0.05
+
+
 def test_the_run_shows_its_progress_and_its_last_values(run: Run) -> None:
     info, all_records = run_engine()
     record(run, info, all_records)
