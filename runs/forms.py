@@ -12,7 +12,7 @@ from typing import Any
 from django import forms
 
 from nnlab.data.catalogue import datasets
-from nnlab.engine.config import ACTIVATIONS, INITIALIZERS, OPTIMIZERS
+from nnlab.engine.config import ACTIVATIONS, INITIALIZERS, OPTIMIZERS, TrainingConfig
 from runs import submission
 from runs.form_fields import (
     ANSWERS,
@@ -55,6 +55,7 @@ _SINGLE = (
     "initializer", "output_activation", "loss", "dtype",
 )  # fmt: skip
 _LAYERED = {"layer_activations": "activation", "layer_dropouts": "dropout"}
+_EMPTY_WHERE_USUAL = ("weight_decay", "warmup_steps", "decay_rate", "decay_every", "plateau_epochs")
 _SWITCHES = ("shuffle", "batch_norm", "class_weights")
 
 
@@ -163,6 +164,9 @@ class SweepForm(FurtherFields):
             part, _, field = path.rpartition(".")
             (data if part == "data" else training)[field] = value
         values = {key: value for key, value in {**data, **training}.items() if value is not None}
+        for field in _EMPTY_WHERE_USUAL:
+            if values.get(field) == getattr(TrainingConfig, field):
+                del values[field]
         for typed, field in _LAYERED.items():
             if isinstance(values[field], list):
                 values[typed] = values.pop(field)

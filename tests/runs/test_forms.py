@@ -189,6 +189,12 @@ def test_a_form_filled_from_a_run_submits_the_same_network(changes: dict[str, An
     assert form.specification.project == run.project.name
 
 
+def test_what_a_run_left_at_its_default_is_left_empty_in_the_further_settings() -> None:
+    initial = SweepForm.initial_from(stored(training={"decay_rate": 0.3}))
+    assert initial["decay_rate"] == 0.3
+    assert not {"weight_decay", "warmup_steps", "decay_every", "plateau_epochs"} & initial.keys()
+
+
 def test_advice_changes_what_it_speaks_of_and_nothing_else() -> None:
     run = stored(training={"activation": "sigmoid"})
     initial = SweepForm.initial_from(run, {"activation": "relu", "data.recipe": "raw"})
