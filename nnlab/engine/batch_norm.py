@@ -52,10 +52,12 @@ class BatchNorm:
         """Normalise ``z`` and write y."""
         z, layer = self.z, self._layer
         if self._training:
-            np.mean(z, axis=1, keepdims=True, out=self._mean)
+            np.add.reduce(z, axis=1, keepdims=True, out=self._mean)
+            self._mean /= self._rows
             z -= self._mean
             np.multiply(z, z, out=out)
-            np.mean(out, axis=1, keepdims=True, out=self._variance)
+            np.add.reduce(out, axis=1, keepdims=True, out=self._variance)
+            self._variance /= self._rows
         else:
             z -= layer.mean
             np.copyto(self._variance, layer.variance)
@@ -72,9 +74,9 @@ class BatchNorm:
         dz = gamma / sqrt(v + eps) (d - mean d - y^ mean(d y^)), with y^ for the normalised.
         """
         layer, dz = self._layer, self._dz
-        np.sum(d, axis=1, keepdims=True, out=layer.beta_gradient)
+        np.add.reduce(d, axis=1, keepdims=True, out=layer.beta_gradient)
         np.multiply(d, self.z, out=dz)
-        np.sum(dz, axis=1, keepdims=True, out=layer.gamma_gradient)
+        np.add.reduce(dz, axis=1, keepdims=True, out=layer.gamma_gradient)
         np.multiply(self.z, layer.gamma_gradient / self._rows, out=dz)
         dz += layer.beta_gradient / self._rows
         np.subtract(d, dz, out=dz)
