@@ -66,9 +66,9 @@ def standing(run_id: int, token: UUID) -> Standing:
     return Standing.CANCELLED if asked else Standing.OURS
 
 
-def finish(run_id: int, token: UUID) -> bool:
-    """End a run that trained to its last step."""
-    return _end(run_id, token, Status.FINISHED, "end")
+def finish(run_id: int, token: UUID, reason: str = "end") -> bool:
+    """End a run that trained to its last step, or stopped early because it had learned what it could."""
+    return _end(run_id, token, Status.FINISHED, reason)
 
 
 def fail(run_id: int, token: UUID, reason: str, error: str) -> bool:

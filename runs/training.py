@@ -65,7 +65,7 @@ def _train(run_id: int, token: UUID, config: dict[str, Any], prepared: Prepared)
         if records.ended is Ending.DIVERGED:
             lifecycle.fail(run_id, token, "diverged", _divergence(records.nonfinite, info))
         elif records.ended is not None:
-            lifecycle.finish(run_id, token)
+            lifecycle.finish(run_id, token, records.ended)
         elif lifecycle.standing(run_id, token) is Standing.CANCELLED:
             lifecycle.stop(run_id, token)
             return

@@ -86,7 +86,7 @@ class Run(models.Model):
     started_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
     stop_reason = models.CharField(
-        max_length=20, blank=True, help_text="end, diverged, cancelled, error, worker lost."
+        max_length=20, blank=True, help_text="end, early stop, diverged, cancelled, error, worker lost."
     )
     error = models.TextField(blank=True, help_text="Why the run failed, in words for its owner.")
 

@@ -48,6 +48,7 @@ _STATUS_ICONS = {
 _SEVERITY_ICONS = {"info": "○", "warning": "▲", "critical": "●"}
 _STOP_REASONS = {
     "end": "all steps were run",
+    "early stop": "validation loss no longer fell; the best network was given back",
     "diverged": "its numbers stopped being finite",
     "cancelled": "somebody asked for it",
     "error": "it failed",

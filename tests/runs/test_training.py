@@ -75,6 +75,22 @@ def test_a_run_trains_to_its_end() -> None:
     assert run.worker
 
 
+def test_a_run_that_stops_early_finishes_with_the_score_of_its_best_network() -> None:
+    settings = {
+        "epochs": 200,
+        "steps": None,
+        "learning_rate": 0.1,
+        "early_stopping_epochs": 3,
+        "batch_size": 8,
+    }
+    run = trained(submitted(training=settings))
+    assert (run.status, run.stop_reason) == (Status.FINISHED, "early stop")
+    assert 0 < run.steps_run < run.steps_requested
+    losses, accuracy = read_series([run.pk], ["val_loss", "val_accuracy"])
+    assert losses.values[-1] == losses.values[1:].min()
+    assert run.score == accuracy.values[-1]
+
+
 def test_a_regressions_score_is_in_the_targets_unit() -> None:
     run = trained(
         submitted(data={"dataset": "california_housing"}, training={"steps": 300, "batch_size": 64})
@@ -286,9 +302,9 @@ def test_the_heartbeat_prolongs_the_lease_while_a_step_takes_long(
             pass
         return prepare(*arguments)
 
-    def ending(run_id: int, token: uuid.UUID) -> bool:
+    def ending(run_id: int, token: uuid.UUID, reason: str) -> bool:
         ended.append(Run.objects.get(token=token))
-        return finish(run_id, token)
+        return finish(run_id, token, reason)
 
     finish = lifecycle.finish
     monkeypatch.setattr(training, "prepare", slowly)
