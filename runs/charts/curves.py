@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 
+_EDGE = 0.004  # room beyond 0 and 1 for half the width of a line
 _OPENING_SHARE = 0.1  # of the steps, left out of what the axis opens on
 
 
@@ -129,7 +130,9 @@ def _opening(read: Sequence[_Read], least_span: float) -> dict[str, Any]:
     seen = np.concatenate([item.y[item.finite & (item.x >= later)] for item in lines])
     low, high = float(seen.min()), float(seen.max())
     pad = max(0.08 * (high - low), (least_span - (high - low)) / 2)
-    return {"range": [low - pad, high + pad]} if pad > 0 else {}
+    is_share = least_span > 0 and low >= 0 and high <= 1  # there is nothing beyond 0 and 100 %
+    bounds = (-_EDGE, 1 + _EDGE) if is_share else (-np.inf, np.inf)
+    return {"range": [max(low - pad, bounds[0]), min(high + pad, bounds[1])]} if pad > 0 else {}
 
 
 def _opening_sentence(read: Sequence[_Read], opening: dict[str, Any]) -> str:

@@ -123,6 +123,12 @@ def test_noise_in_a_share_is_not_blown_up() -> None:
     assert high > 0.103
 
 
+def test_the_axis_of_a_share_ends_at_all_of_it() -> None:
+    line = Line("accuracy", [1, 2, 3], [0.98, 0.99, 1.0])
+    chart = curves("c", "Accuracy", [line], y_title="accuracy", least_span=0.1)
+    assert 1.0 < chart.figure["layout"]["yaxis"]["range"][1] < 1.01
+
+
 def test_the_sentence_does_not_call_a_line_flat_that_only_ends_where_it_began() -> None:
     chart = curves("c", "Score", [Line("score", [1, 2, 3], [0.1, 0.3, 0.1])], y_title="score")
     assert chart.summary == "Score is 0.1 at both step 1 and 3; lowest 0.1 at 1, highest 0.3 at 2."
