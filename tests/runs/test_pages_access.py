@@ -171,3 +171,11 @@ def test_the_sign_of_life_needs_no_login(client: Client) -> None:
 @override_settings(INSTANCE="an-instance")
 def test_the_sign_of_life_says_whose_it_is(client: Client) -> None:
     assert client.get(reverse("healthz"))["X-Nnlab-Instance"] == "an-instance"
+
+
+def test_a_run_that_never_trained_is_not_called_healthy(client: Client) -> None:
+    client.force_login(builders.build_user())
+    failed = builders.build_finished_run(status=Status.FAILED, stop_reason="error", steps_run=0)
+    healthy = builders.build_finished_run(steps_run=10)
+    assert "the health checks saw nothing" in client.get(failed.get_absolute_url()).content.decode()
+    assert "nothing to object to" in client.get(healthy.get_absolute_url()).content.decode()
