@@ -152,7 +152,6 @@ STORAGES = {
 LANGUAGE_CODE = "en"
 USE_TZ = True
 TIME_ZONE = "UTC"
-FORMAT_MODULE_PATH = None
 
 # The queue. The database row is the truth and a message only a wake-up, so the broker's redelivery is
 # switched off in practice (24 hours): recovery belongs to the reconciler, which reads the leases.

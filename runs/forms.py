@@ -29,6 +29,7 @@ from runs.models import Project, Run
 from runs.specification import Specification, SubmissionError
 from runs.submitted_values import MAX_LABEL, MAX_SEEDS
 
+FOLDED = "More"  # the group that a page may fold: settings that most people leave alone
 FIELDSETS = (
     ("Experiment", ("project", "name")),
     ("Data", ("dataset", "recipe", "target", "validation_share", "split_seed")),
@@ -38,7 +39,7 @@ FIELDSETS = (
         ("optimizer", "learning_rate", "batch_size", "epochs", "steps", "l1", "l2", "clip_norm", "seeds"),
     ),
     (
-        "More",
+        FOLDED,
         (
             "layer_activations", "layer_dropouts", "batch_norm", "output_activation", "loss", "class_weights",
             "momentum", "weight_decay", "schedule", "warmup_steps", "decay_rate", "decay_every",

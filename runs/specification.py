@@ -121,7 +121,7 @@ def parse(mapping: Mapping[str, Any], *, csv_folder: Path, limits: Limits) -> Sp
     configs = _networks(training or {}, grid or {}, shape, limits, faults)
     if faults.found or data is None or shape is None or seeds is None:
         raise SubmissionError(faults.found)
-    planned = tuple(_seeded(config, seed, data, shape) for config in configs for seed in seeds)
+    planned = tuple(run for config in configs for run in _seeded(config, seeds, data, shape))
     return Specification(project or "", name or "", data, training or {}, grid or {}, seeds, shape, planned)
 
 
@@ -188,9 +188,13 @@ def _checked(
             return None if wrong else config
 
 
-def _seeded(config: TrainingConfig, seed: int, data: DataConfig, shape: Shape) -> Planned:
-    cost = _cost(config, shape)
-    return Planned(replace(config, seed=seed), group_of(data, config), cost.parameters, cost.steps)
+def _seeded(
+    config: TrainingConfig, seeds: Sequence[int], data: DataConfig, shape: Shape
+) -> Iterator[Planned]:
+    """Plan a network once and give it every seed: neither its cost nor its group depends on it."""
+    cost, group = _cost(config, shape), group_of(data, config)
+    for seed in seeds:
+        yield Planned(replace(config, seed=seed), group, cost.parameters, cost.steps)
 
 
 def _cost(config: TrainingConfig, shape: Shape) -> Plan:

@@ -16,7 +16,7 @@ from runs.reading import overview
 _P = ParamSpec("_P")
 _View: TypeAlias = Callable[Concatenate[HttpRequest, _P], HttpResponse]
 
-_RIGHTS = {"runs.submit_sweep": "submit training jobs", "runs.stop_run": "stop and re-queue runs"}
+_RIGHTS = {"runs.submit_sweep": "submit training jobs", "runs.stop_run": "stop runs"}
 
 
 def render_page(

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods
 from nnlab.data.config import DataConfig
 from nnlab.engine.config import TrainingConfig
 from runs import submission
-from runs.forms import SweepForm
+from runs.forms import FOLDED, SweepForm
 from runs.models import Alert, Project, Run
 from runs.pages.frame import needs, render_page, signed_in
 from runs.pages.selection import run_numbers
@@ -48,6 +48,7 @@ def new(request: HttpRequest) -> HttpResponse:
         "changes": changes,
         "notes": notes,
         "preview": preview,
+        "folded": FOLDED,
         "more_open": _more_open(form, changes),
     }
     refused = form.is_bound and preview is None
@@ -73,7 +74,7 @@ def _preview(specification: Specification) -> dict[str, int]:
 
 def _more_open(form: SweepForm, changes: Mapping[str, Any]) -> bool:
     """Whether one of the seldom fields was refused, advised, or holds something else than a new form's."""
-    seldom = next((fields for title, fields in form.fieldsets if title == "More"), [])
+    seldom = next((fields for title, fields in form.fieldsets if title == FOLDED), [])
     return any(field.errors or field.name in changes or not _is_untouched(field) for field in seldom)
 
 
