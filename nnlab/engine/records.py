@@ -38,6 +38,7 @@ class RunInfo:
     Args:
         baseline_loss: loss of the best constant prediction on the training labels (H0 of the health rules).
         baseline_metric: the headline metric of that prediction on the validation rows.
+        tier: which implementation trains it: ``numpy``, ``native`` or ``cupy``.
     """
 
     task: str
@@ -53,6 +54,7 @@ class RunInfo:
     baseline_loss: float
     headline: str
     baseline_metric: float
+    tier: str = "numpy"
 
     @property
     def layers(self) -> int:

@@ -15,15 +15,16 @@ from nnlab.engine.config import check_size, parameter_count
 from nnlab.engine.errors import CheckpointError, ConfigError
 from nnlab.engine.heads import fitted_head, make_head
 from nnlab.engine.metrics import baseline_metric, headline
-from nnlab.engine.numpy_trainer import NumpyTrainer
 from nnlab.engine.records import Ending, NonFinite, Records, RunInfo
 from nnlab.engine.schedules import total_steps
+from nnlab.engine.tiers import make_trainer, tier_for
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from nnlab.engine.config import TrainingConfig
     from nnlab.engine.problem import Problem
+    from nnlab.engine.trainer import Trainer
 
 CHUNK_SECONDS = 0.05
 
@@ -85,23 +86,31 @@ def describe(config: TrainingConfig, problem: Problem) -> RunInfo:
         baseline_loss=head.best_constant_loss(head.encode(problem.y_train)),
         headline=headline(problem.task),
         baseline_metric=baseline_metric(problem),
+        tier=tier_for(config),
     )
 
 
 class Training(Iterator[Records]):
     """A run in progress: an iterator of its records that can be closed, and kept between two records."""
 
-    def __init__(self, config: TrainingConfig, problem: Problem, resume: bytes | None = None) -> None:
+    def __init__(
+        self,
+        config: TrainingConfig,
+        problem: Problem,
+        resume: bytes | None = None,
+        *,
+        chunk_seconds: float | None = None,
+    ) -> None:
         describe(config, problem)
         kept = None if resume is None else Checkpoint.from_bytes(resume)
         self._config, self._problem = config, problem
         if kept is not None:
             kept.check(config.to_dict(), self._fingerprint)
-        self._trainer = NumpyTrainer(config, problem)
+        self._trainer = make_trainer(config, problem)
         if kept is not None:
             self._trainer.restore(kept.counters, kept.arrays)
         self._has_begun = kept is not None and kept.counters["has_begun"]
-        self._records = _records(self._trainer, has_begun=self._has_begun)
+        self._records = _records(self._trainer, chunk_seconds or CHUNK_SECONDS, has_begun=self._has_begun)
 
     def __next__(self) -> Records:
         records = next(self._records)
@@ -146,7 +155,7 @@ def train(config: TrainingConfig, problem: Problem, resume: bytes | None = None)
     return Training(config, problem, resume)
 
 
-def _records(trainer: NumpyTrainer, *, has_begun: bool) -> Generator[Records, None, None]:
+def _records(trainer: Trainer, chunk_seconds: float, *, has_begun: bool) -> Generator[Records, None, None]:
     nothing = Records(trainer.step + 1, np.empty(0), np.empty(0), ended=trainer.ended)
     if not has_begun:
         yield _judged(nothing, trainer)
@@ -161,17 +170,17 @@ def _records(trainer: NumpyTrainer, *, has_begun: bool) -> Generator[Records, No
             count = min(pace, left_in_epoch, trainer.steps - trainer.step)
             part_started = perf_counter()
             part = trainer.run_chunk(count)
-            fitting = int(CHUNK_SECONDS * count / max(perf_counter() - part_started, 1e-9))
+            fitting = int(chunk_seconds * count / max(perf_counter() - part_started, 1e-9))
             pace = max(1, min(2 * pace, fitting))
             if part.ended is None and (count == left_in_epoch or trainer.step == trainer.steps):
                 part = _judged(part, trainer)
             parts.append(part)
-            if part.ended is not None or perf_counter() - started >= CHUNK_SECONDS:
+            if part.ended is not None or perf_counter() - started >= chunk_seconds:
                 break
         yield _joined(parts)
 
 
-def _judged(records: Records, trainer: NumpyTrainer) -> Records:
+def _judged(records: Records, trainer: Trainer) -> Records:
     """Add the evaluation that is due after these records, and what follows from it."""
     found = trainer.judge()
     if isinstance(found, NonFinite):
