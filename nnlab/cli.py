@@ -15,6 +15,9 @@ for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 
 def main() -> None:
     """Run one management command, named by the first argument."""
+    if sys.argv[1:] in (["version"], ["--version"]):
+        _print_versions()
+        return
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "nnlab.settings")
     try:
         _check_folder()
@@ -23,6 +26,18 @@ def main() -> None:
         execute_from_command_line(sys.argv)
     except KeyboardInterrupt:  # before anything runs that would have to be stopped
         sys.exit(128 + signal.SIGINT)
+
+
+def _print_versions() -> None:
+    """Print what runs here; Django's own command of this name knows of Django only."""
+    from nnlab import versions  # noqa: PLC0415 - the environment is set
+    from nnlab.engine.errors import EngineError  # noqa: PLC0415
+
+    try:
+        for line in versions.lines():
+            sys.stdout.write(f"{line}\n")
+    except EngineError as error:
+        sys.exit(f"nnlab: {error}")
 
 
 def _check_folder() -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from nnlab import cli
+from nnlab import cli, versions
+from nnlab.engine.native import library
 
 
 def test_a_data_folder_that_cannot_be_made_is_said_in_one_line(tmp_path: Path) -> None:
@@ -32,3 +33,46 @@ def test_ctrl_c_while_a_command_begins_ends_it_without_a_traceback(monkeypatch: 
     with pytest.raises(SystemExit) as ended:
         cli.main()
     assert ended.value.code == 130
+
+
+@pytest.mark.parametrize("word", ["version", "--version"])
+def test_the_versions_that_matter_for_a_result_are_told(
+    word: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = versions_told(word, capsys)
+    assert [line.split()[0] for line in lines] == ["nnlab", "Python", "NumPy", "Engine:"]
+    assert lines[-1] == f"Engine: {versions.engine()}"
+
+
+def test_an_engine_that_is_asked_for_and_missing_ends_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    without_builds(tmp_path, monkeypatch)
+    monkeypatch.setenv("NNLAB_TIER", "native")
+    with pytest.raises(SystemExit, match=r"^nnlab: NNLAB_TIER=native: no native library was built"):
+        versions_told("version", capsys)
+
+
+def test_numpy_is_named_with_the_reason_why_it_trains(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    without_builds(tmp_path, monkeypatch)
+    assert versions_told("version", capsys)[-1].startswith("Engine: NumPy (no native library was built")
+    monkeypatch.setenv("NNLAB_TIER", "numpy")
+    assert versions_told("version", capsys)[-1] == "Engine: NumPy (as NNLAB_TIER asks)"
+
+
+def versions_told(word: str, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sys, "argv", ["nnlab", word])
+        cli.main()
+    return capsys.readouterr().out.splitlines()
+
+
+def without_builds(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where there was no compiler."""
+    for variable in ("NNLAB_TIER", "NNLAB_ISA", "NNLAB_NATIVE_LIBRARY"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(library, "BUILT", folder)
+    library.load.cache_clear()
+    monkeypatch.setattr(library, "load", library.load.__wrapped__)  # nothing of this is kept
