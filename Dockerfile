@@ -3,6 +3,7 @@ ARG PYTHON_IMAGE=python:3.12-slim-bookworm
 
 FROM ${PYTHON_IMAGE} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+RUN apt-get update -qq && apt-get install -yqq --no-install-recommends g++ libc6-dev
 RUN python3 -m venv /opt/nnlab
 WORKDIR /build
 COPY requirements-deploy.lock ./
@@ -11,7 +12,8 @@ COPY pyproject.toml README.md LICENSE manage.py ./
 COPY nnlab nnlab
 COPY runs runs
 COPY templates templates
-RUN /opt/nnlab/bin/pip install --quiet --no-deps .
+# An image without the native engine is refused here, not found out when it trains slowly.
+RUN /opt/nnlab/bin/pip install --quiet --no-deps . && NNLAB_TIER=native /opt/nnlab/bin/nnlab version
 
 FROM ${PYTHON_IMAGE}
 RUN groupadd --system --gid 10001 nnlab \

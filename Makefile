@@ -1,6 +1,7 @@
 # Thin on purpose: makes the environment, then calls what pyproject.toml defines.
 PYTHON ?= python3
 BIN := .venv/bin
+NATIVE := nnlab/engine/native
 
 .PHONY: run demo up test check bench dev clean
 
@@ -25,10 +26,12 @@ bench: .venv/installed-dev    ## the paired benchmarks
 dev: .venv/installed-dev      ## serve with reload, for work on nnlab itself
 	@$(BIN)/nnlab up --reload
 
-.venv/installed: requirements.lock pyproject.toml
+# What was built of the native engine goes first: where a change does not compile, the old one must not stay.
+.venv/installed: requirements.lock pyproject.toml $(wildcard $(NATIVE)/*.cpp $(NATIVE)/*.h) $(NATIVE)/flags.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "Installing nnlab into .venv (once) ..."
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@rm -f $(NATIVE)/built/*.so
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
