@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import os
 
 from celery import Celery
-from celery.signals import heartbeat_sent, worker_process_init
+from celery.signals import heartbeat_sent, worker_process_init, worker_ready
 
-from nnlab import healthcheck
+from nnlab import healthcheck, versions
 from nnlab.supervisor import die_with_parent
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "nnlab.settings")
+
+logger = logging.getLogger(__name__)
 
 app = Celery("nnlab")
 app.config_from_object("django.conf:settings", namespace="CELERY")
@@ -21,6 +24,11 @@ app.autodiscover_tasks(["runs"])
 def _end_with_the_worker(**_: object) -> None:
     """A pool process must not outlive its worker: nobody would supervise it."""
     die_with_parent()
+
+
+@worker_ready.connect
+def _name_the_engine(**_: object) -> None:
+    logger.info("Engine: %s", versions.engine())
 
 
 @heartbeat_sent.connect

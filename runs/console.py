@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from argparse import ArgumentTypeError
 
-from django.core.management.base import CommandParser
+from django.core.management.base import CommandError, CommandParser
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from nnlab import versions
+from nnlab.engine.errors import EngineError
 from runs.serving import MAX_PORT, Account
 
 DEFAULT_PORT = 8000
@@ -42,6 +44,18 @@ def announce_account(account: Account | None) -> None:
     else:
         shown = "with the password of NNLAB_ADMIN_PASSWORD"
     console.print(f"{user}  {shown}")
+
+
+def announce_engine() -> None:
+    """Print which tier trains on this machine.
+
+    Raises:
+        CommandError: where the environment asks for one that is not here.
+    """
+    try:
+        print_line(f"Engine: {versions.engine()}")
+    except EngineError as error:
+        raise CommandError(str(error)) from error
 
 
 def _port(text: str) -> int:

@@ -18,6 +18,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
+from nnlab.engine.native import library
 from nnlab.supervisor import FolderLock
 from runs import console, queue, serving
 from runs.models import ApiToken, Run, Status, Sweep
@@ -174,6 +175,16 @@ def test_an_account_is_announced_as_it_is_and_a_chosen_password_is_not() -> None
     with console.console.capture() as shown:
         console.announce_account(Account("ada", ""))
     assert "NNLAB_ADMIN_PASSWORD" in shown.get()
+
+
+@pytest.mark.parametrize("name", ["up", "demo"])
+def test_an_engine_that_is_not_here_is_refused_before_anything_starts(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NNLAB_NATIVE_LIBRARY", "/nowhere.so")
+    library.load.cache_clear()
+    with pytest.raises(CommandError, match=r"expected nnlab's native library in /nowhere\.so"):
+        call_command(name)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from nnlab import versions
 from tests.services.installation import Installation, installation
 
 pytestmark = pytest.mark.services
@@ -35,6 +36,14 @@ def test_a_submitted_sweep_trains_to_its_end(site: Installation) -> None:
         run = site.await_status(run_id, "finished")
         steps, _ = site.series(run_id, "train_loss")
         assert steps == list(range(1, run["steps_requested"] + 1))
+
+
+def test_the_engine_is_named_where_it_starts(site: Installation) -> None:
+    (run_id,) = site.submit(**SHORT_RUN)
+    site.await_status(run_id, "finished")
+    line = f"Engine: {versions.engine()}\n"
+    assert line in (site.home / "up.log").read_text()
+    assert line in (site.home / "logs" / "worker.log").read_text()
 
 
 def test_a_run_whose_worker_is_killed_finishes_as_if_nothing_had_happened(site: Installation) -> None:

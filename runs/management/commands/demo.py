@@ -30,6 +30,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Prepare, serve, submit, watch; then go on serving or report."""
+        console.announce_engine()
         with serving.folder_held():
             console.announce_account(serving.prepare())
             failed = self._run(**options)

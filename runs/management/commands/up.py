@@ -22,6 +22,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Serve until told to stop."""
+        console.announce_engine()
         with serving.folder_held():
             console.announce_account(serving.prepare())
             port = serving.free_port(options["port"])
