@@ -101,6 +101,8 @@ def requeue(run_id: int) -> bool:
             ended_at=None,
             stop_reason="",
             error="",
+            tier="",
+            isa="",
             steps_run=0,
             summary={},
             score=None,

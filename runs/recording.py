@@ -16,6 +16,7 @@ import numpy as np
 from django.db import transaction
 from numpy.typing import NDArray
 
+from nnlab.engine.native import library
 from nnlab.engine.records import Evaluation, Records, RunInfo, Sample
 from nnlab.health.monitor import AlertEvent
 from nnlab.series import codec
@@ -70,7 +71,12 @@ class Recorder:
         """
         with transaction.atomic():
             self._update(
-                info=_described(self._info, target_unit), summary={}, score=None, headline=self._info.headline
+                info=_described(self._info, target_unit),
+                tier=self._info.tier,
+                isa=_isa(self._info.tier),
+                headline=self._info.headline,
+                summary={},
+                score=None,
             )
             Chunk.objects.filter(run_id=self._run_id).delete()
             Series.objects.filter(run_id=self._run_id).delete()
@@ -218,6 +224,12 @@ def _described(info: RunInfo, target_unit: str) -> dict[str, Any]:
     facts = {key: _plain(value) for key, value in asdict(info).items()}
     names = [info.layer_name(layer) for layer in range(info.layers)]
     return {**facts, "layer_names": names, "target_unit": target_unit}
+
+
+def _isa(tier: str) -> str:
+    """Name the instruction set of the native tier: its builds differ in rounding."""
+    found = library.load() if tier == "native" else None
+    return found.isa if found else ""
 
 
 def _plain(value: object) -> object:

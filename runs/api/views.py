@@ -68,6 +68,8 @@ class RunOut(Schema):
     stop_reason: str
     error: str
     attempt: int
+    tier: str
+    isa: str
     steps_run: int
     steps_requested: int
     headline: str

@@ -83,6 +83,12 @@ class Run(models.Model):
     published_at = models.DateTimeField(
         null=True, editable=False, help_text="Last wake-up sent to the workers."
     )
+    tier = models.CharField(
+        max_length=10, blank=True, default="", help_text="What trains it: numpy, native, cupy."
+    )
+    isa = models.CharField(
+        max_length=20, blank=True, default="", help_text="Instruction set of the native tier."
+    )
     started_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
     stop_reason = models.CharField(
@@ -146,6 +152,11 @@ class Run(models.Model):
     def diverged(self) -> bool:
         """Whether the run ended because its numbers stopped being finite."""
         return self.stop_reason == "diverged"
+
+    @property
+    def host(self) -> str:
+        """Name of the machine of the last attempt; empty before the first."""
+        return self.worker.rpartition(":")[0]
 
     @property
     def progress(self) -> float:

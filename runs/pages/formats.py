@@ -39,6 +39,7 @@ _TASKS = {
     "multiclass": "classification",
     "regression": "regression",
 }
+_TIERS = {"numpy": "NumPy", "native": "native engine", "cupy": "GPU engine"}
 _SHARES = frozenset({"val_accuracy"})
 _IN_TARGET_UNIT = frozenset({"val_rmse", "val_mae"})
 _HIGHER_IS_BETTER = frozenset({"val_accuracy", "val_r2"})
@@ -174,6 +175,11 @@ def network(hidden_units: Any) -> str:
 def activation(name: str) -> str:
     """Write an activation as people do, and several of them in order: ReLU, tanh."""
     return ", ".join(_ACTIVATIONS.get(part, part) for part in name.split(", "))
+
+
+def engine(tier: str, isa: str = "") -> str:
+    """Write what trains a run, with its instruction set where there are several: native engine, x86-64-v4."""
+    return ", ".join(filter(None, (_TIERS.get(tier, tier), isa)))
 
 
 def task(name: str) -> str:

@@ -114,6 +114,12 @@ def run_network(run: Run) -> str:
 
 
 @register.filter
+def run_engine(run: Run) -> str:
+    """Write which tier of the engine trains a run, or did."""
+    return formats.engine(run.tier, run.isa)
+
+
+@register.filter
 def run_duration(run: Run) -> str:
     """Write how long a run took, or takes so far."""
     if run.started_at is None:

@@ -166,5 +166,5 @@ def test_a_file_can_be_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("NNLAB_NATIVE_LIBRARY", str(path))
     found = library.load()
     assert found is not None
-    assert found.isa == f"the build {path}"
+    assert found.isa == "custom"
     assert found.functions._name == str(path)

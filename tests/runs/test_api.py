@@ -186,8 +186,9 @@ def test_a_number_in_the_address_that_is_none_answers_422(script: Api) -> None:
 
 
 def test_a_run_is_told_with_its_configuration_and_standing(script: Api) -> None:
-    run = build_finished_run(score=None)
+    run = build_finished_run(score=None, tier="native", isa="x86-64-v4")
     answer = script.get(f"/runs/{run.pk}")
+    assert (answer["tier"], answer["isa"]) == ("native", "x86-64-v4")
     assert (answer["id"], answer["status"], answer["project"]) == (run.pk, "finished", run.project.slug)
     assert answer["summary"] == {"val_loss": 0.3, "val_accuracy": "NaN"}
     assert answer["score"] is None

@@ -233,11 +233,11 @@ def test_a_run_that_was_never_started_can_be_cancelled() -> None:
 
 def test_a_requeued_run_has_all_its_attempts_before_it_and_no_wish_to_stop() -> None:
     run = build(Status.CANCELLED, attempt=lifecycle.MAX_ATTEMPTS, error="x", published_at=timezone.now())
-    Run.objects.filter(pk=run.pk).update(steps_run=7, score=1.5, summary={"val_loss": 1.5})
+    Run.objects.filter(pk=run.pk).update(steps_run=7, score=1.5, summary={"val_loss": 1.5}, tier="numpy")
     assert lifecycle.requeue(run.pk)
     run = fresh(run)
     assert (run.attempt, run.cancel_requested, run.error, run.stop_reason) == (0, False, "", "")
-    assert (run.steps_run, run.score, run.summary) == (0, None, {})
+    assert (run.steps_run, run.score, run.summary, run.tier) == (0, None, {}, "")
     assert (run.published_at, run.started_at, run.ended_at) == (None, None, None)
     token = lifecycle.claim(run.pk, "host-1:42")
     assert token is not None

@@ -32,7 +32,7 @@ class Library:
     """A build of the core, ready to be called.
 
     Args:
-        isa: the instruction set that it was built for, as people read it.
+        isa: the instruction set that it was built for, as people read it; ``custom`` for a file asked for.
         functions: its C functions. A call gives up the GIL.
     """
 
@@ -73,7 +73,7 @@ def _asked_for() -> bool:
 def _find() -> Library:
     path = os.environ.get("NNLAB_NATIVE_LIBRARY")
     if path:
-        return _open(Path(path), isa=f"the build {path}")
+        return _open(Path(path), isa="custom")
     builds, asked = _builds(), os.environ.get("NNLAB_ISA")
     if asked and asked not in builds:
         raise LibraryError(f"NNLAB_ISA: expected one of the builds here ({', '.join(builds)}), got {asked!r}")
