@@ -98,8 +98,8 @@ def _builds() -> dict[str, Path]:
     }
     if not files:
         raise LibraryError(
-            "no native library was built: there was no C++ compiler at installation, or it failed; install g++"
-            f" 11 or newer and {_INSTALL} (--verbose shows what fails)"
+            "no native library was built: there was no C++ compiler at installation, or it failed; install"
+            f" g++ 11 or newer and {_INSTALL} (--verbose shows what fails)"
         )
     return files
 
