@@ -1,0 +1,3 @@
+"""The contenders, one module a library."""
+
+from __future__ import annotations
