@@ -53,17 +53,17 @@ def _regression(predicted: Floats, expected: Floats, scale: float) -> dict[str, 
         "val_rmse": float(np.sqrt(squares.mean())) * scale,
         "val_mae": float(np.abs(error).mean()) * scale,
         "val_r2": float(r2.mean()),
-        **_per_output("val_r2", r2),
+        **per_output("val_r2", r2),
     }
 
 
 def _accuracies(predicted: NDArray[np.int64], expected: NDArray[np.generic]) -> dict[str, float]:
     right = predicted == expected
     found = {"val_accuracy": float(right.mean())}
-    return found | (_per_output("val_accuracy", right.mean(axis=0)) if right.ndim == 2 else {})
+    return found | (per_output("val_accuracy", right.mean(axis=0)) if right.ndim == 2 else {})
 
 
-def _per_output(name: str, values: Floats) -> dict[str, float]:
+def per_output(name: str, values: Floats) -> dict[str, float]:
     """Name one metric for each output, where there are several: val_r2/1, val_r2/2 ..."""
     if not 2 <= len(values) <= MAX_METRICS_PER_OUTPUT:
         return {}

@@ -68,13 +68,18 @@ class Layer:
         return self.affine.shape[1]
 
 
+def drop_threshold(rate: float) -> int:
+    """Compute the random word below which a value is dropped."""
+    return min(round(rate * 2**32), 2**32 - 1)
+
+
 class Dropout:
     """Inverted dropout: a mask of 0 and 1/keep, drawn per step from counters unit * rows + row."""
 
     def __init__(self, like: Array, rate: float, *, seed: int, layer: int) -> None:
         self.mask = np.ones_like(like)
         self._key = key(seed, Stream.DROPOUT, layer)
-        self._threshold = np.uint32(min(round(rate * 2**32), 2**32 - 1))
+        self._threshold = np.uint32(drop_threshold(rate))
         self._scale = like.dtype.type(1.0 / (1.0 - rate))
         self._counters: Words = np.arange(like.size, dtype=np.uint32).reshape(like.shape)
         self._words, self._scratch = np.empty_like(self._counters), np.empty_like(self._counters)

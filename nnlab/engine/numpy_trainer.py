@@ -26,8 +26,8 @@ class NumpyTrainer(Trainer):
 
     tier = "numpy"
 
-    def __init__(self, config: TrainingConfig, problem: Problem) -> None:
-        super().__init__(config, problem)
+    def __init__(self, config: TrainingConfig, problem: Problem, *, probes: bool = True) -> None:
+        super().__init__(config, problem, probes=probes)
         with np.errstate(all="ignore"):  # values beyond float32 become inf and are reported as such
             self._x = with_ones(problem.x_train, config.dtype)
         self._targets = self.head.encode(problem.y_train)
@@ -82,7 +82,7 @@ class NumpyTrainer(Trainer):
         passed.draw_masks(step)
         loss = self.head.loss_and_gradient(passed.forward(x), targets, passed.d)
         if not isfinite(loss):
-            return loss, float("nan"), self._origin_of_bad_loss()
+            return loss, float("nan"), origin_of_bad_loss(passed, step, self._last_finite_loss)
         self._last_finite_loss = loss
         passed.keep_statistics()
         passed.backward()
@@ -127,12 +127,13 @@ class NumpyTrainer(Trainer):
         if self._max_norm is not None:
             self._max_norm.apply()
 
-    def _origin_of_bad_loss(self) -> NonFinite:
-        """Walk forward through the pass that gave the loss, to the first thing that is not finite."""
-        found = [*(trace.z for trace in self._pass.traces), self._pass.z]
-        for index, (layer, z) in enumerate(zip(self.network.layers, found, strict=True)):
-            if not np.isfinite(self.network.parameters[layer.parameters]).all():
-                return NonFinite(self.step, "weights", index, self._last_finite_loss)
-            if not np.isfinite(z).all():
-                return NonFinite(self.step, "activations", index, self._last_finite_loss)
-        return NonFinite(self.step, "loss", None, self._last_finite_loss)
+
+def origin_of_bad_loss(passed: Pass, step: int, last_finite_loss: float | None) -> NonFinite:
+    """Walk forward through the pass that gave a loss, to the first thing that is not finite."""
+    found = [*(trace.z for trace in passed.traces), passed.z]
+    for index, (layer, z) in enumerate(zip(passed.network.layers, found, strict=True)):
+        if not np.isfinite(passed.network.parameters[layer.parameters]).all():
+            return NonFinite(step, "weights", index, last_finite_loss)
+        if not np.isfinite(z).all():
+            return NonFinite(step, "activations", index, last_finite_loss)
+    return NonFinite(step, "loss", None, last_finite_loss)

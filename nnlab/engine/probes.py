@@ -54,6 +54,11 @@ class Sampler:
         self._before = np.empty(network.parameters.shape)
         self.sums = Sums(network)
 
+    @property
+    def last_of_burst(self) -> int:
+        """The last step of the burst that begins at ``due``."""
+        return self.due + self._burst - 1
+
     def before_update(self, seen: Pass) -> None:
         """Read the pass, its gradients and the weights."""
         np.copyto(self._before, self._network.parameters)
@@ -67,11 +72,12 @@ class Sampler:
             self.due = step + 1
             return None
         sample = self.sums.sample(step)
-        self.sums = Sums(self._network)
-        self.due = self._next_start(step)
+        self.sums.clear()
+        self.due = self.next_start(step)
         return sample
 
-    def _next_start(self, step: int) -> int:
+    def next_start(self, step: int) -> int:
+        """Tell when the sample after one that was complete at a step begins."""
         for start in FIRST_STEPS:
             if start > step:
                 return start
@@ -88,26 +94,24 @@ class Sums:
     def __init__(self, network: Network) -> None:
         self.steps = self.rows = 0
         self._layers = network.layers
-        hidden = network.layers[:-1]
-        self._gradient, self._delta, self._weight, self._update = np.zeros((4, len(network.layers)))
-        self._totals = [np.zeros(layer.units) for layer in hidden]
-        self._squares, self._zeros = np.zeros((2, len(hidden)))
-        self._active = [np.zeros(layer.units) for layer in hidden]
-        self._saturated = [np.zeros(layer.units) for layer in network.layers]
+        widths = [layer.units for layer in network.layers]
+        self.layer_sums = np.zeros((4, len(widths)))
+        self.hidden_sums = np.zeros((2, len(widths) - 1))
+        self.unit_sums = np.zeros((3, sum(widths)))
+        self._gradient, self._delta, self._weight, self._update = self.layer_sums
+        self._squares, self._zeros = self.hidden_sums
+        starts = np.cumsum(widths)[:-1]
+        self._totals, self._active, self._saturated = (np.split(sums, starts) for sums in self.unit_sums)
 
     def arrays(self) -> dict[str, FloatArray]:
         """Give all sums, not copied, by name."""
-        found = {
-            "gradient": self._gradient,
-            "delta": self._delta,
-            "weight": self._weight,
-            "update": self._update,
-            "squares": self._squares,
-            "zeros": self._zeros,
-        }
-        for name in ("totals", "active", "saturated"):
-            found |= {f"{name}/{index}": sums for index, sums in enumerate(getattr(self, f"_{name}"))}
-        return found
+        return {"layers": self.layer_sums, "hidden": self.hidden_sums, "units": self.unit_sums}
+
+    def clear(self) -> None:
+        """Begin the next burst."""
+        self.steps = self.rows = 0
+        for sums in self.arrays().values():
+            sums.fill(0.0)
 
     def read(self, seen: Pass, activations: list[Activation], parameters: FloatArray) -> None:
         """Add a step's pass, gradients and weights."""
@@ -138,7 +142,8 @@ class Sums:
 
     def sample(self, step: int) -> Sample:
         """Form the burst's ratios."""
-        units = np.array([len(active) for active in self._active])
+        hidden = self._layers[:-1]
+        units = np.array([layer.units for layer in hidden])
         sizes = np.array([layer.weight.size for layer in self._layers])
         average = 1.0 / sqrt(self.steps)
         no_ratio = np.full(len(sizes), np.nan)
@@ -155,7 +160,7 @@ class Sums:
             spread=np.array([self._spread(index) for index in range(len(units))]),
             zero_share=self._zeros / (units * self.rows),
             saturated_share=saturated_share,
-            active_counts=tuple(active.astype(np.int64) for active in self._active),
+            active_counts=tuple(active.astype(np.int64) for active in self._active[:-1]),
         )
 
     def _spread(self, index: int) -> float:

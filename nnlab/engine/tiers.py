@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
+from nnlab.engine.errors import EngineError
+from nnlab.engine.native import library
+from nnlab.engine.native_trainer import NativeTrainer
 from nnlab.engine.numpy_trainer import NumpyTrainer
 
 if TYPE_CHECKING:
@@ -11,12 +15,43 @@ if TYPE_CHECKING:
     from nnlab.engine.problem import Problem
     from nnlab.engine.trainer import Trainer
 
+TIERS = ("auto", "numpy", "native")
+
 
 def tier_for(config: TrainingConfig, tier: str = "auto") -> str:
-    """Name the tier that would train a config on this machine."""
-    return NumpyTrainer.tier
+    """Name the tier that trains a config: the compiled core where it was built and has what is asked for.
+
+    Args:
+        tier: ``auto``, or the one that must do it; where it says auto, NNLAB_TIER may say which.
+
+    Raises:
+        EngineError: for a tier that is unknown or cannot train this config here.
+    """
+    if tier == "auto":
+        tier = os.environ.get("NNLAB_TIER") or "auto"
+    if tier not in TIERS:
+        raise EngineError(f"NNLAB_TIER: expected one of {', '.join(TIERS)}, got {tier!r}")
+    if tier == NumpyTrainer.tier or (tier == "auto" and config.dtype != "float32"):
+        return NumpyTrainer.tier
+    if config.dtype != "float32":
+        raise EngineError(f"expected dtype float32 on the native tier, got {config.dtype}; use numpy or auto")
+    if library.load() is not None:
+        return NativeTrainer.tier
+    if tier == "auto":
+        return NumpyTrainer.tier
+    raise EngineError(f"expected the native tier, which is not here: {library.why_missing()}")
 
 
-def make_trainer(config: TrainingConfig, problem: Problem, tier: str = "auto") -> Trainer:
-    """Build the trainer of a config."""
-    return NumpyTrainer(config, problem)
+def make_trainer(
+    config: TrainingConfig, problem: Problem, tier: str = "auto", *, probes: bool = True
+) -> Trainer:
+    """Build the trainer of a config.
+
+    Args:
+        probes: False leaves out what health needs, for measuring what it costs.
+
+    Raises:
+        EngineError: as ``tier_for``.
+    """
+    made: type[Trainer] = NativeTrainer if tier_for(config, tier) == NativeTrainer.tier else NumpyTrainer
+    return made(config, problem, probes=probes)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from nnlab.engine.checkpoints import Arrays, fill
-from nnlab.engine.evaluation import Evaluator
+from nnlab.engine.evaluation import Evaluator, NumpyPredictor, Predict
 from nnlab.engine.heads import fitted_head
 from nnlab.engine.network import Network
 from nnlab.engine.optimizers import make_optimizer
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 class Trainer:
     """One run in progress. A trailing partial batch of an epoch is dropped.
 
+    Args:
+        probes: False takes no samples, for measuring what they cost.
+
     Attributes:
         step: updates done.
         ended: why the run is over; None while it is not.
@@ -35,7 +39,7 @@ class Trainer:
 
     tier: ClassVar[str]
 
-    def __init__(self, config: TrainingConfig, problem: Problem) -> None:
+    def __init__(self, config: TrainingConfig, problem: Problem, *, probes: bool = True) -> None:
         self.step = 0
         self.ended: Ending | None = None
         self.steps_per_epoch = len(problem.x_train) // config.batch_size
@@ -54,8 +58,16 @@ class Trainer:
         is_reduced = config.schedule == "reduce_on_plateau"
         self._plateau = Plateau(config.plateau_epochs) if is_reduced else None
         self._last_finite_loss: float | None = None
-        with np.errstate(all="ignore"):  # values beyond float32 become inf and are reported as such
-            self._evaluator = Evaluator(self.network, self.head, problem)
+        if not probes:
+            self._sampler.due = self.steps + 1
+
+    @cached_property
+    def _evaluator(self) -> Evaluator:
+        return Evaluator(self.network, self.head, self._problem, self._make_predictor())
+
+    def _make_predictor(self) -> Predict:
+        """Build what predicts the validation rows."""
+        return NumpyPredictor(self.network, self._problem)
 
     def run_chunk(self, steps: int) -> Records:
         """Train for a number of steps, or up to the first loss or gradient that is not finite."""

@@ -1,0 +1,49 @@
+"""The structures that the compiled core is handed: run.h, field by field."""
+
+from __future__ import annotations
+
+import ctypes
+from ctypes import POINTER, Structure, c_double, c_float, c_int64, c_uint64
+
+
+class LayerStructure(Structure):
+    """Mirrors ``struct Layer``."""
+
+    _fields_ = (
+        *((name, c_int64) for name in ("inputs", "units", "activation", "drops", "is_normalised")),
+        *((name, c_int64) for name in ("affine", "gamma", "leaks", "end", "running", "threshold")),
+        ("dropout_key", c_uint64),
+        ("keep_scale", c_double),
+    )
+
+
+class RunStructure(Structure):
+    """Mirrors ``struct Run``."""
+
+    _fields_ = (
+        *((name, c_int64) for name in ("layers", "batch", "rows", "steps_per_epoch", "is_shuffled")),
+        *((name, c_int64) for name in ("target_columns", "weight_columns", "loss", "output", "optimizer")),
+        ("shuffle_key", c_uint64),
+        *((name, c_double) for name in ("loss_factor", "slope_factor", "learning_rate", "momentum")),
+        *((name, c_double) for name in ("weight_decay", "l1", "l2")),
+        *((name, c_double) for name in ("clip_value", "clip_layer_norm", "clip_norm", "max_norm")),
+        *((name, c_int64) for name in ("is_probed", "step", "order_epoch", "probed_from")),
+        ("layer", POINTER(LayerStructure)),
+        *((name, POINTER(c_float)) for name in ("parameters", "gradients", "first", "second")),
+        *((name, POINTER(c_float)) for name in ("running", "pinned", "x", "targets", "weights")),
+        ("order", POINTER(c_uint64)),
+        ("work", POINTER(c_float)),
+        *((name, POINTER(c_double)) for name in ("rates", "losses", "norms")),
+        *((name, POINTER(c_double)) for name in ("layer_sums", "hidden_sums", "unit_sums")),
+        ("trouble", c_int64),
+    )
+
+
+def declare(functions: ctypes.CDLL) -> None:
+    """Tell ctypes what the core's functions take and give."""
+    functions.nn_work_floats.argtypes = [POINTER(RunStructure)]
+    functions.nn_work_floats.restype = c_int64
+    functions.nn_train.argtypes = [POINTER(RunStructure), c_int64]
+    functions.nn_train.restype = c_int64
+    functions.nn_predict.argtypes = [POINTER(RunStructure), POINTER(c_float), POINTER(c_double)]
+    functions.nn_predict.restype = None

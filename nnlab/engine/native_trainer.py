@@ -1,0 +1,274 @@
+"""The native tier: hands a network and its examples to the compiled core, a chunk of steps a call."""
+
+from __future__ import annotations
+
+from ctypes import POINTER, byref, c_double, c_float, c_uint64, cast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnlab.engine.counter_random import Stream, key
+from nnlab.engine.error_losses import ErrorLoss
+from nnlab.engine.evaluation import Predict, block_rows
+from nnlab.engine.native.library import load
+from nnlab.engine.native.structures import LayerStructure, RunStructure, declare
+from nnlab.engine.network import Pass, drop_threshold, with_ones
+from nnlab.engine.numpy_trainer import origin_of_bad_loss
+from nnlab.engine.records import Ending, NonFinite, Records, Sample
+from nnlab.engine.trainer import Trainer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nnlab.engine.config import TrainingConfig
+    from nnlab.engine.losses import Head
+    from nnlab.engine.network import Network
+    from nnlab.engine.problem import Problem
+
+Floats = NDArray[np.float32]
+
+# In the order of the core's enums.
+_ACTIVATIONS = ("linear", "sigmoid", "tanh", "relu", "softplus", "leaky_relu", "prelu", "relu6", "elu")
+_LOSSES = ("squared", "absolute", "huber", "binary_cross_entropy", "softmax_cross_entropy")
+_OPTIMIZERS = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "ftrl")
+_LOSS_OF_HEAD = {"SquaredError": "squared", "AbsoluteError": "absolute", "HuberError": "huber"}
+_BAD_LOSS = 1
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Training and validation rows as the core reads them; members of a population share one.
+
+    Shapes: x (rows, inputs); targets (rows, outputs), or (rows, 1) of classes; weights (rows, k) or (rows, 0).
+    """
+
+    x: Floats
+    targets: Floats
+    weights: Floats
+    x_val: Floats
+
+    @classmethod
+    def of(cls, problem: Problem, head: Head) -> Examples:
+        """Convert once what every step reads."""
+        with np.errstate(all="ignore"):  # values beyond float32 become inf and are reported as such
+            targets = head.encode(problem.y_train)
+            weights = np.ones((targets.shape[1], len(targets)))
+            head.weigh(targets, weights)
+            none = head.class_weights is None
+            kept = np.empty((len(targets), 0)) if none else weights.T
+            return cls(*(_floats(array) for array in (problem.x_train, targets, kept, problem.x_val)))
+
+
+class NativeTrainer(Trainer):
+    """Trains in float32 with the compiled core."""
+
+    tier = "native"
+
+    def __init__(
+        self,
+        config: TrainingConfig,
+        problem: Problem,
+        *,
+        probes: bool = True,
+        examples: Examples | None = None,
+    ) -> None:
+        super().__init__(config, problem, probes=probes)
+        found = load()
+        if found is None:
+            raise RuntimeError("expected the native core, found none; ask tiers.tier_for first")
+        self._core = found.functions
+        declare(self._core)
+        examples = examples or Examples.of(problem, self.head)
+        self._arrays: dict[str, NDArray[Any]] = {}  # the core holds pointers only; these must outlive it
+        self._run = RunStructure(
+            batch=config.batch_size,
+            rows=len(problem.x_train),
+            steps_per_epoch=self.steps_per_epoch,
+            is_shuffled=config.shuffle,
+            optimizer=_OPTIMIZERS.index(config.optimizer),
+            shuffle_key=key(config.seed, Stream.SHUFFLE),
+            learning_rate=config.learning_rate,
+            momentum=config.momentum,
+            weight_decay=config.weight_decay,
+            l1=config.l1,
+            l2=config.l2,
+            is_probed=probes,
+            order_epoch=-1,
+        )
+        for name in ("clip_value", "clip_layer_norm", "clip_norm", "max_norm"):
+            setattr(self._run, name, getattr(config, name) or 0.0)
+        self._describe_head()
+        self._layers = _layers(self.network, config)
+        self._run.layers, self._run.layer = len(self._layers), self._layers
+        self._point_to_arrays(examples)
+        self._x_val = examples.x_val
+
+    def _make_predictor(self) -> Predict:
+        return _Predictor(self._core, self._run, self._x_val, block_rows(self.network, len(self._x_val)))
+
+    def run_chunk(self, steps: int) -> Records:
+        """Train for a number of steps, or up to the first loss or gradient that is not finite."""
+        losses, norms = np.empty(steps), np.full(steps, np.nan)
+        rates = self._rates(steps)
+        samples: list[Sample] = []
+        first_step, last_step, nonfinite = self.step + 1, self.step + steps, None
+        while self.step < last_step and nonfinite is None:
+            done = self.step + 1 - first_step
+            until = min(last_step, self._sampler.last_of_burst)
+            nonfinite = self._train(until - self.step, losses[done:], norms[done:], rates[done:])
+            if nonfinite is None and self.step == self._sampler.last_of_burst:
+                samples.append(self._sample())
+        count = self.step + 1 - first_step
+        return Records(
+            first_step,
+            losses[:count],
+            norms[:count],
+            tuple(samples),
+            nonfinite=nonfinite,
+            ended=self.ended,
+            learning_rates=rates[:count],
+        )
+
+    def _train(
+        self, steps: int, losses: NDArray[Any], norms: NDArray[Any], rates: NDArray[Any]
+    ) -> NonFinite | None:
+        """Let the core take some steps; say where one was not finite."""
+        run = self._run
+        run.step, run.probed_from = self.step, self._sampler.due
+        run.losses, run.norms = _doubles(losses), _doubles(norms)
+        run.rates = _doubles(rates) if len(rates) else None
+        before = self.step
+        done = self._core.nn_train(byref(run), steps)
+        self._optimizer.steps = self.step = before + done
+        self._sampler.sums.steps += done
+        self._sampler.sums.rows += run.batch * max(0, self.step - max(before, self._sampler.due - 1))
+        finite = losses[:done][np.isfinite(losses[:done])]
+        if len(finite):
+            self._last_finite_loss = float(finite[-1])
+        if not run.trouble:
+            return None
+        self.ended = Ending.DIVERGED
+        if run.trouble == _BAD_LOSS:
+            return self._origin_of_bad_loss()
+        layer = self.network.first_nonfinite(self.network.gradients)
+        return NonFinite(self.step, "gradient", layer, self._last_finite_loss)
+
+    def _origin_of_bad_loss(self) -> NonFinite:
+        """Repeat the pass that gave the loss, keeping what the core overwrites."""
+        run, rows = self._run, self._config.batch_size
+        first = (self.step - 1) % self.steps_per_epoch * rows
+        chosen = np.arange(first, first + rows)
+        if run.is_shuffled:
+            chosen = self._arrays["order"][first : first + rows].astype(np.int64)
+        passed = Pass(self.network, rows, training=True)
+        with np.errstate(all="ignore"):
+            passed.draw_masks(self.step)
+            passed.forward(with_ones(self._arrays["x"][chosen], self._config.dtype).T)
+        return origin_of_bad_loss(passed, self.step, self._last_finite_loss)
+
+    def _sample(self) -> Sample:
+        sums = self._sampler.sums
+        np.sqrt(sums.layer_sums, out=sums.layer_sums)  # the core adds squares
+        sample = sums.sample(self.step)
+        sums.clear()
+        self._sampler.due = self._sampler.next_start(self.step)
+        return sample
+
+    def _rates(self, steps: int) -> NDArray[np.float64]:
+        if self._schedule is None:
+            return np.empty(0)
+        reductions = 0 if self._plateau is None else self._plateau.reductions
+        first = self.step + 1
+        return np.array([self._schedule.rate(step, reductions) for step in range(first, first + steps)])
+
+    def _describe_head(self) -> None:
+        head, run = self.head, self._run
+        name = _LOSS_OF_HEAD.get(type(head).__name__)
+        is_softmax = head.activation == "softmax"
+        run.loss = _LOSSES.index(name or ("softmax_cross_entropy" if is_softmax else "binary_cross_entropy"))
+        run.output = 0 if is_softmax else _ACTIVATIONS.index(head.activation)
+        run.loss_factor = head.factor if isinstance(head, ErrorLoss) else 1.0
+        run.slope_factor = head.slope_factor if isinstance(head, ErrorLoss) else 1.0
+
+    def _point_to_arrays(self, examples: Examples) -> None:
+        run, network = self._run, self.network
+        state = [*self._optimizer.arrays().values(), np.empty(0, np.float32), np.empty(0, np.float32)]
+        self._point(parameters=network.parameters, gradients=network.gradients, running=network.running)
+        self._point(first=state[0], second=state[1], x=examples.x)
+        self._point(targets=examples.targets, weights=examples.weights)
+        run.target_columns, run.weight_columns = examples.targets.shape[1], examples.weights.shape[1]
+        if self._l1 is not None:
+            self._l1.pinned = np.zeros(network.parameters.shape, np.float32)
+            self._point(pinned=self._l1.pinned)
+        self._arrays["order"] = np.empty(2 * run.rows if run.is_shuffled else 0, np.uint64)
+        run.order = cast(self._arrays["order"].ctypes.data, POINTER(c_uint64))
+        sums = self._sampler.sums
+        run.layer_sums, run.hidden_sums = _doubles(sums.layer_sums), _doubles(sums.hidden_sums)
+        run.unit_sums = _doubles(sums.unit_sums)
+        self._point(work=_aligned(self._core.nn_work_floats(byref(run))))
+
+    def _point(self, **arrays: NDArray[Any]) -> None:
+        for name, array in arrays.items():
+            self._arrays[name] = array
+            setattr(self._run, name, cast(array.ctypes.data, POINTER(c_float)))
+
+
+class _Predictor:
+    """Last pre-activations of all validation rows, in one call."""
+
+    def __init__(self, core: Any, run: RunStructure, x: Floats, block: int) -> None:
+        self._core, self._x = core, x
+        self._run = RunStructure.from_buffer_copy(run)
+        self._run.batch, self._run.rows = block, len(x)
+        self._run.x = cast(x.ctypes.data, POINTER(c_float))
+        self._work = _aligned(core.nn_work_floats(byref(self._run)))
+        self._run.work = cast(self._work.ctypes.data, POINTER(c_float))
+
+    def __call__(self, nonzero: list[NDArray[np.int64]]) -> Iterator[tuple[slice, Floats]]:
+        outputs = self._run.layer[self._run.layers - 1].units
+        z = np.empty((outputs, len(self._x)), np.float32)
+        counts = np.zeros(sum(len(part) for part in nonzero))
+        self._core.nn_predict(byref(self._run), cast(z.ctypes.data, POINTER(c_float)), _doubles(counts))
+        start = 0
+        for part in nonzero:
+            part += counts[start : start + len(part)].astype(np.int64)
+            start += len(part)
+        yield slice(0, len(self._x)), z
+
+
+def _layers(network: Network, config: TrainingConfig) -> Any:
+    """Describe the layers: where each begins in the flat vectors, and what it does."""
+    found = (LayerStructure * len(network.layers))()
+    running = 0
+    for index, (layer, rate) in enumerate(zip(network.layers, (*network.dropouts, 0.0), strict=True)):
+        into = found[index]
+        into.inputs, into.units = layer.weight.shape
+        into.activation = _ACTIVATIONS.index(layer.name)
+        into.affine, into.end = layer.weights.start, layer.end
+        into.is_normalised = layer.normalised is not None
+        into.gamma = layer.weights.stop + layer.units
+        into.leaks = layer.end - layer.units
+        into.running = running
+        running += 2 * layer.units * into.is_normalised
+        into.drops, into.threshold = rate > 0.0, drop_threshold(rate)
+        into.dropout_key = key(config.seed, Stream.DROPOUT, index)
+        into.keep_scale = 1.0 / (1.0 - rate)
+    return found
+
+
+def _aligned(count: int) -> Floats:
+    """Make zeros that begin where a cache line does: vectors then never lie across two."""
+    line = 64
+    spare = np.zeros(count + line // 4, np.float32)
+    start = -spare.ctypes.data % line // 4
+    return spare[start : start + count]
+
+
+def _floats(array: NDArray[Any]) -> Floats:
+    return np.ascontiguousarray(array, np.float32)
+
+
+def _doubles(array: NDArray[Any]) -> Any:
+    return cast(array.ctypes.data, POINTER(c_double))
