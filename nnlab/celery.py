@@ -8,7 +8,7 @@ import os
 from celery import Celery
 from celery.signals import heartbeat_sent, worker_process_init, worker_ready
 
-from nnlab import healthcheck, versions
+from nnlab import healthcheck
 from nnlab.supervisor import die_with_parent
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "nnlab.settings")
@@ -28,6 +28,8 @@ def _end_with_the_worker(**_: object) -> None:
 
 @worker_ready.connect
 def _name_the_engine(**_: object) -> None:
+    from nnlab import versions  # noqa: PLC0415 - it brings NumPy, which a web server need not load for its tasks
+
     logger.info("Engine: %s", versions.engine())
 
 

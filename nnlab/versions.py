@@ -2,35 +2,32 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from importlib import metadata
 
+from nnlab.engine.config import TrainingConfig
 from nnlab.engine.native import library
+from nnlab.engine.tiers import tier_for
 
 
 def engine() -> str:
     """Say which tier trains on this machine; where it is not the native one, why.
 
     Raises:
-        LibraryError: where the environment asks for the native tier, or for a build of it, that is not here.
+        EngineError: where the environment asks for a tier, or a build of it, that is not here.
     """
-    asked = os.environ.get("NNLAB_TIER", "auto")
-    if asked == "numpy":
-        return "NumPy (as NNLAB_TIER asks)"
-    found = library.load()
+    tier = tier_for(TrainingConfig())
+    found = library.load() if tier == "native" else None
     if found is not None:
         return f"native, {found.isa}"
-    if asked == "native":
-        raise library.LibraryError(f"NNLAB_TIER=native: {library.why_missing()}")
-    return f"NumPy ({library.why_missing()})"
+    return f"NumPy ({library.why_missing() or 'as NNLAB_TIER asks'})"
 
 
 def lines() -> list[str]:
     """Return one line for each version, for ``nnlab version``.
 
     Raises:
-        LibraryError: as ``engine``.
+        EngineError: as ``engine``.
     """
     return [
         f"nnlab {metadata.version('nnlab')}",
