@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import tomllib
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
@@ -52,6 +53,14 @@ def test_the_best_build_that_this_cpu_runs_is_loaded() -> None:
     assert library.why_missing() == ""
     level = found.functions.nn_cpu_level()
     assert found.isa == (f"x86-64-v{level}" if level else "NEON")
+
+
+def test_every_build_of_the_installation_has_a_name_to_ask_for() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+    built = {module["name"] for module in project["tool"]["setuptools"]["ext-modules"]}
+    folder = "nnlab.engine.native.built"
+    assert built == {f"{folder}.x86_64_v2", f"{folder}.x86_64_v3", f"{folder}.x86_64_v4", f"{folder}.neon"}
+    assert set(library._NAMES) == {"v2", "v3", "v4", "neon"}
 
 
 @needs_native
