@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from ctypes import POINTER, byref, c_double, c_float, c_uint64, cast
+from ctypes import POINTER, byref, c_double, c_float, c_uint32, c_uint64, cast
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nnlab.engine.alignment import aligned_zeros
 from nnlab.engine.counter_random import Stream, key
 from nnlab.engine.error_losses import ErrorLoss
 from nnlab.engine.evaluation import Predict, block_rows
@@ -41,7 +42,7 @@ _BAD_LOSS = 1
 class Examples:
     """Training and validation rows as the core reads them; members of a population share one.
 
-    Shapes: x (rows, inputs); targets (rows, outputs), or (rows, 1) of classes; weights (rows, k) or (rows, 0).
+    Shapes: x (rows, inputs); targets (rows, outputs), or (rows, 1) of classes; weights alike, or (rows, 0).
     """
 
     x: Floats
@@ -94,7 +95,6 @@ class NativeTrainer(Trainer):
             weight_decay=config.weight_decay,
             l1=config.l1,
             l2=config.l2,
-            is_probed=probes,
             order_epoch=-1,
         )
         for name in ("clip_value", "clip_layer_norm", "clip_norm", "max_norm"):
@@ -142,8 +142,9 @@ class NativeTrainer(Trainer):
         before = self.step
         done = self._core.nn_train(byref(run), steps)
         self._optimizer.steps = self.step = before + done
-        self._sampler.sums.steps += done
-        self._sampler.sums.rows += run.batch * max(0, self.step - max(before, self._sampler.due - 1))
+        read = max(0, self.step - max(before, self._sampler.due - 1))
+        self._sampler.sums.steps += read
+        self._sampler.sums.rows += read * run.batch
         finite = losses[:done][np.isfinite(losses[:done])]
         if len(finite):
             self._last_finite_loss = float(finite[-1])
@@ -193,21 +194,29 @@ class NativeTrainer(Trainer):
         run.slope_factor = head.slope_factor if isinstance(head, ErrorLoss) else 1.0
 
     def _point_to_arrays(self, examples: Examples) -> None:
-        run, network = self._run, self.network
+        run, network, config = self._run, self.network, self._config
         state = [*self._optimizer.arrays().values(), np.empty(0, np.float32), np.empty(0, np.float32)]
         self._point(parameters=network.parameters, gradients=network.gradients, running=network.running)
         self._point(first=state[0], second=state[1], x=examples.x)
         self._point(targets=examples.targets, weights=examples.weights)
         run.target_columns, run.weight_columns = examples.targets.shape[1], examples.weights.shape[1]
         if self._l1 is not None:
-            self._l1.pinned = np.zeros(network.parameters.shape, np.float32)
+            self._l1.pinned = aligned_zeros(len(network.parameters), np.float32)
             self._point(pinned=self._l1.pinned)
-        self._arrays["order"] = np.empty(2 * run.rows if run.is_shuffled else 0, np.uint64)
-        run.order = cast(self._arrays["order"].ctypes.data, POINTER(c_uint64))
+        penalties = (config.l1, config.l2, config.weight_decay if config.optimizer == "adamw" else 0.0)
+        if any(penalties):
+            is_weight = aligned_zeros(len(network.parameters), np.float32)
+            is_weight += network.is_weight
+            self._point(is_weight=is_weight)
+        shuffled = run.rows if run.is_shuffled else 0
+        self._arrays["order"] = np.empty(shuffled, np.uint32)
+        self._arrays["sorted"] = np.empty(2 * shuffled, np.uint64)
+        run.order = cast(self._arrays["order"].ctypes.data, POINTER(c_uint32))
+        run.sorted = cast(self._arrays["sorted"].ctypes.data, POINTER(c_uint64))
         sums = self._sampler.sums
         run.layer_sums, run.hidden_sums = _doubles(sums.layer_sums), _doubles(sums.hidden_sums)
         run.unit_sums = _doubles(sums.unit_sums)
-        self._point(work=_aligned(self._core.nn_work_floats(byref(run))))
+        self._point(work=aligned_zeros(self._core.nn_work_floats(byref(run)), np.float32))
 
     def _point(self, **arrays: NDArray[Any]) -> None:
         for name, array in arrays.items():
@@ -223,7 +232,7 @@ class _Predictor:
         self._run = RunStructure.from_buffer_copy(run)
         self._run.batch, self._run.rows = block, len(x)
         self._run.x = cast(x.ctypes.data, POINTER(c_float))
-        self._work = _aligned(core.nn_work_floats(byref(self._run)))
+        self._work = aligned_zeros(core.nn_work_floats(byref(self._run)), np.float32)
         self._run.work = cast(self._work.ctypes.data, POINTER(c_float))
 
     def __call__(self, nonzero: list[NDArray[np.int64]]) -> Iterator[tuple[slice, Floats]]:
@@ -233,7 +242,7 @@ class _Predictor:
         self._core.nn_predict(byref(self._run), cast(z.ctypes.data, POINTER(c_float)), _doubles(counts))
         start = 0
         for part in nonzero:
-            part += counts[start : start + len(part)].astype(np.int64)
+            np.add(part, counts[start : start + len(part)].astype(np.int64), out=part)
             start += len(part)
         yield slice(0, len(self._x)), z
 
@@ -256,14 +265,6 @@ def _layers(network: Network, config: TrainingConfig) -> Any:
         into.dropout_key = key(config.seed, Stream.DROPOUT, index)
         into.keep_scale = 1.0 / (1.0 - rate)
     return found
-
-
-def _aligned(count: int) -> Floats:
-    """Make zeros that begin where a cache line does: vectors then never lie across two."""
-    line = 64
-    spare = np.zeros(count + line // 4, np.float32)
-    start = -spare.ctypes.data % line // 4
-    return spare[start : start + count]
 
 
 def _floats(array: NDArray[Any]) -> Floats:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nnlab.engine.activations import ACTIVATION, Activation, Trace
+from nnlab.engine.alignment import aligned_zeros
 from nnlab.engine.batch_norm import BatchNorm, Normalised
 from nnlab.engine.config import parameter_count
 from nnlab.engine.counter_random import Stream, Words, fill_words, key, mixed
@@ -101,8 +102,8 @@ class Network:
     def __init__(self, config: TrainingConfig, inputs: int, outputs: int) -> None:
         names = (*config.activations, "linear")
         size = parameter_count(config, inputs, outputs)
-        self.parameters = np.zeros(size, config.dtype)
-        self.gradients = np.zeros(size, config.dtype)
+        self.parameters = aligned_zeros(size, config.dtype)
+        self.gradients = aligned_zeros(size, config.dtype)
         self.running = np.zeros(2 * sum(config.hidden_units) * config.batch_norm, config.dtype)
         self.layers: list[Layer] = []
         start = running_start = 0

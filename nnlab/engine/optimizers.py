@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nnlab.engine.alignment import aligned_like
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -55,7 +57,7 @@ class Momentum(Optimizer):
 
     def __init__(self, like: Array, learning_rate: float, momentum: float, *, nesterov: bool) -> None:
         self.learning_rate, self.momentum, self.nesterov = learning_rate, momentum, nesterov
-        self.velocity = np.zeros_like(like)
+        self.velocity = aligned_like(like)
         self._step = np.empty_like(like)
 
     def arrays(self) -> dict[str, Array]:
@@ -85,7 +87,7 @@ class Adagrad(Optimizer):
 
     def __init__(self, like: Array, learning_rate: float) -> None:
         self.learning_rate = learning_rate
-        self.squares = np.full_like(like, self.INITIAL)
+        self.squares = aligned_like(like, self.INITIAL)
         self._step = np.empty_like(like)
 
     def arrays(self) -> dict[str, Array]:
@@ -115,8 +117,8 @@ class Adam(Optimizer):
 
     def __init__(self, like: Array, learning_rate: float) -> None:
         self.learning_rate = learning_rate
-        self.sums = np.zeros_like(like)
-        self.square_sums = np.zeros_like(like)
+        self.sums = aligned_like(like)
+        self.square_sums = aligned_like(like)
 
     def arrays(self) -> dict[str, Array]:
         """Give the state."""
@@ -171,7 +173,7 @@ class RMSProp(Optimizer):
 
     def __init__(self, like: Array, learning_rate: float) -> None:
         self.learning_rate = learning_rate
-        self.squares = np.zeros_like(like)
+        self.squares = aligned_like(like)
         self._step = np.empty_like(like)
 
     def arrays(self) -> dict[str, Array]:
@@ -208,8 +210,8 @@ class FTRL(Optimizer):
         self, like: Array, learning_rate: float, l1: float, l2: float, weights: NDArray[np.bool_]
     ) -> None:
         self.learning_rate = learning_rate
-        self.squares = np.full_like(like, self.INITIAL)
-        self.linear = np.zeros_like(like)
+        self.squares = aligned_like(like, self.INITIAL)
+        self.linear = aligned_like(like)
         self._l1 = np.where(weights, l1, 0.0).astype(like.dtype)
         self._twice_l2 = np.where(weights, 2.0 * l2, 0.0).astype(like.dtype)
         self._root, self._work = np.empty_like(like), np.empty_like(like)

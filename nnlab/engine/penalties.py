@@ -6,7 +6,7 @@ Biases and learned slopes are not penalised.
 from __future__ import annotations
 
 from math import isfinite, sqrt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -113,7 +113,7 @@ class L1:
         self._rate = 0.0
         self._amounts = np.zeros_like(like)
         self._pull = np.zeros_like(like)
-        self.pinned = np.zeros(like.shape, np.bool_)
+        self.pinned: NDArray[Any] = np.zeros(like.shape, np.bool_)
 
     def before_update(self, parameters: Array, learning_rate: float) -> None:
         """Note the direction and the size of the pull."""

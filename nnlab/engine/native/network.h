@@ -1,13 +1,14 @@
 // Passes over a batch. Arrays are feature-major, (units, rows), as in network.py; a row is padded to whole vectors.
 #pragma once
 
+#include <math.h>
+
 #include "products.h"
 #include "random.h"
 #include "run.h"
 
 // Sum of squares in double: those of float32 numbers never over- or underflow there.
 struct Squares {
-    typedef double D __attribute__((vector_size(8 * HALF_LANES)));
     D total[LANES / HALF_LANES] = {};
 
     void add(V values) {
@@ -101,7 +102,7 @@ static void normalise(const Run &run, const Layer &layer, Trace &t, bool is_trai
             means[unit] = 0.9f * means[unit] + 0.1f * mean;
             variances[unit] = 0.9f * variances[unit] + 0.1f * variance;
         }
-        const float inverse = 1.0f / square_root(all(variance + 1e-5f))[0];
+        const float inverse = 1.0f / sqrtf(variance + 1e-5f);
         t.inverse[unit] = inverse;
         for (int64_t row = 0; row < wide; row += LANES) {
             const V found = (load(z + row) - mean) * inverse;

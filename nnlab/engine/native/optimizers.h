@@ -14,8 +14,8 @@ struct Rates {
     V l1, l2;    // ftrl: l1, and twice l2
 };
 
-// Move p; `first` and `second` are the optimizer's state, where it has any.
-template <Optimizer KIND> static inline V moved(V p, V g, V &first, V &second, const Rates &rates, bool is_weight) {
+// Move p; `first` and `second` are the optimizer's state, where it has any; `is_weight` is 1 where penalties apply.
+template <Optimizer KIND> static inline V moved(V p, V g, V &first, V &second, const Rates &rates, V is_weight) {
     if constexpr (KIND == SGD) return fma(-rates.rate, g, p);
     if constexpr (KIND == MOMENTUM) {
         first = fma(rates.momentum, first, g);
@@ -34,7 +34,7 @@ template <Optimizer KIND> static inline V moved(V p, V g, V &first, V &second, c
         return p - rates.rate * g / (square_root(first) + 1e-7f);
     }
     if constexpr (KIND == ADAM || KIND == ADAMW) {
-        if (KIND == ADAMW && is_weight) p = fma(-rates.decay, p, p);
+        if (KIND == ADAMW) p = fma(-rates.decay * is_weight, p, p);
         first = fma(all(0.9f), first, g);
         second = fma(all(0.999f), second, g * g);
         return p - rates.rate * first / (square_root(second) + rates.eps);
@@ -43,7 +43,7 @@ template <Optimizer KIND> static inline V moved(V p, V g, V &first, V &second, c
         const V before = square_root(first), squares = fma(g, g, first), root = square_root(squares);
         second = second + g - g * g / (root + before) * p / rates.rate;
         first = squares;
-        const V l1 = is_weight ? rates.l1 : V{}, twice_l2 = is_weight ? rates.l2 : V{};
+        const V l1 = rates.l1 * is_weight, twice_l2 = rates.l2 * is_weight;
         const V cut = at_most(at_least(second, -l1), l1);
         return (cut - second) / (root / rates.rate + twice_l2);
     }

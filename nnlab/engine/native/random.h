@@ -19,27 +19,33 @@ template <class T> static inline T words(T counters, T high, T low) {
     return x ^ (x >> 16);
 }
 
-// Order 0 .. count-1 by their words; equal words keep their order. A radix sort, a byte a pass.
-// `order` and `scratch` hold `count` numbers each, in the low half, and their words in the high half.
-static void permutation(uint64_t key, int64_t count, uint64_t *order, uint64_t *scratch) {
+// Order 0 .. count-1 by their words; equal words keep their order. `scratch` holds twice `count` numbers.
+//
+// Two passes of a radix sort order all but a few by their highest bits; insertion puts those right.
+static void permutation(uint64_t key, int64_t count, uint32_t *order, uint64_t *scratch) {
     const uint32_t high = (uint32_t)(key >> 32), low = (uint32_t)key;
-    uint32_t counts[4][256] = {};
+    const int bits = count < 2048 ? 8 : 11, mask = (1 << bits) - 1, upper = 64 - bits, lower = upper - bits;
+    uint32_t lower_counts[2048] = {}, upper_counts[2048] = {};
+    uint64_t *const tagged = scratch, *const passed = scratch + count;
+    for (int64_t i = 0; i < count; ++i)
+        tagged[i] = (uint64_t)words<uint32_t>((uint32_t)i, high, low) << 32 | (uint64_t)i;
     for (int64_t i = 0; i < count; ++i) {
-        const uint32_t word = words<uint32_t>((uint32_t)i, high, low);
-        order[i] = (uint64_t)word << 32 | (uint64_t)i;
-        for (int byte = 0; byte < 4; ++byte) ++counts[byte][word >> (8 * byte) & 255];
+        ++lower_counts[tagged[i] >> lower & mask];
+        ++upper_counts[tagged[i] >> upper];
     }
-    for (int byte = 0; byte < 4; ++byte) {
-        uint32_t place = 0;
-        for (auto &entry : counts[byte]) {
-            const uint32_t size = entry;
-            entry = place;
-            place += size;
-        }
-        for (int64_t i = 0; i < count; ++i) scratch[counts[byte][order[i] >> (32 + 8 * byte) & 255]++] = order[i];
-        uint64_t *const other = order;
-        order = scratch;
-        scratch = other;
+    uint32_t lower_place = 0, upper_place = 0;
+    for (int digit = 0; digit <= mask; ++digit) {
+        const uint32_t lower_size = lower_counts[digit], upper_size = upper_counts[digit];
+        lower_counts[digit] = lower_place, upper_counts[digit] = upper_place;
+        lower_place += lower_size, upper_place += upper_size;
     }
-    for (int64_t i = 0; i < count; ++i) order[i] &= 0xffffffffu;
+    for (int64_t i = 0; i < count; ++i) passed[lower_counts[tagged[i] >> lower & mask]++] = tagged[i];
+    for (int64_t i = 0; i < count; ++i) tagged[upper_counts[passed[i] >> upper]++] = passed[i];
+    for (int64_t i = 1; i < count; ++i) {
+        const uint64_t value = tagged[i];
+        int64_t place = i;
+        for (; place > 0 && tagged[place - 1] > value; --place) tagged[place] = tagged[place - 1];
+        tagged[place] = value;
+    }
+    for (int64_t i = 0; i < count; ++i) order[i] = (uint32_t)tagged[i];
 }

@@ -28,16 +28,17 @@ struct Run {
     double loss_factor, slope_factor;
     double learning_rate, momentum, weight_decay, l1, l2;
     double clip_value, clip_layer_norm, clip_norm, max_norm;  // 0 where there is none
-    int64_t is_probed;
     int64_t step;         // done so far
     int64_t order_epoch;  // that `order` is of, -1 for none
-    int64_t probed_from;  // the first step whose activations are read
+    int64_t probed_from;  // the first step that the probes read
 
     const Layer *layer;
     float *parameters, *gradients, *first, *second;  // of one layout; the last two are the optimizer's
     float *running, *pinned;
+    const float *is_weight;              // 1 where penalties apply, 0 elsewhere; none without penalties
     const float *x, *targets, *weights;  // (rows, columns)
-    uint64_t *order;                     // twice `rows` numbers
+    uint32_t *order;                     // of the rows in an epoch, drawn in
+    uint64_t *sorted;                    // twice `rows` numbers
     float *work;                         // zeros at first, work_floats(run) of them
     const double *rates;                 // the learning rate of each step of the call, or none
     double *losses, *norms;              // of each step of the call

@@ -75,6 +75,17 @@ template <> inline void store_first<H>(float *to, H values, int64_t count) {
 }
 #endif
 
+// As many lanes as there are, at most all.
+static inline V load_some(const float *from, int64_t count) {
+    return count >= LANES ? load(from) : load_first(from, count);
+}
+static inline void store_some(float *to, V values, int64_t count) {
+    if (count >= LANES)
+        store(to, values);
+    else
+        store_first(to, values, count);
+}
+
 // a * b + c, rounded once where the machine can.
 static inline V fma(V a, V b, V c) {
 #if defined(__AVX512F__)
@@ -113,19 +124,35 @@ static inline V sign(V x) { return x > 0.0f ? all(1.0f) : (x < 0.0f ? all(-1.0f)
 
 // Sum of the lanes, always in the same order: halves are added until one is left.
 static inline float sum(V x) {
+#if defined(__AVX512F__)
+    return _mm512_reduce_add_ps((__m512)x);
+#else
     float part[LANES];
     store(part, x);
     for (int width = LANES / 2; width > 0; width /= 2)
         for (int lane = 0; lane < width; ++lane) part[lane] += part[lane + width];
     return part[0];
+#endif
 }
 
+typedef double D __attribute__((vector_size(8 * HALF_LANES)));
+
+// The same in double.
 static inline double wide_sum(V x) {
-    float part[LANES];
-    store(part, x);
-    double total = 0.0;
-    for (int lane = 0; lane < LANES; ++lane) total += part[lane];
-    return total;
+    constexpr int PARTS = LANES / HALF_LANES;
+    H half[PARTS];
+    memcpy(half, &x, sizeof half);
+    D total = __builtin_convertvector(half[0], D);
+    if (PARTS > 1) total += __builtin_convertvector(half[PARTS - 1], D);
+#if defined(__AVX512F__)
+    return _mm512_reduce_add_pd((__m512d)total);
+#else
+    double part[HALF_LANES];
+    memcpy(part, &total, sizeof part);
+    for (int width = HALF_LANES / 2; width > 0; width /= 2)
+        for (int lane = 0; lane < width; ++lane) part[lane] += part[lane + width];
+    return part[0];
+#endif
 }
 
 // How many lanes of a comparison hold.

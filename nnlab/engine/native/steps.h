@@ -1,28 +1,35 @@
-// One step of training: a batch, forward, the loss, backward, and each layer's update as soon as its gradient
-// is known.
+// One step of training: a batch, forward, the loss, backward, the update.
 #pragma once
-
-#include <math.h>
 
 #include "network.h"
 
 // Bring the rows of the step's batch in, turned so that a row becomes a lane.
 static void gather(Run &run, Buffers &buffers) {
-    const int64_t wide = wide_rows(run), epoch = (run.step - 1) / run.steps_per_epoch;
+    const int64_t epoch = (run.step - 1) / run.steps_per_epoch;
     const int64_t first = (run.step - 1) % run.steps_per_epoch * run.batch;
     if (run.is_shuffled && epoch != run.order_epoch) {
-        permutation(mixed(run.shuffle_key, epoch), run.rows, run.order, run.order + run.rows);
+        permutation(mixed(run.shuffle_key, epoch), run.rows, run.order, run.sorted);
         run.order_epoch = epoch;
     }
     const auto turn = [&](const float *table, int64_t columns, float *to) {
         const auto row_of = [&](int64_t row) {
             return table + (run.is_shuffled ? (int64_t)run.order[first + row] : first + row) * columns;
         };
-        transpose(row_of, run.batch, columns, to, wide);
+        transpose(row_of, run.batch, columns, to, wide_rows(run));
     };
     turn(run.x, run.layer[0].inputs, buffers.trace[0].inputs);
     turn(run.targets, run.target_columns, buffers.targets);
     if (run.weight_columns) turn(run.weights, run.weight_columns, buffers.weights);
+    if (!run.is_shuffled) return;
+    // Rows in random order are slow to come: ask for those of the next step now.
+    const int64_t next = first + run.batch, columns = run.layer[0].inputs;
+    const int64_t last = next + run.batch < run.rows ? next + run.batch : run.rows;
+    for (int64_t row = next; row < last; ++row) {
+        const float *from = run.x + (int64_t)run.order[row] * columns;
+        __builtin_prefetch(from);
+        __builtin_prefetch(from + columns - 1);
+        __builtin_prefetch(run.targets + (int64_t)run.order[row] * run.target_columns);
+    }
 }
 
 // The mean loss of the batch; writes its gradient by the last pre-activations into `d`.
@@ -81,9 +88,9 @@ static void normalise_backward(const Run &run, const Layer &layer, const Trace &
     }
 }
 
-// From the gradient by the values of a layer to that by its pre-activations; returns the sum of its squares.
-static double activation_backward(const Run &run, const Layer &layer, const Trace &t, float *d) {
-    const int64_t wide = wide_rows(run);
+// From the gradient by the values of a layer to that by its pre-activations.
+static void activation_backward(const Run &run, const Layer &layer, const Trace &t, float *d) {
+    const int64_t wide = wide_rows(run), size = layer.units * wide;
     if (layer.activation == PRELU)
         for (int64_t unit = 0; unit < layer.units; ++unit) {
             V total = {};
@@ -91,25 +98,13 @@ static double activation_backward(const Run &run, const Layer &layer, const Trac
                 total = fma(load(d + unit * wide + row), load(t.below_zero + unit * wide + row), total);
             run.gradients[layer.leaks + unit] = sum(total);
         }
-    Squares squares;
-    const int64_t size = layer.units * wide;
-    if (!run.is_probed) {
-        for (int64_t i = 0; i < size; i += LANES) store(d + i, load(d + i) * load(t.slopes + i));
-        return 0.0;
-    }
-    for (int64_t i = 0; i < size; i += LANES) {
-        const V by_z = load(d + i) * load(t.slopes + i);
-        store(d + i, by_z);
-        squares.add(by_z);
-    }
-    return squares.sum();
+    for (int64_t i = 0; i < size; i += LANES) store(d + i, load(d + i) * load(t.slopes + i));
 }
 
-// Numbers of one step that every layer's update shares.
+// Numbers that all of a step's updates share.
 struct Step {
     Rates rates;
     float l1, l2;  // learning rate times l1, and l2
-    float clip;    // of the global norm
 };
 
 static Step step_of(const Run &run, double learning_rate) {
@@ -124,99 +119,117 @@ static Step step_of(const Run &run, double learning_rate) {
     const Rates rates = {all((float)rate), all((float)run.momentum), all((float)eps),
                          all((float)(learning_rate * run.weight_decay)), all((float)run.l1),
                          all((float)(2.0 * run.l2))};
-    return {rates, is_ftrl ? 0.0f : (float)(learning_rate * run.l1), is_ftrl ? 0.0f : (float)run.l2, 1.0f};
+    return {rates, is_ftrl ? 0.0f : (float)(learning_rate * run.l1), is_ftrl ? 0.0f : (float)run.l2};
 }
 
+// What the probes read of an update: squares of the raw gradient, the weights before it, and the change.
 struct Sizes {
-    Squares gradient, weight, update;
+    Squares gradient, weight, change;
 };
 
-// Update `count` parameters from `start` on: clip, add l2, move, shrink by l1.
-template <Optimizer KIND, bool PROBED>
-static void update_as(const Run &run, const Step &step, float clip, int64_t start, int64_t count, bool is_weight,
-                      Sizes &sizes) {
-    const V bound = all(run.clip_value > 0.0 ? (float)run.clip_value : INFINITY), factor = all(clip);
-    const bool is_clipped = run.clip_value > 0.0 || clip != 1.0f;
-    const V l2 = all(is_weight ? step.l2 : 0.0f), l1 = all(is_weight ? step.l1 : 0.0f);
-    constexpr bool has_first = KIND != SGD, has_second = KIND == ADAM || KIND == ADAMW || KIND == FTRL;
-    for (int64_t i = 0; i < count; i += LANES) {
-        const int64_t at = start + i, left = count - i;
-        const bool is_whole = left >= LANES;
-        const auto get = [&](const float *from) { return is_whole ? load(from + at) : load_first(from + at, left); };
-        const auto put = [&](float *to, V values) {
-            if (is_whole)
-                store(to + at, values);
-            else
-                store_first(to + at, values, left);
-        };
-        V g = get(run.gradients);
-        const V p = get(run.parameters);
-        sizes.gradient.add(g);
-        if (is_clipped) g = at_most(at_least(g, -bound), bound) * factor;
-        if (step.l2 != 0.0f) g = fma(l2, p, g);
-        V first = has_first ? get(run.first) : V{}, second = has_second ? get(run.second) : V{};
-        V next = moved<KIND>(p, g, first, second, step.rates, is_weight);
-        if (has_first) put(run.first, first);
-        if (has_second) put(run.second, second);
+// Update some parameters, at most a vector of them: clip, add l2, move, shrink by l1.
+template <Optimizer KIND, bool PENALISED>
+static inline V updated(const Run &run, const Step &step, V p, V g, int64_t at, int64_t width) {
+    constexpr bool HAS_FIRST = KIND != SGD, HAS_SECOND = KIND == ADAM || KIND == ADAMW || KIND == FTRL;
+    V first = HAS_FIRST ? load_some(run.first + at, width) : V{};
+    V second = HAS_SECOND ? load_some(run.second + at, width) : V{};
+    const V is_weight = PENALISED ? load_some(run.is_weight + at, width) : V{};
+    if constexpr (PENALISED) g = fma(is_weight * step.l2, p, g);
+    V next = moved<KIND>(p, g, first, second, step.rates, is_weight);
+    if constexpr (PENALISED)
         if (step.l1 != 0.0f) {
-            const V pulled = next - sign(p) * l1;
-            const I crosses = (next * pulled < 0.0f) | (get(run.pinned) != 0.0f);
-            next = crosses ? V{} : pulled;
-            put(run.pinned, crosses ? all(1.0f) : V{});
+            const V pulled = next - sign(p) * is_weight * step.l1;
+            const I is_pinned = (next * pulled < 0.0f) | (load_some(run.pinned + at, width) != 0.0f);
+            next = is_pinned ? V{} : pulled;
+            store_some(run.pinned + at, is_pinned ? all(1.0f) : V{}, width);
         }
-        put(run.parameters, next);
-        if (PROBED) {
-            sizes.weight.add(p);
-            sizes.update.add(next - p);
-        }
+    if (HAS_FIRST) store_some(run.first + at, first, width);
+    if (HAS_SECOND) store_some(run.second + at, second, width);
+    store_some(run.parameters + at, next, width);
+    return next;
+}
+
+template <Optimizer KIND, bool PENALISED>
+static void update_as(const Run &run, const Step &step, int64_t start, int64_t end, Sizes *sizes) {
+    // Vectors begin where cache lines do, so the first and the last may be cut.
+    for (int64_t at = start, next; at < end; at = next) {
+        next = at / LANES * LANES + LANES;
+        if (next > end) next = end;
+        const int64_t width = next - at;
+        const V p = load_some(run.parameters + at, width), g = load_some(run.gradients + at, width);
+        const V found = updated<KIND, PENALISED>(run, step, p, g, at, width);
+        if (!sizes) continue;
+        sizes->weight.add(p);
+        sizes->change.add(found - p);
     }
 }
 
-template <Optimizer KIND>
-static void update_some(const Run &run, const Step &step, float clip, int64_t start, int64_t count, bool is_weight,
-                        Sizes &sizes) {
-    if (run.is_probed && is_weight) return update_as<KIND, true>(run, step, clip, start, count, is_weight, sizes);
-    update_as<KIND, false>(run, step, clip, start, count, is_weight, sizes);
-}
-
-static void update(const Run &run, const Step &step, float clip, int64_t start, int64_t count, bool is_weight,
-                   Sizes &sizes) {
+static void update(const Run &run, const Step &step, int64_t start, int64_t end, Sizes *sizes) {
+    const auto as = [&](auto plain, auto penalised) {
+        (run.is_weight ? penalised : plain)(run, step, start, end, sizes);
+    };
     switch (run.optimizer) {
-        case MOMENTUM: return update_some<MOMENTUM>(run, step, clip, start, count, is_weight, sizes);
-        case NESTEROV: return update_some<NESTEROV>(run, step, clip, start, count, is_weight, sizes);
-        case ADAGRAD: return update_some<ADAGRAD>(run, step, clip, start, count, is_weight, sizes);
-        case RMSPROP: return update_some<RMSPROP>(run, step, clip, start, count, is_weight, sizes);
-        case ADAM: return update_some<ADAM>(run, step, clip, start, count, is_weight, sizes);
-        case ADAMW: return update_some<ADAMW>(run, step, clip, start, count, is_weight, sizes);
-        case FTRL: return update_some<FTRL>(run, step, clip, start, count, is_weight, sizes);
-        default: return update_some<SGD>(run, step, clip, start, count, is_weight, sizes);
+        case MOMENTUM: return as(update_as<MOMENTUM, false>, update_as<MOMENTUM, true>);
+        case NESTEROV: return as(update_as<NESTEROV, false>, update_as<NESTEROV, true>);
+        case ADAGRAD: return as(update_as<ADAGRAD, false>, update_as<ADAGRAD, true>);
+        case RMSPROP: return as(update_as<RMSPROP, false>, update_as<RMSPROP, true>);
+        case ADAM: return as(update_as<ADAM, false>, update_as<ADAM, true>);
+        case ADAMW: return as(update_as<ADAMW, false>, update_as<ADAMW, true>);
+        case FTRL: return as(update_as<FTRL, false>, update_as<FTRL, true>);
+        default: return as(update_as<SGD, false>, update_as<SGD, true>);
     }
 }
 
-// Norm of a part of the gradient after clipping by value.
-static double clipped_norm(const Run &run, int64_t start, int64_t end) {
-    const V bound = all(run.clip_value > 0.0 ? (float)run.clip_value : INFINITY);
-    Squares squares;
-    for (int64_t i = start; i < end; i += LANES) {
-        const V g = end - i >= LANES ? load(run.gradients + i) : load_first(run.gradients + i, end - i);
-        squares.add(at_most(at_least(g, -bound), bound));
+// Sum of the squares of a part of the gradient.
+static double squares(const Run &run, int64_t start, int64_t end) {
+    // In float32 first, in sums short enough to keep their digits; squares of very small or large numbers
+    // do not fit there, and are taken again in double.
+    constexpr int64_t BLOCK = 64 * LANES;
+    double total = 0.0;
+    for (int64_t block = start; block < end; block += BLOCK) {
+        const int64_t stop = block + BLOCK < end ? block + BLOCK : end;
+        V part[4] = {};
+        int64_t i = block;
+        for (; i + 4 * LANES <= stop; i += 4 * LANES)
+            UNROLLED for (int j = 0; j < 4; ++j) {
+                const V g = load(run.gradients + i + j * LANES);
+                part[j] = fma(g, g, part[j]);
+            }
+        for (; i < stop; i += LANES) {
+            const V g = load_some(run.gradients + i, stop - i);
+            part[0] = fma(g, g, part[0]);
+        }
+        const double square = wide_sum((part[0] + part[1]) + (part[2] + part[3]));
+        total += square;
+        if (square > 1e-20 && square < 1e38) continue;
+        total -= square;
+        Squares wide;
+        for (i = block; i < stop; i += LANES) wide.add(load_some(run.gradients + i, stop - i));
+        total += wide.sum();
     }
-    return sqrt(squares.sum());
+    return total;
 }
 
-static double layer_clip(const Run &run, double norm) {
-    return run.clip_layer_norm > 0.0 && !(norm <= run.clip_layer_norm) ? run.clip_layer_norm / norm : 1.0;
+static void scale_gradient(const Run &run, int64_t start, int64_t end, double factor) {
+    for (int64_t i = start; i < end; ++i) run.gradients[i] *= (float)factor;
 }
 
-static double global_clip(const Run &run) {
-    double squares = 0.0;
-    for (int64_t l = 0; l < run.layers; ++l) {
-        const double norm = clipped_norm(run, run.layer[l].affine, run.layer[l].end);
-        const double kept = norm * layer_clip(run, norm);
-        squares += kept * kept;
-    }
-    const double norm = sqrt(squares);
-    return !(norm <= run.clip_norm) ? run.clip_norm / norm : 1.0;
+// By value, then each layer's norm, then the norm of all.
+static void clip(const Run &run, int64_t end) {
+    const float bound = (float)run.clip_value;
+    if (bound > 0.0f)
+        for (int64_t i = 0; i < end; ++i) {
+            float &g = run.gradients[i];
+            g = g > bound ? bound : (g < -bound ? -bound : g);
+        }
+    const auto bound_norm = [&](int64_t from, int64_t to, double largest) {
+        const double size = sqrt(squares(run, from, to));
+        if (!(size <= largest)) scale_gradient(run, from, to, largest / size);
+    };
+    if (run.clip_layer_norm > 0.0)
+        for (int64_t l = 0; l < run.layers; ++l)
+            bound_norm(run.layer[l].affine, run.layer[l].end, run.clip_layer_norm);
+    if (run.clip_norm > 0.0) bound_norm(0, end, run.clip_norm);
 }
 
 // Scale the incoming weights of each unit down to the largest norm.
@@ -232,23 +245,17 @@ static void bound_weights(const Run &run, const Layer &layer) {
     }
 }
 
-// Update a layer; returns the sum of squares of its gradient before clipping.
-static double update_layer(const Run &run, const Step &step, int64_t l) {
-    const Layer &layer = run.layer[l];
-    float clip = step.clip;
-    if (run.clip_layer_norm > 0.0) clip *= (float)layer_clip(run, clipped_norm(run, layer.affine, layer.end));
-    const int64_t biases = layer.affine + layer.weights();
-    Sizes weights, others;
-    update(run, step, clip, layer.affine, layer.weights(), true, weights);
-    update(run, step, clip, biases, layer.end - biases, false, others);
-    if (run.max_norm > 0.0) bound_weights(run, layer);
-    const double square = weights.gradient.sum();
-    if (run.is_probed) {
-        run.layer_sums[l] += square;
-        run.layer_sums[2 * run.layers + l] += weights.weight.sum();
-        run.layer_sums[3 * run.layers + l] += weights.update.sum();
+// Update layer by layer, and add what the probes read of each.
+static void update_probed(const Run &run, const Step &step) {
+    for (int64_t l = 0; l < run.layers; ++l) {
+        const Layer &layer = run.layer[l];
+        const int64_t biases = layer.affine + layer.weights();
+        Sizes sizes;
+        update(run, step, layer.affine, biases, &sizes);
+        update(run, step, biases, layer.end, nullptr);
+        run.layer_sums[2 * run.layers + l] += sizes.weight.sum();
+        run.layer_sums[3 * run.layers + l] += sizes.change.sum();
     }
-    return square + others.gradient.sum();
 }
 
 // Fill a layer's gradients from `d`, the loss gradient by its products.
@@ -262,44 +269,39 @@ static void weight_gradient(const Run &run, const Layer &layer, const Trace &t, 
         memset(run.gradients + layer.affine + layer.weights(), 0, sizeof(float) * layer.units);
 }
 
-// Fill all gradients and take the step; returns the gradient's norm before clipping.
-static double backward_and_update(const Run &run, Buffers &buffers, Step step) {
+// Fill all gradients; returns the sum of their squares.
+static double backward(const Run &run, Buffers &buffers, bool is_probed) {
     const int64_t wide = wide_rows(run);
-    double squares = 0.0;
+    double total = 0.0;
     for (int64_t l = run.layers - 1; l >= 0; --l) {
         const Layer &layer = run.layer[l];
-        weight_gradient(run, layer, buffers.trace[l], buffers);
-        if (l > 0) {
-            const Layer &below = run.layer[l - 1];
-            Trace &t = buffers.trace[l - 1];
-            multiply({run.parameters + layer.affine, layer.units, 1, buffers.d, wide, buffers.d_below, wide,
-                      layer.inputs, layer.units, wide, nullptr},
-                     buffers.packed);
-            const double size = activation_backward(run, below, t, buffers.d_below);
-            if (run.is_probed) run.layer_sums[run.layers + l - 1] += size / (double)(below.units * run.batch);
-            if (below.is_normalised) normalise_backward(run, below, t, buffers.d_below);
-            float *const other = buffers.d;
-            buffers.d = buffers.d_below;
-            buffers.d_below = other;
+        if (is_probed) {
+            Squares deltas;
+            for (int64_t i = 0; i < layer.units * wide; i += LANES) deltas.add(load(buffers.d + i));
+            run.layer_sums[run.layers + l] += deltas.sum() / (double)(layer.units * run.batch);
         }
-        if (run.clip_norm == 0.0) squares += update_layer(run, step, l);
+        if (layer.is_normalised) normalise_backward(run, layer, buffers.trace[l], buffers.d);
+        weight_gradient(run, layer, buffers.trace[l], buffers);
+        total += squares(run, layer.affine, layer.end);  // now, while they are near
+        if (is_probed) run.layer_sums[l] += squares(run, layer.affine, layer.affine + layer.weights());
+        if (l == 0) return total;
+        multiply({run.parameters + layer.affine, layer.units, 1, buffers.d, wide, buffers.d_below, wide, layer.inputs,
+                  layer.units, wide, nullptr},
+                 buffers.packed);
+        activation_backward(run, run.layer[l - 1], buffers.trace[l - 1], buffers.d_below);
+        float *const other = buffers.d;
+        buffers.d = buffers.d_below;
+        buffers.d_below = other;
     }
-    if (run.clip_norm > 0.0) {
-        step.clip = (float)global_clip(run);
-        for (int64_t l = 0; l < run.layers; ++l) squares += update_layer(run, step, l);
-    }
-    return sqrt(squares);
+    return total;
 }
 
-// What the probes read of the output layer.
-static void probe_output(const Run &run, const Buffers &buffers, bool reads_units) {
-    const int64_t wide = wide_rows(run), l = run.layers - 1, outputs = run.layer[l].units;
-    Squares squares;
-    for (int64_t i = 0; i < outputs * wide; i += LANES) squares.add(load(buffers.d + i));
-    run.layer_sums[run.layers + l] += squares.sum() / (double)(outputs * run.batch);
-    if (!reads_units || (run.output != SIGMOID && run.output != TANH)) return;
+// What the probes read of the output layer's units.
+static void probe_output(const Run &run, const Buffers &buffers) {
+    if (run.output != SIGMOID && run.output != TANH) return;
+    const int64_t wide = wide_rows(run), outputs = run.layer[run.layers - 1].units;
     int64_t units = 0;
-    for (int64_t below = 0; below < run.layers; ++below) units += run.layer[below].units;
+    for (int64_t l = 0; l < run.layers; ++l) units += run.layer[l].units;
     double *const stuck = run.unit_sums + 3 * units - outputs;
     for (int64_t o = 0; o < outputs; ++o)
         for (int64_t row = 0; row < wide; row += LANES) {
@@ -312,17 +314,28 @@ static void probe_output(const Run &run, const Buffers &buffers, bool reads_unit
 // Take one step; false where a loss or a gradient was not finite.
 static bool take_step(Run &run, Buffers &buffers, int64_t index) {
     ++run.step;
-    const bool reads_units = run.is_probed && run.step >= run.probed_from;
+    const bool is_probed = run.step >= run.probed_from;
+    const int64_t parameters = run.layer[run.layers - 1].end;
     gather(run, buffers);
-    forward(run, buffers, true, reads_units);
+    forward(run, buffers, true, is_probed);
     const double loss = run.losses[index] = loss_and_gradient(run, buffers);
     if (!isfinite(loss)) {
         run.trouble = BAD_LOSS;
         return false;
     }
-    if (run.is_probed) probe_output(run, buffers, reads_units);
+    if (is_probed) probe_output(run, buffers);
+    const double size = run.norms[index] = sqrt(backward(run, buffers, is_probed));
+    if (!isfinite(size)) {
+        run.trouble = BAD_GRADIENT;
+        return false;
+    }
+    if (run.clip_value > 0.0 || run.clip_layer_norm > 0.0 || run.clip_norm > 0.0) clip(run, parameters);
     const Step step = step_of(run, run.rates ? run.rates[index] : run.learning_rate);
-    const double norm = run.norms[index] = backward_and_update(run, buffers, step);
-    if (!isfinite(norm)) run.trouble = BAD_GRADIENT;
-    return isfinite(norm);
+    if (is_probed)
+        update_probed(run, step);
+    else
+        update(run, step, 0, parameters, nullptr);
+    if (run.max_norm > 0.0)
+        for (int64_t l = 0; l < run.layers; ++l) bound_weights(run, run.layer[l]);
+    return true;
 }

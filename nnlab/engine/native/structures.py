@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from ctypes import POINTER, Structure, c_double, c_float, c_int64, c_uint64
+from ctypes import POINTER, Structure, c_double, c_float, c_int64, c_uint32, c_uint64
 
 
 class LayerStructure(Structure):
@@ -27,11 +27,12 @@ class RunStructure(Structure):
         *((name, c_double) for name in ("loss_factor", "slope_factor", "learning_rate", "momentum")),
         *((name, c_double) for name in ("weight_decay", "l1", "l2")),
         *((name, c_double) for name in ("clip_value", "clip_layer_norm", "clip_norm", "max_norm")),
-        *((name, c_int64) for name in ("is_probed", "step", "order_epoch", "probed_from")),
+        *((name, c_int64) for name in ("step", "order_epoch", "probed_from")),
         ("layer", POINTER(LayerStructure)),
         *((name, POINTER(c_float)) for name in ("parameters", "gradients", "first", "second")),
-        *((name, POINTER(c_float)) for name in ("running", "pinned", "x", "targets", "weights")),
-        ("order", POINTER(c_uint64)),
+        *((name, POINTER(c_float)) for name in ("running", "pinned", "is_weight", "x", "targets", "weights")),
+        ("order", POINTER(c_uint32)),
+        ("sorted", POINTER(c_uint64)),
         ("work", POINTER(c_float)),
         *((name, POINTER(c_double)) for name in ("rates", "losses", "norms")),
         *((name, POINTER(c_double)) for name in ("layer_sums", "hidden_sums", "unit_sums")),
