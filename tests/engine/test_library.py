@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
 import tomllib
 from collections.abc import Callable, Iterator
@@ -140,6 +141,19 @@ def test_a_build_of_other_sources_is_not_loaded(monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(LibraryError, match=words):
         library._find()
     assert "built from other sources" in library.why_missing()
+
+
+@needs_native
+@ON_X86
+def test_a_build_older_than_its_sources_is_not_loaded_in_a_checkout(
+    builds: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.utime(put("v2", builds), (0, 0))
+    assert library.load() is None
+    assert re.search(r"is older than its sources \(.*core\.cpp.*\); run `pip", library.why_missing())
+    monkeypatch.setattr(library, "PROJECT", builds / "as in an installed wheel")
+    library.load.cache_clear()
+    assert library.load() is not None
 
 
 def not_a_library(folder: Path) -> Path:

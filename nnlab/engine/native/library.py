@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ABI = 1  # of the C functions: raised, here and in the core, with every change of what they take or give
-BUILT = Path(__file__).parent / "built"
+SOURCES = Path(__file__).parent
+BUILT = SOURCES / "built"
+PROJECT = SOURCES.parents[2] / "pyproject.toml"  # there in a checkout only
 
 _LEVELS: Mapping[str, int] = {"v2": 2, "v3": 3, "v4": 4}  # of x86-64
 _NAMES: Mapping[str, str] = {"neon": "NEON", **{build: f"x86-64-{build}" for build in _LEVELS}}
@@ -85,6 +87,7 @@ def _find() -> Library:
     if not usable:
         raise LibraryError(f"this CPU runs none of the native builds here ({', '.join(builds)})")
     build = asked or usable[-1]
+    _refuse_if_outdated(builds[build])
     return _open(builds[build], _NAMES[build])
 
 
@@ -110,6 +113,19 @@ def _usable(builds: Mapping[str, Path]) -> list[str]:
         return [build for build in builds if build == "neon"]
     level = int(_open(builds["v2"], _NAMES["v2"]).functions.nn_cpu_level())
     return [build for build, needed in _LEVELS.items() if build in builds and needed <= level]
+
+
+def _refuse_if_outdated(path: Path) -> None:
+    """Refuse a build of a checkout whose sources have changed since: it may read memory in another order."""
+    if not PROJECT.is_file():
+        return
+    built = path.stat().st_mtime
+    sources = (*SOURCES.glob("*.cpp"), *SOURCES.glob("*.h"))
+    newer = sorted(source.name for source in sources if source.stat().st_mtime > built)
+    if newer:
+        raise LibraryError(
+            f"the native library {path} is older than its sources ({', '.join(newer)}); {_INSTALL}"
+        )
 
 
 def _open(path: Path, isa: str) -> Library:
