@@ -121,7 +121,8 @@ def _extras(results: Mapping[str, Found]) -> list[str]:
         found = results["cold_start"]
         told = ", ".join(
             f"{NETWORKS[name].title} {_digits(median(seconds['wall']))}"
-            for name, seconds in found["seconds"].items()
+            for name, seconds in found["contenders"].items()
+            if "failure" not in seconds
         )
         parts.append(f"From the start of a process to {found['steps']:,} steps of W3, in seconds: {told}.")
     if "probes" in results:

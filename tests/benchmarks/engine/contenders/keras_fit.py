@@ -23,6 +23,10 @@ LOSSES = {
 }
 
 
+# It stands beside the uncorrected root, so that this is 1e-8 beside the corrected one in the first step.
+EPS = 1e-8 * (1.0 - 0.999) ** 0.5
+
+
 class Fit:
     """One model, compiled with XLA."""
 
@@ -75,7 +79,7 @@ class Fit:
                 if drops and config.dropouts[index]:
                     model.add(keras.layers.Dropout(config.dropouts[index]))
         optimizer = (
-            keras.optimizers.Adam(config.learning_rate, epsilon=1e-8)
+            keras.optimizers.Adam(config.learning_rate, epsilon=EPS)
             if config.optimizer == "adam"
             else keras.optimizers.SGD(config.learning_rate)
         )

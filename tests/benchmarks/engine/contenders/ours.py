@@ -10,12 +10,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nnlab.engine import population, tiers
+from nnlab.engine.errors import EngineError
 from tests.benchmarks.engine.contender import Unable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from nnlab.engine.config import TrainingConfig
     from tests.benchmarks.engine.workloads import Workload
+
+
+def _demand(config: TrainingConfig, tier: str) -> None:
+    try:
+        tiers.tier_for(config, tier)
+    except EngineError as error:
+        raise Unable(str(error)) from error
 
 
 class Trainer:
@@ -24,8 +33,7 @@ class Trainer:
     def __init__(self, workload: Workload, option: str) -> None:
         tier, _, blind = option.partition("-")
         config = workload.config
-        if tiers.tier_for(config, tier) != tier:
-            raise Unable(f"this machine has no {tier} tier")
+        _demand(config, tier)
         self.problem, self.config = workload.problem(), config
         self.options: dict[str, Any] = {"tier": tier} | ({"probes": False} if blind else {})
         self.trainer = tiers.make_trainer(config, self.problem, **self.options)
@@ -49,8 +57,7 @@ class Members:
 
     def __init__(self, workload: Workload, option: str) -> None:
         os.environ["NNLAB_TIER"] = option
-        if tiers.tier_for(workload.config, option) != option:
-            raise Unable(f"this machine has no {option} tier")
+        _demand(workload.config, option)
         self.workload, self.problem = workload, workload.problem()
         self.members = self._build(workload.configs())
 
@@ -64,12 +71,12 @@ class Members:
             found[index].extend(records.losses)
         return np.array(found)
 
-    def run(self, steps: int) -> int:
+    def run(self, steps: int) -> float:
         """Train on, until all members together have done their steps."""
         wanted, done = steps * self.workload.members, 0
         while done < wanted:
             done += len(next(self.members)[1].losses)
-        return done // self.workload.members
+        return done / self.workload.members  # some may be ahead
 
     def versions(self) -> dict[str, str]:
         """Name the product's and NumPy's."""

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 ACTIVATIONS = {"relu": "relu", "sigmoid": "logistic", "tanh": "tanh"}
 
 
+# It stands beside the uncorrected root, so that this is 1e-8 beside the corrected one in the first step.
+EPS = 1e-8 * (1.0 - 0.999) ** 0.5
+
+
 class Perceptron:
     """It tells an epoch's mean loss only: one duty less."""
 
@@ -67,6 +71,7 @@ class Perceptron:
             activation=ACTIVATIONS[config.activations[0]],
             solver=config.optimizer,
             alpha=config.l2,
+            epsilon=EPS,
             batch_size=config.batch_size,
             learning_rate_init=config.learning_rate,
             momentum=0.0,
