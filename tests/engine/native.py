@@ -12,3 +12,5 @@ needs_native = pytest.mark.skipif(
     library.load() is None and not os.environ.get("NNLAB_REQUIRE_NATIVE"),
     reason=f"NOT TESTED: the native engine: {library.why_missing()}",
 )
+
+TIERS = ["numpy", pytest.param("native", marks=needs_native)]

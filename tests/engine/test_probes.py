@@ -11,6 +11,7 @@ from nnlab.engine.network import Pass
 from nnlab.engine.probes import FIRST_STEPS, PERIOD
 from nnlab.engine.records import Evaluation, Sample
 from tests.engine.builders import build_problem, build_trainer, run
+from tests.engine.native import TIERS
 
 ROWS = 64
 NET: dict[str, Any] = {"hidden_units": (6, 5), "batch_size": ROWS, "dtype": "float64", "shuffle": False}
@@ -108,10 +109,15 @@ def test_a_burst_of_single_rows_has_a_spread_between_rows() -> None:
     assert records.samples[0].spread[0] > 0.1
 
 
-def test_gradient_norms_are_taken_at_all_first_steps_then_one_in_16() -> None:
+@pytest.mark.parametrize("tier", TIERS)
+def test_gradient_norms_are_taken_at_first_steps_then_one_in_16_or_at_all_where_they_cost_nothing(
+    tier: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NNLAB_TIER", tier)
     records = run(build_problem(rows=ROWS), steps=100)
     taken = (np.flatnonzero(~np.isnan(records.gradient_norms)) + 1).tolist()
-    assert taken == [*range(1, 35), 48, 64, 80, 96]
+    expected = {"numpy": [*range(1, 35), 48, 64, 80, 96], "native": [*range(1, 101)]}
+    assert taken == expected[tier]
 
 
 def test_the_gradient_norm_is_that_of_all_gradients_before_clipping() -> None:
