@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from time import perf_counter
@@ -156,39 +157,80 @@ def train(config: TrainingConfig, problem: Problem, resume: bytes | None = None)
 
 
 def _records(trainer: Trainer, chunk_seconds: float, *, has_begun: bool) -> Generator[Records, None, None]:
-    nothing = Records(trainer.step + 1, np.empty(0), np.empty(0), ended=trainer.ended)
-    if not has_begun:
-        yield _judged(nothing, trainer)
-    elif trainer.ended is not None:
-        yield nothing
-    pace = 1
+    first = first_records(trainer, has_begun=has_begun)
+    if first is not None:
+        yield first
+    pace = Pace(chunk_seconds)
     while trainer.ended is None:
         parts: list[Records] = []
-        started = perf_counter()
+        pace.start()
         while True:
-            left_in_epoch = trainer.steps_per_epoch - trainer.step % trainer.steps_per_epoch
-            count = min(pace, left_in_epoch, trainer.steps - trainer.step)
-            part_started = perf_counter()
-            part = trainer.run_chunk(count)
-            fitting = int(chunk_seconds * count / max(perf_counter() - part_started, 1e-9))
-            pace = max(1, min(2 * pace, fitting))
-            if part.ended is None and (count == left_in_epoch or trainer.step == trainer.steps):
-                part = _judged(part, trainer)
-            parts.append(part)
-            if part.ended is not None or perf_counter() - started >= chunk_seconds:
+            count = min(pace.steps, steps_to_evaluation(trainer))
+            with pace.timed(count):
+                part = trainer.run_chunk(count)
+            parts.append(evaluated(part, trainer))
+            if parts[-1].ended is not None or pace.is_over:
                 break
-        yield _joined(parts)
+        yield joined(parts)
+
+
+class Pace:
+    """How many steps fit into a chunk's time: doubled from 1 on, and never more than fitted last.
+
+    Attributes:
+        steps: to ask for next.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.steps = 1
+        self._seconds, self._started = seconds, perf_counter()
+
+    def start(self) -> None:
+        """Begin a chunk."""
+        self._started = perf_counter()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the chunk's time is over."""
+        return perf_counter() - self._started >= self._seconds
+
+    @contextmanager
+    def timed(self, steps: int) -> Iterator[None]:
+        """Measure some steps."""
+        started = perf_counter()
+        yield
+        fitting = int(self._seconds * steps / max(perf_counter() - started, 1e-9))
+        self.steps = max(1, min(2 * self.steps, fitting))
+
+
+def first_records(trainer: Trainer, *, has_begun: bool) -> Records | None:
+    """Evaluate the untrained network; say how a resumed run has ended, if it has."""
+    nothing = Records(trainer.step + 1, np.empty(0), np.empty(0), ended=trainer.ended)
+    if not has_begun:
+        return _judged(nothing, trainer)
+    return None if trainer.ended is None else nothing
+
+
+def steps_to_evaluation(trainer: Trainer) -> int:
+    """Count the steps that may be done before the next evaluation."""
+    left_in_epoch = trainer.steps_per_epoch - trainer.step % trainer.steps_per_epoch
+    return min(left_in_epoch, trainer.steps - trainer.step)
+
+
+def evaluated(records: Records, trainer: Trainer) -> Records:
+    """Add the evaluation where one is due after these records, and what follows from it."""
+    is_due = trainer.step % trainer.steps_per_epoch == 0 or trainer.step == trainer.steps
+    return _judged(records, trainer) if is_due and records.ended is None else records
 
 
 def _judged(records: Records, trainer: Trainer) -> Records:
-    """Add the evaluation that is due after these records, and what follows from it."""
     found = trainer.judge()
     if isinstance(found, NonFinite):
         return replace(records, nonfinite=found, ended=trainer.ended)
     return replace(records, evaluations=(found,), ended=trainer.ended)
 
 
-def _joined(parts: list[Records]) -> Records:
+def joined(parts: list[Records]) -> Records:
     """Join consecutive chunks into one."""
     return Records(
         first_step=parts[0].first_step,
