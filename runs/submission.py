@@ -16,6 +16,7 @@ from django.db import transaction
 from django.utils.text import slugify
 
 from nnlab.engine.config import TrainingConfig
+from nnlab.engine.population import shape_key
 from runs import lifecycle, specification
 from runs.models import Project, Run, Sweep
 from runs.queue import publish
@@ -128,6 +129,7 @@ def _run(spec: Specification, planned: Planned, sweep: Sweep, parent: Run | None
         seed=config.seed,
         parameters=planned.parameters,
         steps_requested=planned.steps,
+        shape_key=shape_key(config),
     )
 
 

@@ -70,6 +70,13 @@ class Run(models.Model):
     seed = models.BigIntegerField()
     parameters = models.PositiveBigIntegerField()
     steps_requested = models.PositiveBigIntegerField()
+    shape_key = models.CharField(
+        max_length=16,
+        blank=True,
+        editable=False,
+        help_text="The engine's name of the network's shape; runs of a sweep with equal keys can be trained"
+        " together. Empty for a run that has to be trained alone.",
+    )
 
     status = models.CharField(max_length=10, choices=Status, default=Status.QUEUED)
     attempt = models.PositiveIntegerField(default=0, help_text="Tries of a worker so far.")
@@ -132,6 +139,12 @@ class Run(models.Model):
             models.Index(name="run_lease", fields=["lease_until"], condition=Q(status="running")),
             # For the queue: the next to claim, and what the reconciler may have to publish again.
             models.Index(name="run_queue", fields=["queued_at", "id"], condition=Q(status="queued")),
+            # For a worker that looks for runs to train along with the one that it holds.
+            models.Index(
+                name="run_bucket",
+                fields=["sweep", "shape_key", "queued_at", "id"],
+                condition=Q(status="queued"),
+            ),
             # For the runs table: newest first within a project.
             models.Index(name="run_project_newest", fields=["project", "-id"]),
         ]

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from nnlab.data.config import DataConfig
 from nnlab.engine.config import TrainingConfig
+from nnlab.engine.population import shape_key
 from nnlab.series.codec import encode, encode_steps
 from runs.models import Alert, Chunk, Project, Run, Series, Status, Sweep
 
@@ -223,4 +224,5 @@ def _columns(config: TrainingConfig) -> dict[str, Any]:
         "optimizer": config.optimizer,
         "learning_rate": config.learning_rate,
         "batch_size": config.batch_size,
+        "shape_key": shape_key(config),
     }
