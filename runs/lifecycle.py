@@ -7,14 +7,23 @@ fencing token of its claim: once the run was given to somebody else, the token n
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
-from enum import StrEnum
+from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import UUID, uuid4
 
-from django.db.models import DateTimeField, ExpressionWrapper, F
+from django.db import transaction
+from django.db.models import Case, DateTimeField, ExpressionWrapper, F, UUIDField, Value, When
 from django.db.models.functions import Now
 
 from runs.models import Run, Status
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
+    from runs.models.runs import RunQuerySet
+
+Claims: TypeAlias = Mapping[int, UUID]  # the fencing tokens of the runs that a worker holds, by run
 
 LEASE = timedelta(seconds=30)
 HEARTBEAT = timedelta(seconds=8)  # three beats may be missed
@@ -25,45 +34,36 @@ _RELEASED = {"token": None, "lease_until": None}
 _LEASE_FROM_NOW = ExpressionWrapper(Now() + LEASE, output_field=DateTimeField())
 
 
-class Standing(StrEnum):
-    """What a worker learns when it asks whether a run is still its own."""
-
-    OURS = "ours"
-    CANCELLED = "cancelled"
-    TAKEN = "taken"
-
-
 def claim(run_id: int, worker: str) -> UUID | None:
     """Take a queued run for this worker; the token returned guards every later write."""
     token = uuid4()
-    won = Run.objects.filter(pk=run_id, status=Status.QUEUED).update(
-        status=Status.RUNNING,
-        token=token,
-        lease_until=_LEASE_FROM_NOW,
-        attempt=F("attempt") + 1,
-        worker=worker,
-        started_at=Now(),
-        steps_run=0,
-        error="",
-        stop_reason="",
-    )
-    return token if won else None
+    queued = Run.objects.filter(pk=run_id, status=Status.QUEUED)
+    return token if queued.update(token=token, **_held_by(worker)) else None
 
 
-def beat(run_id: int, token: UUID) -> Standing:
-    """Prolong the lease of a run that is still the worker's own."""
-    mine = Run.objects.filter(pk=run_id, token=token)
-    if not mine.update(lease_until=_LEASE_FROM_NOW):
-        return Standing.TAKEN
-    return standing(run_id, token)
+def claim_first(waiting: RunQuerySet, most: int, worker: str) -> dict[int, UUID]:
+    """Take the first of these queued runs for this worker, each with a token of its own.
+
+    Rows that another claim holds at this moment are left to it, so two claims never wait for each other.
+    """
+    with transaction.atomic():
+        free = waiting.filter(status=Status.QUEUED).select_for_update(skip_locked=True)
+        tokens = {run_id: uuid4() for run_id in free.values_list("pk", flat=True)[:most]}
+        if tokens:
+            cases = (When(pk=run_id, then=Value(token)) for run_id, token in tokens.items())
+            own = Case(*cases, output_field=UUIDField())
+            Run.objects.filter(pk__in=tokens, status=Status.QUEUED).update(token=own, **_held_by(worker))
+    return tokens
 
 
-def standing(run_id: int, token: UUID) -> Standing:
-    """Tell a worker whether to go on with a run."""
-    asked = Run.objects.filter(pk=run_id, token=token).values_list("cancel_requested", flat=True).first()
-    if asked is None:
-        return Standing.TAKEN
-    return Standing.CANCELLED if asked else Standing.OURS
+def beat(claims: Claims) -> int:
+    """Prolong the leases of the runs that are still the worker's own. Returns how many are."""
+    return _held(claims).update(lease_until=_LEASE_FROM_NOW)
+
+
+def asked_to_stop(claims: Claims) -> list[int]:
+    """Return those of a worker's runs whose owners do not want them any more."""
+    return list(_held(claims).filter(cancel_requested=True).values_list("pk", flat=True))
 
 
 def finish(run_id: int, token: UUID, reason: str = "end") -> bool:
@@ -79,6 +79,15 @@ def fail(run_id: int, token: UUID, reason: str, error: str) -> bool:
 def stop(run_id: int, token: UUID) -> bool:
     """End a running run whose owner asked for it."""
     return _end(run_id, token, Status.CANCELLED, "cancelled")
+
+
+def surrender(claims: Claims) -> int:
+    """Give up a worker's runs that it cannot go on with: they are queued again, and the attempt counts.
+
+    Returns how many were queued.
+    """
+    _held(claims).update(status=Status.LOST, **_RELEASED)
+    return settle_lost()
 
 
 def cancel(run_id: int) -> bool:
@@ -140,6 +149,23 @@ def settle_lost() -> int:
         error=f"The worker fell silent in each of {MAX_ATTEMPTS} attempts; its log may say why.",
     )
     return lost.update(status=Status.QUEUED, queued_at=Now(), published_at=None, started_at=None)
+
+
+def _held_by(worker: str) -> dict[str, Any]:
+    return {
+        "status": Status.RUNNING,
+        "lease_until": _LEASE_FROM_NOW,
+        "attempt": F("attempt") + 1,
+        "worker": worker,
+        "started_at": Now(),
+        "steps_run": 0,
+        "error": "",
+        "stop_reason": "",
+    }
+
+
+def _held(claims: Claims) -> QuerySet[Run]:
+    return Run.objects.filter(pk__in=claims, token__in=claims.values(), status=Status.RUNNING)
 
 
 def _cancel_waiting(run_id: int) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from datetime import timedelta
+from functools import lru_cache
+from time import monotonic
 from typing import Any
 
 from django.db.models import Q
@@ -19,6 +21,8 @@ logger = logging.getLogger(__name__)
 
 TRAIN_TASK = "runs.train_run"
 WAKE_UP_AGE = timedelta(seconds=30)
+ANSWER_SECONDS = 0.3  # that the workers have to say that they live
+COUNT_SECONDS = 60.0  # that their number is believed
 _UPDATE_BATCH = 500  # under SQLite's bound on the parameters of a query
 
 
@@ -76,3 +80,25 @@ def waiting_messages() -> int | None:
             return int(channel.client.llen(app.conf.task_default_queue))
         except away:
             return None
+
+
+def live_workers() -> int:
+    """Count the processes that take runs from the queue, on all hosts: those whose workers answer a call.
+
+    Nobody has to configure it, and a host that comes or goes is noticed within a minute. 1, which is the
+    caller, where nobody answers.
+    """
+    return _live_workers(int(monotonic() / COUNT_SECONDS))
+
+
+@lru_cache(maxsize=1)
+def _live_workers(moment: int) -> int:  # the moment names the answer that is kept
+    with app.connection_for_write() as connection:
+        away: tuple[type[BaseException], ...] = (OperationalError, *connection.connection_errors)
+        try:
+            connection.ensure_connection(max_retries=0)
+            inspected = app.control.inspect(timeout=ANSWER_SECONDS, connection=connection)
+            answers = inspected.stats() or {}
+        except away:
+            return 1
+    return max(1, sum(int(answer["pool"]["max-concurrency"]) for answer in answers.values()))

@@ -9,9 +9,8 @@ import socket
 from celery.exceptions import SoftTimeLimitExceeded
 
 from nnlab.celery import app
-from nnlab.data.errors import DataError
-from nnlab.engine.errors import EngineError
-from runs import lifecycle, training
+from runs import buckets, lifecycle, training
+from runs.lifecycle import Claims
 from runs.queue import TRAIN_TASK
 
 logger = logging.getLogger(__name__)
@@ -19,20 +18,30 @@ logger = logging.getLogger(__name__)
 
 @app.task(name=TRAIN_TASK)
 def train_run(run_id: int) -> None:
-    """Train one run to its end. Only one claim wins, so a second delivery does nothing."""
-    token = lifecycle.claim(run_id, f"{socket.gethostname()}:{os.getpid()}")
-    if token is None:
+    """Train one run to its end, and others of its bucket with it. A second delivery claims nothing."""
+    claims = buckets.claim(run_id, f"{socket.gethostname()}:{os.getpid()}")
+    if not claims:
         logger.info("run %s does not wait for a worker; nothing to do", run_id)
         return
     try:
-        training.train_claimed(run_id, token)
-    except (EngineError, DataError) as error:  # the configuration's fault: its owner is told, nobody is woken
-        lifecycle.fail(run_id, token, "error", str(error))
+        training.train_claimed(claims)
     except SoftTimeLimitExceeded:
         limit = app.conf.task_soft_time_limit
-        lifecycle.fail(
-            run_id, token, "time limit", f"The run took longer than {limit:,} s; ask for fewer steps."
-        )
+        _break_off(claims, "time limit", f"The run took longer than {limit:,} s; ask for fewer steps.")
     except Exception as error:
-        lifecycle.fail(run_id, token, "error", f"{type(error).__name__}: {error}")
+        _break_off(claims, "error", f"{type(error).__name__}: {error}")
         raise
+
+
+def _break_off(claims: Claims, reason: str, error: str) -> None:
+    """End what has not ended by itself.
+
+    What stopped several runs may be the doing of one, and the time limit is that of one run: all of them try
+    again, each on its own.
+    """
+    if len(claims) > 1:
+        queued = lifecycle.surrender(claims)
+        logger.warning("%s: %s run(s) go back to the queue, to be trained alone", reason, queued)
+        return
+    for run_id, token in claims.items():
+        lifecycle.fail(run_id, token, reason, error)

@@ -1,74 +1,134 @@
-"""One attempt of a worker at a run: data in, records out, and a heartbeat beside it."""
+"""A worker's attempt at the runs that it has claimed: data in, records out, and a heartbeat beside it."""
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from time import monotonic
-from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db import OperationalError, connection
 
 from nnlab.data.config import DataConfig
+from nnlab.data.errors import DataError
 from nnlab.data.preparation import Prepared, prepare
-from nnlab.engine.config import TrainingConfig
+from nnlab.engine.errors import EngineError
+from nnlab.engine.population import Population, shape_key
 from nnlab.engine.problem import Problem
-from nnlab.engine.records import Ending, NonFinite, RunInfo
-from nnlab.engine.training import describe, train
-from nnlab.health.monitor import Monitor
+from nnlab.engine.records import Records
 from runs import lifecycle
-from runs.lifecycle import Standing
+from runs.lifecycle import Claims
+from runs.members import Member
 from runs.models import Run
-from runs.recording import Recorder, RunTakenError
+from runs.recording import RunTakenError
 
 logger = logging.getLogger(__name__)
 
-FLUSH_SECONDS = 1.0
+FLUSH_SECONDS = 1.0  # between two flushes of a member, at least
+FLUSH_SHARE = 0.1  # of a worker's time, at most: many members wait longer for their turns
+LOOK_SECONDS = 1.0  # between two looks for members that shall stop
 
 
-def train_claimed(run_id: int, token: UUID) -> None:
-    """Train a claimed run to its end, and say how it ended.
+def train_claimed(claims: Claims) -> None:
+    """Train claimed runs of one sweep to their ends, and say how each ended.
 
-    Raises:
-        EngineError, DataError: for a configuration that cannot be run.
+    A run whose configuration cannot be trained fails with the reason, and the others go on without it.
     """
-    config = Run.objects.values_list("config", flat=True).get(pk=run_id)
-    with _heartbeat(run_id, token):
-        prepared = prepare(DataConfig.from_dict(config["data"]), Path(settings.CSV_FOLDER))
+    runs = list(Run.objects.filter(pk__in=claims).order_by("queued_at", "pk"))
+    with _heartbeat(claims):
         try:
-            _train(run_id, token, config, prepared)
-        except RunTakenError as error:
-            logger.warning("%s", error)
-
-
-def _train(run_id: int, token: UUID, config: dict[str, Any], prepared: Prepared) -> None:
-    training = TrainingConfig.from_dict(config["training"])
-    problem = _problem(prepared)
-    info = describe(training, problem)
-    monitor = Monitor(info, {**config["training"], "data": config["data"]})
-    recorder = Recorder(run_id, token, info)
-    recorder.start(prepared.target_unit or "")
-    flushed = monotonic()
-    for records in train(training, problem):
-        recorder.record(records, monitor.observe(records))
-        if records.ended is None and monotonic() - flushed < FLUSH_SECONDS:
-            continue
-        if records.ended is not None:
-            recorder.record_events(monitor.close())
-        recorder.flush()
-        flushed = monotonic()
-        if records.ended is Ending.DIVERGED:
-            lifecycle.fail(run_id, token, "diverged", _divergence(records.nonfinite, info))
-        elif records.ended is not None:
-            lifecycle.finish(run_id, token, records.ended)
-        elif lifecycle.standing(run_id, token) is Standing.CANCELLED:
-            lifecycle.stop(run_id, token)
+            prepared = prepare(DataConfig.from_dict(runs[0].config["data"]), Path(settings.CSV_FOLDER))
+        except DataError as error:
+            for run_id, token in claims.items():
+                lifecycle.fail(run_id, token, "error", str(error))
             return
+        problem, unit = _problem(prepared), prepared.target_unit or ""
+        begun = [_begun(run, claims[run.pk], problem, unit) for run in runs]
+        for members in _by_shape(member for member in begun if member is not None):
+            _train(members, problem)
+
+
+def _begun(run: Run, token: UUID, problem: Problem, target_unit: str) -> Member | None:
+    """Make a member of a run and write what is known before step 1; None where it cannot be trained."""
+    try:
+        member = Member(run, token, problem)
+    except EngineError as error:
+        lifecycle.fail(run.pk, token, "error", str(error))
+        return None
+    return member if _is_ours(partial(member.start, target_unit)) else None
+
+
+def _by_shape(members: Iterable[Member]) -> list[list[Member]]:
+    """Part members by their shapes: the keys stored with the runs may be those of an older engine."""
+    shapes: dict[str, list[Member]] = defaultdict(list)
+    for member in members:
+        shapes[shape_key(member.config)].append(member)
+    return list(shapes.values())
+
+
+def _train(members: list[Member], problem: Problem) -> None:
+    """Train members together until each has ended by itself, was stopped or was taken away."""
+    with closing(Population([member.config for member in members], problem)) as population:
+        company = _Company(population, members)
+        for index, records in population:
+            company.take(index, records)
+            company.flush_the_next()
+            company.stop_the_unwanted()
+
+
+class _Company:
+    """The members of a population that go on, in the order in which they are flushed."""
+
+    def __init__(self, population: Population, members: Iterable[Member]) -> None:
+        self._population = population
+        self._members = dict(enumerate(members))
+        self._next_flush = 0.0
+        self._next_look = monotonic() + LOOK_SECONDS
+
+    def take(self, index: int, records: Records) -> None:
+        """Take a member's records; where they are its last, it leaves."""
+        self._members[index].take(records)
+        if records.ended is not None:
+            _is_ours(partial(self._members.pop(index).end, records))
+
+    def flush_the_next(self) -> None:
+        """Flush the member whose turn it is, if it has waited long enough and the last flush has paid off."""
+        now = monotonic()
+        index, member = next(iter(self._members.items()), (None, None))
+        if member is None or index is None or now < max(member.flushed + FLUSH_SECONDS, self._next_flush):
+            return
+        del self._members[index]
+        if _is_ours(member.flush):
+            self._members[index] = member
+        else:
+            self._population.drop(index)
+        self._next_flush = now + (monotonic() - now) / FLUSH_SHARE
+
+    def stop_the_unwanted(self) -> None:
+        """Ask now and then whose owners want them to stop, and stop those."""
+        if monotonic() < self._next_look:
+            return
+        unwanted = lifecycle.asked_to_stop({member.run_id: member.token for member in self._members.values()})
+        for index in [index for index, member in self._members.items() if member.run_id in unwanted]:
+            self._population.drop(index)
+            _is_ours(self._members.pop(index).stop)
+        self._next_look = monotonic() + LOOK_SECONDS
+
+
+def _is_ours(write: Callable[[], None]) -> bool:
+    """Write for a member; False where its run was taken from this worker, so that it has to leave."""
+    try:
+        write()
+    except RunTakenError as error:
+        logger.warning("%s", error)
+        return False
+    return True
 
 
 def _problem(prepared: Prepared) -> Problem:
@@ -83,23 +143,12 @@ def _problem(prepared: Prepared) -> Problem:
     )
 
 
-def _divergence(found: NonFinite | None, info: RunInfo) -> str:
-    """Say in words where the numbers stopped being finite."""
-    if found is None:
-        return "The run's numbers stopped being finite."
-    where = "" if found.layer is None else f" of {info.layer_name(found.layer)}"
-    before = (
-        "" if found.last_finite_loss is None else f" The last finite loss was {found.last_finite_loss:.4g}."
-    )
-    return f"Diverged: the {found.quantity}{where} stopped being finite at step {found.step:,}.{before}"
-
-
 @contextmanager
-def _heartbeat(run_id: int, token: UUID) -> Iterator[None]:
-    """Prolong the lease from a thread, so that a long step or a slow disk does not cost the run."""
+def _heartbeat(claims: Claims) -> Iterator[None]:
+    """Prolong the leases from a thread, so that a long step or a slow disk does not cost the runs."""
     ended = threading.Event()
     thread = threading.Thread(
-        target=_beat, args=(run_id, token, ended), name=f"heartbeat-{run_id}", daemon=True
+        target=_beat, args=(claims, ended), name=f"heartbeat-{next(iter(claims))}", daemon=True
     )
     thread.start()
     try:
@@ -109,14 +158,14 @@ def _heartbeat(run_id: int, token: UUID) -> Iterator[None]:
         thread.join()
 
 
-def _beat(run_id: int, token: UUID, ended: threading.Event) -> None:
+def _beat(claims: Claims, ended: threading.Event) -> None:
     try:
         while not ended.wait(lifecycle.HEARTBEAT.total_seconds()):
             try:
-                if lifecycle.beat(run_id, token) is Standing.TAKEN:
+                if not lifecycle.beat(claims):
                     return
-            except OperationalError as error:  # the database is away: the lease may outlast it
-                logger.warning("heartbeat of run %s failed: %s", run_id, error)
+            except OperationalError as error:  # the database is away: the leases may outlast it
+                logger.warning("heartbeat of %s run(s) failed: %s", len(claims), error)
                 connection.close()
     finally:
         connection.close()

@@ -13,9 +13,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from runs import lifecycle
-from runs.lifecycle import Standing
 from runs.models import ACTIVE, OVER, Run, Status
-from tests.runs.builders import build_finished_run, build_run, build_running_run
+from tests.runs.builders import build_finished_run, build_run, build_running_run, build_sweep
 
 pytestmark = pytest.mark.django_db
 
@@ -105,6 +104,52 @@ def test_only_the_first_of_two_claims_wins() -> None:
     assert fresh(run).worker == "host-1:1"
 
 
+def test_the_first_of_the_waiting_runs_are_claimed_each_with_a_token_of_its_own() -> None:
+    sweep = build_sweep()
+    held, *waiting = [build_run(sweep) for _ in range(5)]
+    lifecycle.claim(held.pk, "host-1:1")
+    tokens = lifecycle.claim_first(Run.objects.awaiting_worker(), 3, "host-2:2")
+    assert list(tokens) == [run.pk for run in waiting[:3]]
+    assert len(set(tokens.values())) == 3
+    for run in map(fresh, waiting[:3]):
+        assert (run.status, run.worker, run.attempt) == (Status.RUNNING, "host-2:2", 1)
+        assert run.token == tokens[run.pk]
+        assert run.lease_until is not None
+    assert fresh(waiting[3]).status == Status.QUEUED
+    assert fresh(held).worker == "host-1:1"
+
+
+def test_a_run_that_somebody_else_holds_is_not_among_the_claimed() -> None:
+    run, waiting = build(Status.RUNNING), build_run()
+    assert list(lifecycle.claim_first(Run.objects.order_by("pk"), 5, "host-2:2")) == [waiting.pk]
+    assert fresh(run).token == TOKEN
+    assert lifecycle.claim_first(Run.objects.awaiting_worker(), 5, "host-2:2") == {}
+
+
+def test_one_beat_prolongs_the_leases_of_all_that_are_still_ours() -> None:
+    soon = timezone.now() + timedelta(seconds=1)
+    ours = build(Status.RUNNING, lease_until=soon)
+    taken = build(Status.RUNNING, lease_until=soon, token=uuid.UUID(int=9))
+    over = build(Status.FINISHED)
+    claims = {ours.pk: TOKEN, taken.pk: OTHER, over.pk: uuid.UUID(int=10)}
+    with CaptureQueriesContext(connection) as queries:
+        assert lifecycle.beat(claims) == 1
+    assert len(queries) == 1
+    lease = fresh(ours).lease_until
+    assert lease is not None
+    assert lease > soon
+    assert fresh(taken).lease_until == soon
+
+
+def test_surrendered_runs_are_queued_again_and_the_attempt_counts() -> None:
+    first, last = (build(Status.RUNNING, attempt=n) for n in (1, lifecycle.MAX_ATTEMPTS))
+    taken = build(Status.RUNNING, token=OTHER)
+    assert lifecycle.surrender(dict.fromkeys([first.pk, last.pk, taken.pk], TOKEN)) == 1
+    assert (fresh(first).status, fresh(first).attempt) == (Status.QUEUED, 1)
+    assert fresh(last).status == Status.FAILED
+    assert fresh(taken).token == OTHER
+
+
 def test_a_claim_starts_a_lease_counts_the_attempt_and_clears_the_last_ones_traces() -> None:
     run = build_run(attempt=1, steps_run=70, error="The worker fell silent.", stop_reason="worker lost")
     lifecycle.claim(run.pk, "host-1:42")
@@ -118,8 +163,8 @@ def test_a_claim_starts_a_lease_counts_the_attempt_and_clears_the_last_ones_trac
 def test_a_stale_token_cannot_beat_finish_fail_or_stop() -> None:
     run = build(Status.RUNNING)
     before = Run.objects.filter(pk=run.pk).values().get()
-    assert lifecycle.beat(run.pk, OTHER) is Standing.TAKEN
-    assert lifecycle.standing(run.pk, OTHER) is Standing.TAKEN
+    assert lifecycle.beat({run.pk: OTHER}) == 0
+    assert lifecycle.surrender({run.pk: OTHER}) == 0
     assert not lifecycle.finish(run.pk, OTHER)
     assert not lifecycle.fail(run.pk, OTHER, "error", "ValueError")
     assert not lifecycle.stop(run.pk, OTHER)
@@ -128,7 +173,7 @@ def test_a_stale_token_cannot_beat_finish_fail_or_stop() -> None:
 
 def test_a_beat_prolongs_the_lease() -> None:
     run = build(Status.RUNNING, lease_until=timezone.now() + timedelta(seconds=1))
-    assert lifecycle.beat(run.pk, TOKEN) is Standing.OURS
+    assert lifecycle.beat({run.pk: TOKEN}) == 1
     lease = fresh(run).lease_until
     assert lease is not None
     assert lease > timezone.now() + lifecycle.LEASE / 2
@@ -145,7 +190,7 @@ def test_an_ended_run_gives_its_token_back(end: Callable[[int, uuid.UUID], bool]
     run = fresh(run)
     assert (run.token, run.lease_until) == (None, None)
     assert run.ended_at is not None
-    assert lifecycle.beat(run.pk, TOKEN) is Standing.TAKEN
+    assert lifecycle.beat({run.pk: TOKEN}) == 0
 
 
 def test_a_failed_run_keeps_why() -> None:
@@ -174,7 +219,7 @@ def test_a_silent_worker_loses_its_run() -> None:
     assert lifecycle.mark_lost() == 1
     assert fresh(run).status == Status.LOST
     assert fresh(alive).status == Status.RUNNING
-    assert lifecycle.beat(run.pk, TOKEN) is Standing.TAKEN
+    assert lifecycle.beat({run.pk: TOKEN}) == 0
     assert not lifecycle.finish(run.pk, TOKEN)
 
 
@@ -216,8 +261,9 @@ def test_the_reconcilers_steps_change_nothing_where_all_is_well() -> None:
 def test_cancelling_a_running_run_tells_its_worker_and_leaves_the_ending_to_it() -> None:
     run = build(Status.RUNNING)
     assert lifecycle.cancel(run.pk)
-    assert lifecycle.standing(run.pk, TOKEN) is Standing.CANCELLED
-    assert lifecycle.beat(run.pk, TOKEN) is Standing.CANCELLED
+    assert lifecycle.asked_to_stop({run.pk: TOKEN}) == [run.pk]
+    assert lifecycle.asked_to_stop({run.pk: OTHER}) == []
+    assert lifecycle.beat({run.pk: TOKEN}) == 1
     assert lifecycle.stop(run.pk, TOKEN)
     assert fresh(run).stop_reason == "cancelled"
 
@@ -241,7 +287,7 @@ def test_a_requeued_run_has_all_its_attempts_before_it_and_no_wish_to_stop() -> 
     assert (run.published_at, run.started_at, run.ended_at) == (None, None, None)
     token = lifecycle.claim(run.pk, "host-1:42")
     assert token is not None
-    assert lifecycle.standing(run.pk, token) is Standing.OURS
+    assert lifecycle.asked_to_stop({run.pk: token}) == []
 
 
 def test_releasing_a_host_queues_its_runs_and_no_others_and_costs_no_attempt() -> None:

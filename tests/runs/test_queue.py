@@ -124,3 +124,62 @@ def test_a_broker_that_is_away_holds_an_unknown_number_of_messages(monkeypatch: 
     monkeypatch.setattr("kombu.utils.functional.sleep", naps.append)
     assert queue.waiting_messages() is None
     assert sum(naps) < 0.1
+
+
+class Inspected:
+    """What the workers answer to a call."""
+
+    def __init__(self, answers: dict[str, Any] | None) -> None:
+        self.answers = answers
+        self.calls = 0
+
+    def __call__(self, **_: Any) -> Inspected:
+        return self
+
+    def stats(self) -> dict[str, Any] | None:
+        self.calls += 1
+        return self.answers
+
+
+class Connection:
+    """Stands in for a connection to a broker that answers."""
+
+    connection_errors = ()
+
+    def __enter__(self) -> Connection:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def ensure_connection(self, **_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def inspected(monkeypatch: pytest.MonkeyPatch) -> Inspected:
+    answering = Inspected(
+        {"celery@a": {"pool": {"max-concurrency": 4}}, "celery@b": {"pool": {"max-concurrency": 2}}}
+    )
+    monkeypatch.setattr(app.control, "inspect", answering)
+    monkeypatch.setattr(app, "connection_for_write", Connection)
+    queue._live_workers.cache_clear()
+    return answering
+
+
+def test_the_processes_of_all_workers_that_answer_are_counted_and_remembered(inspected: Inspected) -> None:
+    assert [queue.live_workers() for _ in range(3)] == [6, 6, 6]
+    assert inspected.calls <= 2  # the minute may end between two questions
+    queue._live_workers.cache_clear()
+
+
+def test_where_no_worker_answers_there_is_the_one_that_asks(inspected: Inspected) -> None:
+    inspected.answers = None
+    assert queue.live_workers() == 1
+    queue._live_workers.cache_clear()
+
+
+def test_where_the_broker_is_away_there_is_the_one_that_asks() -> None:
+    queue._live_workers.cache_clear()
+    assert queue.live_workers() == 1
+    queue._live_workers.cache_clear()

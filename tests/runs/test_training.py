@@ -1,11 +1,11 @@
-"""A worker's attempt at a run, from claim to end, with the real engine on real data."""
+"""A worker's attempt at a single run, from claim to end, with the real engine on real data."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -16,17 +16,14 @@ from django.utils import timezone
 
 from nnlab.celery import app
 from nnlab.data.preparation import prepare
-from nnlab.engine.config import TrainingConfig
-from nnlab.engine.problem import Problem
-from nnlab.engine.records import Records
-from nnlab.engine.training import train
 from runs import lifecycle, submission, training
-from runs.lifecycle import Standing
+from runs.lifecycle import Claims
 from runs.models import Chunk, Run, Series, Status
 from runs.reading.series import read_series
 from runs.tasks import train_run
 from tests.runs.builders import build_run, build_running_run
 from tests.runs.submissions import build_submission
+from tests.runs.watching import interfere, write_at_once
 
 pytestmark = pytest.mark.django_db
 
@@ -41,21 +38,6 @@ def trained(run: Run) -> Run:
     train_run(run.pk)
     run.refresh_from_db()
     return run
-
-
-def interfere(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object], *, at: int = 3) -> list[Records]:
-    """Do something while the engine's chunk number ``at`` is on its way; return the chunks pulled."""
-    pulled: list[Records] = []
-
-    def watched(config: TrainingConfig, problem: Problem) -> Iterator[Records]:
-        for number, records in enumerate(train(config, problem)):
-            if number == at:
-                act()
-            pulled.append(records)
-            yield records
-
-    monkeypatch.setattr(training, "train", watched)
-    return pulled
 
 
 def test_a_run_trains_to_its_end() -> None:
@@ -153,8 +135,8 @@ def test_a_wake_up_for_a_run_that_is_gone_does_nothing() -> None:
     train_run(1_000_000)
 
 
-def test_a_cancelled_run_stops_at_the_next_flush(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "FLUSH_SECONDS", 0.0)
+def test_a_cancelled_run_stops_at_the_next_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    write_at_once(monkeypatch)
     run = submitted(training=LONG)
     pulled = interfere(monkeypatch, lambda: lifecycle.cancel(run.pk), at=3)
     run = trained(run)
@@ -175,7 +157,7 @@ def test_a_run_that_ends_before_it_notices_the_wish_to_stop_has_finished(
 def test_a_run_that_was_taken_stops_writing(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(training, "FLUSH_SECONDS", 0.0)
+    write_at_once(monkeypatch)
     run = submitted(training=LONG)
     other = uuid.uuid4()
     points: list[int] = []
@@ -194,7 +176,7 @@ def test_a_run_that_was_taken_stops_writing(
 
 
 def test_the_next_attempt_begins_anew_and_leaves_no_point_doubled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "FLUSH_SECONDS", 0.0)
+    write_at_once(monkeypatch)
     run = submitted(training={"steps": 60})
 
     def fall_silent() -> None:
@@ -277,9 +259,9 @@ def beats(monkeypatch: pytest.MonkeyPatch) -> threading.Semaphore:
     counted = threading.Semaphore(0)
     beat = lifecycle.beat
 
-    def counting(run_id: int, token: uuid.UUID) -> Standing:
+    def counting(claims: Claims) -> int:
         try:
-            return beat(run_id, token)
+            return beat(claims)
         finally:
             counted.release()
 
@@ -319,7 +301,7 @@ def test_the_heartbeat_prolongs_the_lease_while_a_step_takes_long(
 @pytest.mark.django_db(transaction=True)
 def test_the_heartbeat_ends_by_itself_when_the_run_was_taken(beats: threading.Semaphore) -> None:
     run = build_running_run()
-    with training._heartbeat(run.pk, uuid.uuid4()):
+    with training._heartbeat({run.pk: uuid.uuid4()}):
         assert beats.acquire(timeout=20)
         for thread in threading.enumerate():
             if thread.name == f"heartbeat-{run.pk}":
@@ -333,18 +315,18 @@ def test_the_heartbeat_outlives_a_database_that_is_away_for_a_while(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     run = build_running_run()
-    answers: list[Any] = [OperationalError("gone"), OperationalError("gone"), Standing.OURS]
+    answers: list[Any] = [OperationalError("gone"), OperationalError("gone"), 1]
     recovered = threading.Event()
 
-    def beat(*_: object) -> Standing:
-        answer = answers.pop(0) if answers else Standing.OURS
+    def beat(claims: Claims) -> int:
+        answer = answers.pop(0) if answers else 1
         if isinstance(answer, Exception):
             raise answer
         recovered.set()
-        return Standing.OURS
+        return len(claims)
 
     monkeypatch.setattr(lifecycle, "HEARTBEAT", timedelta(milliseconds=1))
     monkeypatch.setattr(lifecycle, "beat", beat)
-    with caplog.at_level(logging.WARNING, "runs.training"), training._heartbeat(run.pk, uuid.uuid4()):
+    with caplog.at_level(logging.WARNING, "runs.training"), training._heartbeat({run.pk: uuid.uuid4()}):
         assert recovered.wait(20)
-    assert caplog.text.count("heartbeat of run") == 2
+    assert caplog.text.count("heartbeat of 1 run(s) failed") == 2

@@ -1,0 +1,83 @@
+"""Which queued runs a worker takes at once, to train them together.
+
+Buckets are not kept anywhere: the rows are asked when a worker claims, and a message is only a wake-up. Runs
+share a bucket where they belong to one sweep, which has one data configuration and one owner, and have
+networks of one shape. Runs of other sweeps stay out even where they would fit: nobody's run shall jump the
+queue, or crash, because of somebody else's.
+"""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from django.db.models import Count, Max
+
+from runs import lifecycle, queue
+from runs.models import Run
+
+if TYPE_CHECKING:
+    from runs.models.runs import RunQuerySet
+
+MAX_MEMBERS = 128  # a round over all of them, a few milliseconds each, stays under a second
+MAX_BYTES = 256 * 2**20  # of a population: several workers share a small machine
+MAX_SECONDS = 300.0  # of a population's work, about: what is lost with its worker
+MAX_STEP_SECONDS = 0.005  # networks with longer steps gain nothing from company, and answer slowly in it
+
+# One core of ten years ago; the estimates only have to be right within a small factor.
+_STEP_OVERHEAD = 1e-5
+_OPERATIONS_PER_SECOND = 2e10
+_OPERATIONS = 6  # per parameter and row: a multiplication and an addition, forward and twice backward
+_PARAMETER_BYTES = 5 * 4  # the parameters, their gradient, the optimizer's two moments, the best snapshot
+_UNIT_BYTES = 4 * 4  # per row of a batch: sum, activation, delta, dropout's mask
+
+
+def claim(run_id: int, worker: str) -> dict[int, UUID]:
+    """Take a queued run, and with it as many of its bucket as leave the other workers their share.
+
+    Returns:
+        The fencing tokens by run, this run first; nothing where it does not wait for a worker any more.
+    """
+    token = lifecycle.claim(run_id, worker)
+    if token is None:
+        return {}
+    run = Run.objects.get(pk=run_id)
+    others = _others(run)
+    return {run_id: token} | lifecycle.claim_first(others, _room(run, others), worker)
+
+
+def _others(run: Run) -> RunQuerySet:
+    """Return what waits of a run's bucket.
+
+    A run that an earlier attempt lost, or whose shape is not known, trains alone: if it is the one that ends
+    its workers, it shall not take others with it.
+    """
+    if not run.shape_key or run.attempt > 1:
+        return Run.objects.none()
+    return Run.objects.awaiting_worker().filter(sweep=run.sweep_id, shape_key=run.shape_key, attempt=0)
+
+
+def _room(run: Run, others: RunQuerySet) -> int:
+    """Count how many of the others this worker should take.
+
+    A worker takes its share of all that waits, and the next one its share of what is left: many runs at
+    first, and few towards the end, when a worker without work would show.
+    """
+    found = others.order_by().aggregate(count=Count("pk"), steps=Max("steps_requested"))
+    room: int = min(found["count"], _most_members(run, max(run.steps_requested, found["steps"] or 0)) - 1)
+    if room < 1:
+        return 0
+    waiting = Run.objects.awaiting_worker().count() + 1
+    return min(room, ceil(waiting / queue.live_workers()) - 1)
+
+
+def _most_members(run: Run, steps: int) -> int:
+    """Bound a population by its memory and its work, both estimated from one member's."""
+    products = run.parameters * run.batch_size * _OPERATIONS / _OPERATIONS_PER_SECOND
+    if products > MAX_STEP_SECONDS:
+        return 1
+    seconds = steps * (products + _STEP_OVERHEAD)
+    units: int = sum(run.training["hidden_units"])
+    size = run.parameters * _PARAMETER_BYTES + units * run.batch_size * _UNIT_BYTES
+    return min(MAX_MEMBERS, int(MAX_SECONDS / seconds), int(MAX_BYTES / size))
