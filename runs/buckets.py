@@ -12,10 +12,11 @@ from math import ceil
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import Count, Max
 
 from runs import lifecycle, queue
-from runs.models import Run
+from runs.models import Run, Status
 
 if TYPE_CHECKING:
     from runs.models.runs import RunQuerySet
@@ -36,15 +37,21 @@ _UNIT_BYTES = 4 * 4  # per row of a batch: sum, activation, delta, dropout's mas
 def claim(run_id: int, worker: str) -> dict[int, UUID]:
     """Take a queued run, and with it as many of its bucket as leave the other workers their share.
 
+    All of them or none: two workers that are woken for neighbours do not tear their bucket apart.
+
     Returns:
         The fencing tokens by run, this run first; nothing where it does not wait for a worker any more.
     """
-    token = lifecycle.claim(run_id, worker)
-    if token is None:
+    run = Run.objects.filter(pk=run_id, status=Status.QUEUED).first()
+    if run is None:
         return {}
-    run = Run.objects.get(pk=run_id)
     others = _others(run)
-    return {run_id: token} | lifecycle.claim_first(others, _room(run, others), worker)
+    room = _room(run, others)
+    with transaction.atomic():
+        token = lifecycle.claim(run_id, worker)
+        if token is None:
+            return {}
+        return {run_id: token} | lifecycle.claim_first(others, room, worker)
 
 
 def _others(run: Run) -> RunQuerySet:
@@ -53,9 +60,10 @@ def _others(run: Run) -> RunQuerySet:
     A run that an earlier attempt lost, or whose shape is not known, trains alone: if it is the one that ends
     its workers, it shall not take others with it.
     """
-    if not run.shape_key or run.attempt > 1:
+    if not run.shape_key or run.attempt > 0:
         return Run.objects.none()
-    return Run.objects.awaiting_worker().filter(sweep=run.sweep_id, shape_key=run.shape_key, attempt=0)
+    bucket = Run.objects.filter(sweep=run.sweep_id, shape_key=run.shape_key, attempt=0)
+    return bucket.awaiting_worker().exclude(pk=run.pk)
 
 
 def _room(run: Run, others: RunQuerySet) -> int:
@@ -68,7 +76,7 @@ def _room(run: Run, others: RunQuerySet) -> int:
     room: int = min(found["count"], _most_members(run, max(run.steps_requested, found["steps"] or 0)) - 1)
     if room < 1:
         return 0
-    waiting = Run.objects.awaiting_worker().count() + 1
+    waiting = Run.objects.awaiting_worker().count()
     return min(room, ceil(waiting / queue.live_workers()) - 1)
 
 

@@ -23,6 +23,7 @@ def train_run(run_id: int) -> None:
     if not claims:
         logger.info("run %s does not wait for a worker; nothing to do", run_id)
         return
+    logger.info("training %s run(s) together: %s", len(claims), ", ".join(map(str, claims)))
     try:
         training.train_claimed(claims)
     except SoftTimeLimitExceeded:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +14,9 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.utils import timezone
 
 from nnlab.data.preparation import prepare
+from nnlab.engine.config import TrainingConfig
+from nnlab.engine.population import Population, shape_key
+from nnlab.engine.problem import Problem
 from runs import lifecycle, queue, submission, training
 from runs.lifecycle import Claims
 from runs.members import Member
@@ -175,12 +178,23 @@ def test_data_that_are_gone_fail_all_members_at_once() -> None:
     assert all("no file 'gone.csv'" in run.error for run in runs)
 
 
-def test_keys_of_an_older_engine_do_not_put_two_shapes_into_one_population() -> None:
+def test_keys_of_an_older_engine_do_not_put_two_shapes_into_one_population(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[list[str]] = []
+
+    class Noting(Population):
+        def __init__(self, configs: Sequence[TrainingConfig], problem: Problem) -> None:
+            made.append([shape_key(config) for config in configs])
+            super().__init__(configs, problem)
+
+    monkeypatch.setattr(training, "Population", Noting)
     runs = submitted(grid={"activation": ["relu", "tanh"]}, seeds=2)
     Run.objects.update(shape_key="0123456789abcdef")
     runs = trained(runs)
     assert statuses(runs) == [Status.FINISHED] * 4
     assert [run.info["activations"][0] for run in runs] == ["relu", "relu", "tanh", "tanh"]
+    assert [len(set(keys)) for keys in made] == [1, 1]
 
 
 def breaking(error: Exception) -> Callable[..., Any]:
