@@ -33,8 +33,8 @@ class Contender(Protocol):
         """Train from the start without dropout. Shapes: (steps,), or (members, steps)."""
         ...
 
-    def run(self, steps: int) -> float:
-        """Train on; give the steps really done, of a member on average."""
+    def run(self, steps: int) -> int:
+        """Train on; give the steps really done, by each member."""
         ...
 
     def versions(self) -> dict[str, str]:

@@ -23,7 +23,7 @@ Found = dict[str, Any]
 
 _LEGEND = (
     "CPU time of a training step in microseconds, on one thread. The ratio is the median of all rounds',"
-    " with the least and the largest; the share is of the machine's peak in products of large matrices."
+    " with the least and the largest; the share is of a thread's peak, the operations those of the products."
 )
 _POPULATIONS_LEGEND = "Populations, in thousands of steps of a member in a CPU second:"
 

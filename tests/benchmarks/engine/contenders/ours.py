@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nnlab.engine import population, tiers
+from nnlab.engine import tiers
 from nnlab.engine.errors import EngineError
 from tests.benchmarks.engine.contender import Unable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from nnlab.engine import trainer
     from nnlab.engine.config import TrainingConfig
     from tests.benchmarks.engine.workloads import Workload
 
@@ -53,34 +53,27 @@ class Trainer:
 
 
 class Members:
-    """A population, its records read as they come."""
+    """All members of a population in turn; nobody evaluates, as no peer does. ``option`` is the tier."""
 
     def __init__(self, workload: Workload, option: str) -> None:
-        os.environ["NNLAB_TIER"] = option
         _demand(workload.config, option)
-        self.workload, self.problem = workload, workload.problem()
-        self.members = self._build(workload.configs())
+        self.tier, self.configs, self.problem = option, workload.configs(), workload.problem()
+        self.members = self._build(self.configs)
 
     def check(self, steps: int) -> NDArray[np.floating]:
         """Train anew."""
-        members = self._build(
-            [replace(config, dropout=0.0, steps=steps) for config in self.workload.configs()]
-        )
-        found: list[list[float]] = [[] for _ in range(self.workload.members)]
-        for index, records in members:
-            found[index].extend(records.losses)
-        return np.array(found)
+        members = self._build([replace(config, dropout=0.0) for config in self.configs])
+        return np.stack([member.run_chunk(steps).losses for member in members])
 
-    def run(self, steps: int) -> float:
-        """Train on, until all members together have done their steps."""
-        wanted, done = steps * self.workload.members, 0
-        while done < wanted:
-            done += len(next(self.members)[1].losses)
-        return done / self.workload.members  # some may be ahead
+    def run(self, steps: int) -> int:
+        """Train on."""
+        for member in self.members:
+            member.run_chunk(steps)
+        return steps
 
     def versions(self) -> dict[str, str]:
         """Name the product's and NumPy's."""
         return {"nnlab": version("nnlab"), "numpy": np.__version__}
 
-    def _build(self, configs: list[Any]) -> Any:
-        return population.Population(configs, self.problem)
+    def _build(self, configs: list[TrainingConfig]) -> list[trainer.Trainer]:
+        return [tiers.make_trainer(config, self.problem, self.tier) for config in configs]
