@@ -27,14 +27,34 @@ def follow(xp: Any, running: Array, seen: Array) -> None:
     running += seen * (1.0 - Reference.MOMENTUM)
 
 
+def invert(xp: Any, inverse: Array, variance: Array) -> None:
+    """Write 1 / sqrt(v + eps)."""
+    inverse[...] = 1.0 / xp.sqrt(variance + Reference.EPS)
+
+
+def normalise(xp: Any, out: Array, z: Array, inverse: Array, gamma: Array, beta: Array) -> None:
+    """Scale what was centred, and write gamma z + beta."""
+    z *= inverse
+    out[...] = z * gamma + beta
+
+
+def normalised_slope(xp: Any, dz: Array, d: Array, z: Array, inverse: Array, *learned: Array) -> None:
+    """Write the gradient by the products, given that by the output."""
+    gamma, gamma_gradient, beta_gradient, share = learned
+    dz[...] = (d - (z * gamma_gradient + beta_gradient) * share) * (gamma * inverse)
+
+
 class BatchNorm:
     """Normalises ``z`` in place, (members, units, rows), where the layer puts its products."""
 
     def __init__(self, backend: Backend, layer: Normalised, rows: int, *, training: bool) -> None:
-        self._xp, self._layer, self._training = backend.xp, layer, training
-        self.z: Array = self._xp.empty((*layer.gamma.shape[:2], rows), layer.gamma.dtype)
-        self._follow = backend.fused(follow)
-        self._mean, self._variance, self._inverse = layer.mean, layer.variance, layer.mean
+        xp, self._layer, self._training = backend.xp, layer, training
+        self._follow, self._invert = backend.fused(follow), backend.fused(invert)
+        self._normalise, self._slope = backend.fused(normalise), backend.fused(normalised_slope)
+        self.z: Array = xp.empty((*layer.gamma.shape[:2], rows), layer.gamma.dtype)
+        self._dz = xp.empty_like(self.z) if training else None
+        self._mean, self._variance = layer.mean, layer.variance
+        self._inverse = xp.empty_like(layer.mean)
 
     def forward(self, out: Array) -> None:
         """Normalise ``z`` and write gamma z + beta."""
@@ -44,19 +64,18 @@ class BatchNorm:
             z -= self._mean
             self._variance = (z * z).mean(axis=2, keepdims=True)
         else:
-            self._variance = layer.variance
             z -= layer.mean
-        self._inverse = 1.0 / self._xp.sqrt(self._variance + Reference.EPS)
-        z *= self._inverse
-        out[...] = z * layer.gamma + layer.beta
+        self._invert(self._inverse, self._variance)
+        self._normalise(out, z, self._inverse, layer.gamma, layer.beta)
 
     def backward(self, d: Array) -> Array:
-        """Turn the gradient by the output into that by the products; fill those of gamma and beta."""
-        layer, rows = self._layer, self.z.shape[2]
+        """Give the gradient by the products, given that by the output; fill those of gamma and beta."""
+        layer, share = self._layer, 1.0 / self.z.shape[2]
         layer.beta_gradient[...] = d.sum(axis=2, keepdims=True)
         layer.gamma_gradient[...] = (d * self.z).sum(axis=2, keepdims=True)
-        mean = self.z * (layer.gamma_gradient / rows) + layer.beta_gradient / rows
-        return (d - mean) * (layer.gamma * self._inverse)
+        learned = (layer.gamma, layer.gamma_gradient, layer.beta_gradient, share)
+        self._slope(self._dz, d, self.z, self._inverse, *learned)
+        return self._dz
 
     def keep_statistics(self) -> None:
         """Move the running statistics towards those of the last batch."""

@@ -42,11 +42,11 @@ class Evaluator:
         if count not in self._passes:
             self._passes[count] = Pass(self._backend, network, count, None)
         passed = self._passes[count]
-        x, targets, weights, y = (
-            array[part].swapaxes(0, 1)[None] for array in (rows.x, rows.targets, rows.weights, rows.y)
-        )
+        x, targets, weights = rows.picked(lambda array: array[part].swapaxes(0, 1)[None])
+        y = rows.y[part].swapaxes(0, 1)[None]
         z = passed.forward(x)
-        sums = {"loss": self._head.losses(z, targets, weights)[:, None] * count}
+        losses = self._head.losses(z, targets, weights, self._backend.xp.empty_like(z))
+        sums = {"loss": losses[:, None] * count}
         answers = self._head.answers(z)
         if self._head.head.task == "regression":
             error = answers - y

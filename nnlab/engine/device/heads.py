@@ -23,22 +23,29 @@ class Rows:
     """Examples on the device.
 
     Shapes: x (rows, inputs + 1), ones in the last column; targets (rows, outputs), or (rows, 1) for
-    class indices; weights as targets; y (rows, outputs or 1), as the problem has them.
+    class indices; weights as targets, or None where all rows weigh alike; y (rows, outputs or 1), as the
+    problem has them.
     """
 
     x: Array
     targets: Array
-    weights: Array
+    weights: Array | None
     y: Array
 
     @classmethod
     def of(cls, backend: Backend, head: Head, x: NDArray[np.floating[Any]], y: NDArray[np.generic]) -> Rows:
         """Upload examples."""
-        targets = head.encode(y)
-        weights = np.ones((targets.shape[1], len(targets)))
-        head.weigh(targets, weights)
+        targets, weights = head.encode(y), None
+        if head.class_weights is not None:
+            ones = np.ones((targets.shape[1], len(targets)))
+            head.weigh(targets, ones)
+            weights = backend.upload(ones.T.copy())
         flat = np.asarray(y, np.float64).reshape(len(y), -1)
-        return cls(*(backend.upload(array) for array in (x, targets, weights.T.copy(), flat)))
+        return cls(backend.upload(x), backend.upload(targets), weights, backend.upload(flat))
+
+    def picked(self, pick: Callable[[Array], Array]) -> tuple[Array, Array, Array]:
+        """Pick rows of x, targets and weights; of these 1 where all weigh alike."""
+        return pick(self.x), pick(self.targets), 1.0 if self.weights is None else pick(self.weights)
 
 
 def squared(xp: Any, error: Array) -> tuple[Array, Array]:
@@ -63,11 +70,12 @@ def logistic(xp: Any, wide: Array) -> Array:
     return xp.where(wide >= 0.0, 1.0, small) / (1.0 + small)
 
 
-def binary_loss(xp: Any, values: Array, d: Array, z: Array, targets: Array, weights: Array) -> None:
-    """Write max(z, 0) - z t + log1p(e^-|z|), and sigmoid(z) - t."""
+def binary_loss(xp: Any, values: Array, d: Array, *given: Array) -> None:
+    """Write max(z, 0) - z t + log1p(e^-|z|), and sigmoid(z) - t as a share of a mean."""
+    z, targets, weights, share = given
     wide = z.astype(np.float64)
     values[...] = (xp.maximum(wide, 0.0) - wide * targets + xp.log1p(xp.exp(-xp.abs(wide)))) * weights
-    d[...] = (logistic(xp, wide) - targets) * weights
+    d[...] = (logistic(xp, wide) - targets) * weights * share
 
 
 def output(xp: Any, activation: str, z: Array) -> Array:
@@ -83,7 +91,8 @@ def error_loss(head: ErrorLoss) -> Callable[..., None]:
     judge = {AbsoluteError: absolute, HuberError: huber}.get(type(head), squared)
     name, factor, slope_factor = head.activation, head.factor, head.slope_factor
 
-    def judged_error(xp: Any, values: Array, d: Array, z: Array, targets: Array, weights: Array) -> None:
+    def judged_error(xp: Any, values: Array, d: Array, *given: Array) -> None:
+        z, targets, weights, share = given
         f = output(xp, name, z)
         value, slope = judge(xp, f - targets)
         if name == "tanh":
@@ -91,7 +100,7 @@ def error_loss(head: ErrorLoss) -> Callable[..., None]:
         elif name == "sigmoid":
             slope = slope * (f * (1.0 - f))
         values[...] = value * weights * factor
-        d[...] = slope * weights * slope_factor
+        d[...] = slope * weights * (share * slope_factor)
 
     return judged_error
 
@@ -105,24 +114,21 @@ class DeviceHead:
         self._formula = backend.fused(error_loss(head) if isinstance(head, ErrorLoss) else binary_loss)
         self._classes = self._xp.arange(head.outputs).reshape(1, head.outputs, 1)
 
-    def losses(self, z: Array, targets: Array, weights: Array, d: Array | None = None) -> Array:
-        """Compute each member's mean loss, and write its gradient by ``z``. Shapes: (members,)."""
+    def losses(self, z: Array, targets: Array, weights: Array, d: Array) -> Array:
+        """Compute each member's mean loss, and write its gradient by ``z`` into ``d``. Shapes: (members,)."""
         if self._is_softmax:
             return self._softmax_losses(z, targets, weights, d)
-        values, slopes = self._xp.empty(z.shape, np.float64), self._xp.empty(z.shape, np.float64)
-        self._formula(values, slopes, z, targets, weights)
-        if d is not None:
-            d[...] = slopes * (1.0 / (z.shape[1] * z.shape[2]))
+        values = self._xp.empty(z.shape, np.float64)
+        self._formula(values, d, z, targets, weights, 1.0 / (z.shape[1] * z.shape[2]))
         return values.mean(axis=(1, 2))
 
-    def _softmax_losses(self, z: Array, targets: Array, weights: Array, d: Array | None) -> Array:
+    def _softmax_losses(self, z: Array, targets: Array, weights: Array, d: Array) -> Array:
         xp = self._xp
         shifted, exponentials, sums = self._exponentials(z)
         hot = targets == self._classes
         chosen = xp.where(hot, shifted, 0.0).sum(axis=1, keepdims=True)
         values = (xp.log(sums) - chosen) * weights
-        if d is not None:
-            d[...] = (exponentials / sums - hot) * (weights / z.shape[2])
+        d[...] = (exponentials / sums - hot) * weights / z.shape[2]
         return values.mean(axis=(1, 2))
 
     def _exponentials(self, z: Array) -> tuple[Array, Array, Array]:

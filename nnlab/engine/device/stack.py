@@ -223,10 +223,7 @@ class Stack:
         rows, size = self._examples.training, self._size
         start = (step - 1) % (len(rows.x) // size) * size
         chosen = self._order[:, start : start + size]
-        x, targets, weights = (
-            self._xp.take(array, chosen, axis=0).swapaxes(1, 2)
-            for array in (rows.x, rows.targets, rows.weights)
-        )
+        x, targets, weights = rows.picked(lambda array: self._xp.take(array, chosen, axis=0).swapaxes(1, 2))
         z = self._pass.forward(x, index)
         losses = self._examples.head.losses(z, targets, weights, self._pass.d[-1])
         if trains:
