@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nnlab.engine.device.backend import Array, Backend, Formula
+from nnlab.engine.errors import EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,9 +39,15 @@ def available() -> bool:
 
 
 class CupyBackend(Backend):
-    """CuPy on the current device."""
+    """CuPy on the current device.
+
+    Raises:
+        EngineError: where there is none, saying why.
+    """
 
     def __init__(self) -> None:
+        if not available():
+            raise EngineError(f"expected the cupy tier, which is not here: {why_missing()}")
         super().__init__(import_module("cupy"))
         cublas = self.xp.cuda.cublas
         self._products: dict[str, Callable[..., None]] = {

@@ -45,6 +45,7 @@ class DevicePopulation(Iterator[tuple[int, Records]]):
     Raises:
         ConfigError: as ``plan``.
         ValueError: for no config, or for members of several shapes.
+        EngineError: where there is no GPU.
         CheckpointError: for bytes that are damaged, no checkpoint, or one of another run.
     """
 
