@@ -63,7 +63,12 @@ class Examples:
 
 
 class NativeTrainer(Trainer):
-    """Trains in float32 with the compiled core."""
+    """Trains in float32 with the compiled core.
+
+    Attributes:
+        core: its functions.
+        structure: the run as they see it.
+    """
 
     tier = "native"
 
@@ -79,11 +84,11 @@ class NativeTrainer(Trainer):
         found = load()
         if found is None:
             raise RuntimeError("expected the native core, found none; ask tiers.tier_for first")
-        self._core = found.functions
-        declare(self._core)
+        self.core = found.functions
+        declare(self.core)
         examples = examples or Examples.of(problem, self.head)
         self._arrays: dict[str, NDArray[Any]] = {}  # the core holds pointers only; these must outlive it
-        self._run = RunStructure(
+        self.structure = RunStructure(
             batch=config.batch_size,
             rows=len(problem.x_train),
             steps_per_epoch=self.steps_per_epoch,
@@ -98,67 +103,72 @@ class NativeTrainer(Trainer):
             order_epoch=-1,
         )
         for name in ("clip_value", "clip_layer_norm", "clip_norm", "max_norm"):
-            setattr(self._run, name, getattr(config, name) or 0.0)
+            setattr(self.structure, name, getattr(config, name) or 0.0)
         self._describe_head()
         self._layers = _layers(self.network, config)
-        self._run.layers, self._run.layer = len(self._layers), self._layers
+        self.structure.layers, self.structure.layer = len(self._layers), self._layers
         self._point_to_arrays(examples)
         self._x_val = examples.x_val
 
     def _make_predictor(self) -> Predict:
-        return _Predictor(self._core, self._run, self._x_val, block_rows(self.network, len(self._x_val)))
+        return _Predictor(self.core, self.structure, self._x_val, block_rows(self.network, len(self._x_val)))
 
     def run_chunk(self, steps: int) -> Records:
         """Train for a number of steps, or up to the first loss or gradient that is not finite."""
-        losses, norms = np.empty(steps), np.full(steps, np.nan)
-        rates = self._rates(steps)
-        samples: list[Sample] = []
-        first_step, last_step, nonfinite = self.step + 1, self.step + steps, None
-        while self.step < last_step and nonfinite is None:
-            done = self.step + 1 - first_step
-            until = min(last_step, self._sampler.last_of_burst)
-            nonfinite = self._train(until - self.step, losses[done:], norms[done:], rates[done:])
-            if nonfinite is None and self.step == self._sampler.last_of_burst:
-                samples.append(self._sample())
-        count = self.step + 1 - first_step
-        return Records(
-            first_step,
-            losses[:count],
-            norms[:count],
-            tuple(samples),
-            nonfinite=nonfinite,
-            ended=self.ended,
-            learning_rates=rates[:count],
-        )
+        chunk = self.begin_chunk(steps)
+        while chunk.goes_on:
+            self.advance(chunk)
+        return chunk.records()
 
-    def _train(
-        self, steps: int, losses: NDArray[Any], norms: NDArray[Any], rates: NDArray[Any]
-    ) -> NonFinite | None:
-        """Let the core take some steps; say where one was not finite."""
-        run = self._run
+    def begin_chunk(self, steps: int) -> Chunk:
+        """Make room for what some steps yield."""
+        return Chunk(self, steps, self._rates(steps))
+
+    def advance(self, chunk: Chunk) -> None:
+        """Do steps of a chunk, up to the next sample."""
+        until = min(chunk.last_step, self._sampler.last_of_burst)
+        done = self.core.nn_train(self.point_into(chunk), until - self.step)
+        self.note(chunk, done)
+
+    @property
+    def unprobed_steps(self) -> int:
+        """How many steps come before the next that the probes read."""
+        return max(0, self._sampler.due - self.step - 1)
+
+    def point_into(self, chunk: Chunk) -> Any:
+        """Let the core write where the chunk's next step belongs; give what the core takes."""
+        run, done = self.structure, chunk.done
         run.step, run.probed_from = self.step, self._sampler.due
-        run.losses, run.norms = _doubles(losses), _doubles(norms)
-        run.rates = _doubles(rates) if len(rates) else None
-        before = self.step
-        done = self._core.nn_train(byref(run), steps)
+        run.losses, run.norms = _doubles(chunk.losses[done:]), _doubles(chunk.norms[done:])
+        run.rates = _doubles(chunk.rates[done:]) if len(chunk.rates) else None
+        return byref(run)
+
+    def note(self, chunk: Chunk, done: int) -> None:
+        """Follow the core, which has done some of the chunk's steps."""
+        before, run = self.step, self.structure
         self._optimizer.steps = self.step = before + done
         read = max(0, self.step - max(before, self._sampler.due - 1))
         self._sampler.sums.steps += read
         self._sampler.sums.rows += read * run.batch
-        finite = losses[:done][np.isfinite(losses[:done])]
+        losses = chunk.losses[chunk.done - done : chunk.done]
+        finite = losses[np.isfinite(losses)]
         if len(finite):
             self._last_finite_loss = float(finite[-1])
-        if not run.trouble:
-            return None
-        self.ended = Ending.DIVERGED
-        if run.trouble == _BAD_LOSS:
+        if run.trouble:
+            self.ended = Ending.DIVERGED
+            chunk.nonfinite = self._origin(run.trouble)
+        elif self.step == self._sampler.last_of_burst:
+            chunk.samples.append(self._sample())
+
+    def _origin(self, trouble: int) -> NonFinite:
+        if trouble == _BAD_LOSS:
             return self._origin_of_bad_loss()
         layer = self.network.first_nonfinite(self.network.gradients)
         return NonFinite(self.step, "gradient", layer, self._last_finite_loss)
 
     def _origin_of_bad_loss(self) -> NonFinite:
         """Repeat the pass that gave the loss, keeping what the core overwrites."""
-        run, rows = self._run, self._config.batch_size
+        run, rows = self.structure, self._config.batch_size
         first = (self.step - 1) % self.steps_per_epoch * rows
         chosen = np.arange(first, first + rows)
         if run.is_shuffled:
@@ -185,7 +195,7 @@ class NativeTrainer(Trainer):
         return np.array([self._schedule.rate(step, reductions) for step in range(first, first + steps)])
 
     def _describe_head(self) -> None:
-        head, run = self.head, self._run
+        head, run = self.head, self.structure
         name = _LOSS_OF_HEAD.get(type(head).__name__)
         is_softmax = head.activation == "softmax"
         run.loss = _LOSSES.index(name or ("softmax_cross_entropy" if is_softmax else "binary_cross_entropy"))
@@ -194,7 +204,7 @@ class NativeTrainer(Trainer):
         run.slope_factor = head.slope_factor if isinstance(head, ErrorLoss) else 1.0
 
     def _point_to_arrays(self, examples: Examples) -> None:
-        run, network, config = self._run, self.network, self._config
+        run, network, config = self.structure, self.network, self._config
         state = [*self._optimizer.arrays().values(), np.empty(0, np.float32), np.empty(0, np.float32)]
         self._point(parameters=network.parameters, gradients=network.gradients, running=network.running)
         self._point(first=state[0], second=state[1], x=examples.x)
@@ -216,12 +226,46 @@ class NativeTrainer(Trainer):
         sums = self._sampler.sums
         run.layer_sums, run.hidden_sums = _doubles(sums.layer_sums), _doubles(sums.hidden_sums)
         run.unit_sums = _doubles(sums.unit_sums)
-        self._point(work=aligned_zeros(self._core.nn_work_floats(byref(run)), np.float32))
+        self._point(work=aligned_zeros(self.core.nn_work_floats(byref(run)), np.float32))
 
     def _point(self, **arrays: NDArray[Any]) -> None:
         for name, array in arrays.items():
             self._arrays[name] = array
-            setattr(self._run, name, cast(array.ctypes.data, POINTER(c_float)))
+            setattr(self.structure, name, cast(array.ctypes.data, POINTER(c_float)))
+
+
+class Chunk:
+    """What some consecutive steps yield."""
+
+    def __init__(self, trainer: NativeTrainer, steps: int, rates: NDArray[np.float64]) -> None:
+        self._trainer, self._first_step = trainer, trainer.step + 1
+        self.last_step = trainer.step + steps
+        self.losses, self.norms, self.rates = np.empty(steps), np.full(steps, np.nan), rates
+        self.samples: list[Sample] = []
+        self.nonfinite: NonFinite | None = None
+
+    @property
+    def done(self) -> int:
+        """How many of the steps are done."""
+        return self._trainer.step + 1 - self._first_step
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether any are left that can be done."""
+        return self.nonfinite is None and self._trainer.step < self.last_step
+
+    def records(self) -> Records:
+        """Tell it as every tier does."""
+        done = slice(self.done)
+        return Records(
+            self._first_step,
+            self.losses[done],
+            self.norms[done],
+            tuple(self.samples),
+            nonfinite=self.nonfinite,
+            ended=self._trainer.ended,
+            learning_rates=self.rates[done],
+        )
 
 
 class _Predictor:

@@ -6,11 +6,14 @@ import os
 from typing import TYPE_CHECKING
 
 from nnlab.engine.errors import EngineError
+from nnlab.engine.heads import fitted_head
 from nnlab.engine.native import library
-from nnlab.engine.native_trainer import NativeTrainer
+from nnlab.engine.native_trainer import Examples, NativeTrainer
 from nnlab.engine.numpy_trainer import NumpyTrainer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from nnlab.engine.config import TrainingConfig
     from nnlab.engine.problem import Problem
     from nnlab.engine.trainer import Trainer
@@ -43,15 +46,29 @@ def tier_for(config: TrainingConfig, tier: str = "auto") -> str:
 
 
 def make_trainer(
-    config: TrainingConfig, problem: Problem, tier: str = "auto", *, probes: bool = True
+    config: TrainingConfig,
+    problem: Problem,
+    tier: str = "auto",
+    *,
+    probes: bool = True,
+    examples: Examples | None = None,
 ) -> Trainer:
     """Build the trainer of a config.
 
     Args:
         probes: False leaves out what health needs, for measuring what it costs.
+        examples: what ``shared_examples`` gave for several configs.
 
     Raises:
         EngineError: as ``tier_for``.
     """
-    made: type[Trainer] = NativeTrainer if tier_for(config, tier) == NativeTrainer.tier else NumpyTrainer
-    return made(config, problem, probes=probes)
+    if tier_for(config, tier) == NativeTrainer.tier:
+        return NativeTrainer(config, problem, probes=probes, examples=examples)
+    return NumpyTrainer(config, problem, probes=probes)
+
+
+def shared_examples(configs: Sequence[TrainingConfig], problem: Problem) -> Examples | None:
+    """Convert the examples once for configs of one shape, where their tier converts them."""
+    if not configs or tier_for(configs[0]) != NativeTrainer.tier:
+        return None
+    return Examples.of(problem, fitted_head(configs[0], problem))

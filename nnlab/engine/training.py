@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from nnlab.engine.config import TrainingConfig
+    from nnlab.engine.native_trainer import Examples
     from nnlab.engine.problem import Problem
     from nnlab.engine.trainer import Trainer
 
@@ -101,22 +102,34 @@ class Training(Iterator[Records]):
         resume: bytes | None = None,
         *,
         chunk_seconds: float | None = None,
+        examples: Examples | None = None,
     ) -> None:
         describe(config, problem)
         kept = None if resume is None else Checkpoint.from_bytes(resume)
         self._config, self._problem = config, problem
         if kept is not None:
             kept.check(config.to_dict(), self._fingerprint)
-        self._trainer = make_trainer(config, problem)
+        self.trainer = make_trainer(config, problem, examples=examples)
         if kept is not None:
-            self._trainer.restore(kept.counters, kept.arrays)
+            self.trainer.restore(kept.counters, kept.arrays)
         self._has_begun = kept is not None and kept.counters["has_begun"]
-        self._records = _records(self._trainer, chunk_seconds or CHUNK_SECONDS, has_begun=self._has_begun)
+        self._records = _records(self.trainer, chunk_seconds or CHUNK_SECONDS, has_begun=self._has_begun)
 
     def __next__(self) -> Records:
         records = next(self._records)
         self._has_begun = True
         return records
+
+    def begin(self) -> Records | None:
+        """Give the records that come before any step; None once they were given.
+
+        For those that then take the steps themselves, with ``trainer``.
+        """
+        if self._has_begun and self.trainer.ended is None:
+            return None
+        found = first_records(self.trainer, has_begun=self._has_begun)
+        self._has_begun = True
+        return found
 
     def close(self) -> None:
         """Stop the run; nothing of it goes on in the background."""
@@ -128,9 +141,9 @@ class Training(Iterator[Records]):
         Raises:
             CheckpointError: for a run that has diverged, which could not go on; keep the one before.
         """
-        if self._trainer.ended is Ending.DIVERGED:
+        if self.trainer.ended is Ending.DIVERGED:
             raise CheckpointError("expected a run that can go on, got one that has diverged")
-        counters, arrays = self._trainer.checkpoint()
+        counters, arrays = self.trainer.checkpoint()
         counters["has_begun"] = self._has_begun
         return Checkpoint(self._config.to_dict(), self._fingerprint, counters, arrays).to_bytes()
 

@@ -2,9 +2,9 @@
 //
 // It reads beside the NumPy tier, file by file: simd.h says what a vector is, products.h multiplies matrices,
 // maths.h, activations.h, losses.h and optimizers.h hold the formulas, random.h the random numbers, network.h the
-// passes and steps.h one step. Everything is float32 but for sums over rows and steps, which are double.
+// passes, steps.h one step, and members.h many small runs at once. Everything is float32 but for sums over rows and steps, which are double.
 // Memory belongs to the caller; the core allocates nothing, keeps nothing and calls nothing but libm.
-#include "steps.h"
+#include "members.h"
 
 #define EXPORTED extern "C" __attribute__((visibility("default")))
 
@@ -44,6 +44,31 @@ EXPORTED int64_t nn_train(Run *run, int64_t steps) {
     for (int64_t index = 0; index < steps; ++index)
         if (!take_step(*run, buffers, index)) return index + 1;
     return steps;
+}
+
+// Whether runs like this one can be trained by nn_train_members.
+EXPORTED int64_t nn_can_be_member(const Run *run) { return can_be_member(*run); }
+
+static float *set_up(Members &members, Run *const *runs, int64_t count, float *work) {
+    for (int lane = 0; lane < LANES; ++lane) members.runs[lane] = runs[lane < count ? lane : 0];
+    members.shared = *runs[0];
+    members.count = count;
+    return members.lay_out(work);
+}
+
+// How many floats of working memory members like these need.
+EXPORTED int64_t nn_members_floats(Run *const *runs) {
+    Members members;
+    float *const start = nullptr;
+    return set_up(members, runs, 1, start) - start;
+}
+
+// Train up to nn_lanes() runs of one shape that stand at the same step for some steps, of which the probes read
+// none. Each run's `step` tells how far it came, `trouble` why no further.
+EXPORTED void nn_train_members(Run *const *runs, int64_t count, float *work, int64_t steps) {
+    Members members;
+    set_up(members, runs, count, work);
+    train_members(members, steps);
 }
 
 // The last pre-activations of `run->rows` rows without dropout, in blocks of `run->batch` rows.

@@ -104,22 +104,28 @@ static void activation_backward(const Run &run, const Layer &layer, const Trace 
 // Numbers that all of a step's updates share.
 struct Step {
     Rates rates;
-    float l1, l2;  // learning rate times l1, and l2
+    V l1, l2;  // learning rate times l1, and l2
 };
 
-static Step step_of(const Run &run, double learning_rate) {
-    double rate = learning_rate, eps = 0.0;
+// Adam's bias corrections: of the mean, and of the root of the mean square.
+struct Corrections {
+    double mean, root;
+};
+
+static Corrections corrections(const Run &run) {
     const double steps = (double)run.step;
-    if (run.optimizer == ADAM || run.optimizer == ADAMW) {
-        const double second = sqrt((1.0 - 0.999) / (1.0 - pow(0.999, steps)));
-        rate = learning_rate * (1.0 - 0.9) / (1.0 - pow(0.9, steps)) / second;
-        eps = 1e-8 / second;
-    }
-    const bool is_ftrl = run.optimizer == FTRL;  // which has both penalties inside
+    return {(1.0 - 0.9) / (1.0 - pow(0.9, steps)), sqrt((1.0 - 0.999) / (1.0 - pow(0.999, steps)))};
+}
+
+static Step step_of(const Run &run, double learning_rate, const Corrections &corrected) {
+    const bool is_adam = run.optimizer == ADAM || run.optimizer == ADAMW;
+    const double rate = is_adam ? learning_rate * corrected.mean / corrected.root : learning_rate;
+    const double eps = is_adam ? 1e-8 / corrected.root : 0.0;
     const Rates rates = {all((float)rate), all((float)run.momentum), all((float)eps),
                          all((float)(learning_rate * run.weight_decay)), all((float)run.l1),
                          all((float)(2.0 * run.l2))};
-    return {rates, is_ftrl ? 0.0f : (float)(learning_rate * run.l1), is_ftrl ? 0.0f : (float)run.l2};
+    const bool is_ftrl = run.optimizer == FTRL;  // which has both penalties inside
+    return {rates, all(is_ftrl ? 0.0f : (float)(learning_rate * run.l1)), all(is_ftrl ? 0.0f : (float)run.l2)};
 }
 
 // What the probes read of an update: squares of the raw gradient, the weights before it, and the change.
@@ -127,40 +133,53 @@ struct Sizes {
     Squares gradient, weight, change;
 };
 
-// Update some parameters, at most a vector of them: clip, add l2, move, shrink by l1.
+// One vector of parameters before and after a step, with what goes with them.
+struct Parameters {
+    V value, first, second, pinned, is_weight;
+};
+
+// Add l2, move, shrink by l1.
 template <Optimizer KIND, bool PENALISED>
-static inline V updated(const Run &run, const Step &step, V p, V g, int64_t at, int64_t width) {
-    constexpr bool HAS_FIRST = KIND != SGD, HAS_SECOND = KIND == ADAM || KIND == ADAMW || KIND == FTRL;
-    V first = HAS_FIRST ? load_some(run.first + at, width) : V{};
-    V second = HAS_SECOND ? load_some(run.second + at, width) : V{};
-    const V is_weight = PENALISED ? load_some(run.is_weight + at, width) : V{};
-    if constexpr (PENALISED) g = fma(is_weight * step.l2, p, g);
-    V next = moved<KIND>(p, g, first, second, step.rates, is_weight);
+static inline void move(Parameters &p, V g, const Step &step, bool has_l1) {
+    if constexpr (PENALISED) g = fma(p.is_weight * step.l2, p.value, g);
+    V next = moved<KIND>(p.value, g, p.first, p.second, step.rates, p.is_weight);
     if constexpr (PENALISED)
-        if (step.l1 != 0.0f) {
-            const V pulled = next - sign(p) * is_weight * step.l1;
-            const I is_pinned = (next * pulled < 0.0f) | (load_some(run.pinned + at, width) != 0.0f);
+        if (has_l1) {
+            const V pulled = next - sign(p.value) * p.is_weight * step.l1;
+            const I is_pinned = (next * pulled < 0.0f) | (p.pinned != 0.0f);
             next = is_pinned ? V{} : pulled;
-            store_some(run.pinned + at, is_pinned ? all(1.0f) : V{}, width);
+            p.pinned = is_pinned ? all(1.0f) : V{};
         }
-    if (HAS_FIRST) store_some(run.first + at, first, width);
-    if (HAS_SECOND) store_some(run.second + at, second, width);
-    store_some(run.parameters + at, next, width);
-    return next;
+    p.value = next;
 }
+
+static bool has_l1(const Run &run) { return run.l1 > 0.0 && run.optimizer != FTRL; }
+constexpr bool has_first(Optimizer kind) { return kind != SGD; }
+constexpr bool has_second(Optimizer kind) { return kind == ADAM || kind == ADAMW || kind == FTRL; }
 
 template <Optimizer KIND, bool PENALISED>
 static void update_as(const Run &run, const Step &step, int64_t start, int64_t end, Sizes *sizes) {
+    const bool is_pinning = has_l1(run);
     // Vectors begin where cache lines do, so the first and the last may be cut.
     for (int64_t at = start, next; at < end; at = next) {
         next = at / LANES * LANES + LANES;
         if (next > end) next = end;
         const int64_t width = next - at;
-        const V p = load_some(run.parameters + at, width), g = load_some(run.gradients + at, width);
-        const V found = updated<KIND, PENALISED>(run, step, p, g, at, width);
+        Parameters p = {};
+        p.value = load_some(run.parameters + at, width);
+        if (has_first(KIND)) p.first = load_some(run.first + at, width);
+        if (has_second(KIND)) p.second = load_some(run.second + at, width);
+        if (PENALISED) p.is_weight = load_some(run.is_weight + at, width);
+        if (PENALISED && is_pinning) p.pinned = load_some(run.pinned + at, width);
+        const V before = p.value;
+        move<KIND, PENALISED>(p, load_some(run.gradients + at, width), step, is_pinning);
+        store_some(run.parameters + at, p.value, width);
+        if (has_first(KIND)) store_some(run.first + at, p.first, width);
+        if (has_second(KIND)) store_some(run.second + at, p.second, width);
+        if (PENALISED && is_pinning) store_some(run.pinned + at, p.pinned, width);
         if (!sizes) continue;
-        sizes->weight.add(p);
-        sizes->change.add(found - p);
+        sizes->weight.add(before);
+        sizes->change.add(p.value - before);
     }
 }
 
@@ -184,7 +203,7 @@ static void update(const Run &run, const Step &step, int64_t start, int64_t end,
 static double squares(const Run &run, int64_t start, int64_t end) {
     // In float32 first, in sums short enough to keep their digits; squares of very small or large numbers
     // do not fit there, and are taken again in double.
-    constexpr int64_t BLOCK = 64 * LANES;
+    constexpr int64_t BLOCK = 1024;
     double total = 0.0;
     for (int64_t block = start; block < end; block += BLOCK) {
         const int64_t stop = block + BLOCK < end ? block + BLOCK : end;
@@ -199,13 +218,13 @@ static double squares(const Run &run, int64_t start, int64_t end) {
             const V g = load_some(run.gradients + i, stop - i);
             part[0] = fma(g, g, part[0]);
         }
-        const double square = wide_sum((part[0] + part[1]) + (part[2] + part[3]));
+        double square = wide_sum((part[0] + part[1]) + (part[2] + part[3]));
+        if (!(square > 1e-20 && square < 1e38)) {
+            Squares wide;
+            for (i = block; i < stop; i += LANES) wide.add(load_some(run.gradients + i, stop - i));
+            square = wide.sum();
+        }
         total += square;
-        if (square > 1e-20 && square < 1e38) continue;
-        total -= square;
-        Squares wide;
-        for (i = block; i < stop; i += LANES) wide.add(load_some(run.gradients + i, stop - i));
-        total += wide.sum();
     }
     return total;
 }
@@ -330,7 +349,7 @@ static bool take_step(Run &run, Buffers &buffers, int64_t index) {
         return false;
     }
     if (run.clip_value > 0.0 || run.clip_layer_norm > 0.0 || run.clip_norm > 0.0) clip(run, parameters);
-    const Step step = step_of(run, run.rates ? run.rates[index] : run.learning_rate);
+    const Step step = step_of(run, run.rates ? run.rates[index] : run.learning_rate, corrections(run));
     if (is_probed)
         update_probed(run, step);
     else

@@ -48,3 +48,10 @@ def declare(functions: ctypes.CDLL) -> None:
     functions.nn_train.restype = c_int64
     functions.nn_predict.argtypes = [POINTER(RunStructure), POINTER(c_float), POINTER(c_double)]
     functions.nn_predict.restype = None
+    functions.nn_can_be_member.argtypes = [POINTER(RunStructure)]
+    functions.nn_can_be_member.restype = c_int64
+    functions.nn_lanes.restype = c_int64
+    functions.nn_members_floats.argtypes = [POINTER(POINTER(RunStructure))]
+    functions.nn_members_floats.restype = c_int64
+    functions.nn_train_members.argtypes = [POINTER(POINTER(RunStructure)), c_int64, POINTER(c_float), c_int64]
+    functions.nn_train_members.restype = None
