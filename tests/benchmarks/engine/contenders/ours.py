@@ -10,13 +10,17 @@ import numpy as np
 
 from nnlab.engine import tiers
 from nnlab.engine.errors import EngineError
+from nnlab.engine.native_members import Lanes, can_be_member
+from nnlab.engine.native_trainer import NativeTrainer
 from tests.benchmarks.engine.contender import Unable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
-    from nnlab.engine import trainer
     from nnlab.engine.config import TrainingConfig
+    from nnlab.engine.records import Records
     from tests.benchmarks.engine.workloads import Workload
 
 
@@ -53,27 +57,32 @@ class Trainer:
 
 
 class Members:
-    """All members of a population in turn; nobody evaluates, as no peer does. ``option`` is the tier."""
+    """All members of a population; nobody evaluates, as no peer does. ``option`` is the tier."""
 
     def __init__(self, workload: Workload, option: str) -> None:
         _demand(workload.config, option)
         self.tier, self.configs, self.problem = option, workload.configs(), workload.problem()
-        self.members = self._build(self.configs)
+        self.train = self._start(self.configs)
 
     def check(self, steps: int) -> NDArray[np.floating]:
         """Train anew."""
-        members = self._build([replace(config, dropout=0.0) for config in self.configs])
-        return np.stack([member.run_chunk(steps).losses for member in members])
+        train = self._start([replace(config, dropout=0.0) for config in self.configs])
+        return np.stack([records.losses for records in train(steps)])
 
     def run(self, steps: int) -> int:
         """Train on."""
-        for member in self.members:
-            member.run_chunk(steps)
+        self.train(steps)
         return steps
 
     def versions(self) -> dict[str, str]:
         """Name the product's and NumPy's."""
         return {"nnlab": version("nnlab"), "numpy": np.__version__}
 
-    def _build(self, configs: list[TrainingConfig]) -> list[trainer.Trainer]:
-        return [tiers.make_trainer(config, self.problem, self.tier) for config in configs]
+    def _start(self, configs: list[TrainingConfig]) -> Callable[[int], list[Records]]:
+        """Build the members, as a function that trains them: a lane each, or one after the other."""
+        trainers = [tiers.make_trainer(config, self.problem, self.tier) for config in configs]
+        small = [one for one in trainers if isinstance(one, NativeTrainer) and can_be_member(one)]
+        if len(small) == len(trainers):
+            lanes = Lanes(small)
+            return lambda steps: lanes.run_chunks(small, steps)
+        return lambda steps: [trainer.run_chunk(steps) for trainer in trainers]
