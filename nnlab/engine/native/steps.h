@@ -179,7 +179,7 @@ static void update_as(const Run &run, const Step &step, int64_t start, int64_t e
         if (PENALISED && is_pinning) store_some(run.pinned + at, p.pinned, width);
         if (!sizes) continue;
         sizes->weight.add(before);
-        sizes->change.add(p.value - before);
+        sizes->change.add(load_some(run.parameters + at, width) - before);  // lanes beyond the end may be 0 / 0
     }
 }
 
