@@ -41,17 +41,25 @@ class Checkpoint:
         problem: fingerprint of the examples.
         counters: numbers and words, by name.
         arrays: by name: parameters, state of the optimizer, the best network and so on.
+        tier: that trained the run so far, and must go on with it; ``auto`` where any may.
     """
 
     config: Mapping[str, Any]
     problem: str
     counters: Mapping[str, Any]
     arrays: Arrays
+    tier: str = "auto"
 
     def to_bytes(self) -> bytes:
         """Write all of it."""
         listed = [[name, array.dtype.str, list(array.shape)] for name, array in self.arrays.items()]
-        header = {"config": self.config, "problem": self.problem, "counters": self.counters, "arrays": listed}
+        header = {
+            "config": self.config,
+            "problem": self.problem,
+            "tier": self.tier,
+            "counters": self.counters,
+            "arrays": listed,
+        }
         text = json.dumps(header).encode()
         body = b"".join([text, *(array.tobytes() for array in self.arrays.values())])
         return _PREFIX.pack(MAGIC, VERSION, len(text), zlib.crc32(body), len(body)) + body
@@ -72,7 +80,8 @@ class Checkpoint:
                 count = prod(shape)
                 arrays[name] = np.frombuffer(body, dtype, count, start).reshape(shape)
                 start += count * np.dtype(dtype).itemsize
-            return cls(header["config"], header["problem"], header["counters"], arrays)
+            tier = header.get("tier", "auto")  # older checkpoints do not say
+            return cls(header["config"], header["problem"], header["counters"], arrays, tier)
         except (ValueError, TypeError, KeyError) as error:
             raise CheckpointError(f"expected a checkpoint's header, got one that says {error}") from error
 

@@ -33,7 +33,7 @@ def tier_for(config: TrainingConfig, tier: str = "auto") -> str:
     if tier == "auto":
         tier = os.environ.get("NNLAB_TIER") or "auto"
     if tier not in TIERS:
-        raise EngineError(f"NNLAB_TIER: expected one of {', '.join(TIERS)}, got {tier!r}")
+        raise EngineError(f"expected a tier among {', '.join(TIERS)}, got {tier!r}; see NNLAB_TIER")
     if tier == NumpyTrainer.tier or (tier == "auto" and config.dtype != "float32"):
         return NumpyTrainer.tier
     if config.dtype != "float32":

@@ -13,7 +13,7 @@ import numpy as np
 
 from nnlab.engine.checkpoints import Checkpoint, fingerprint
 from nnlab.engine.config import check_size, parameter_count
-from nnlab.engine.errors import CheckpointError, ConfigError
+from nnlab.engine.errors import CheckpointError, ConfigError, EngineError
 from nnlab.engine.heads import fitted_head, make_head
 from nnlab.engine.metrics import baseline_metric, headline
 from nnlab.engine.records import Ending, NonFinite, Records, RunInfo
@@ -109,7 +109,8 @@ class Training(Iterator[Records]):
         self._config, self._problem = config, problem
         if kept is not None:
             kept.check(config.to_dict(), self._fingerprint)
-        self.trainer = make_trainer(config, problem, examples=examples)
+        tier = "auto" if kept is None else _tier_of(kept, config)
+        self.trainer = make_trainer(config, problem, tier, examples=examples)
         if kept is not None:
             self.trainer.restore(kept.counters, kept.arrays)
         self._has_begun = kept is not None and kept.counters["has_begun"]
@@ -145,7 +146,8 @@ class Training(Iterator[Records]):
             raise CheckpointError("expected a run that can go on, got one that has diverged")
         counters, arrays = self.trainer.checkpoint()
         counters["has_begun"] = self._has_begun
-        return Checkpoint(self._config.to_dict(), self._fingerprint, counters, arrays).to_bytes()
+        tier = self.trainer.tier
+        return Checkpoint(self._config.to_dict(), self._fingerprint, counters, arrays, tier).to_bytes()
 
     @cached_property
     def _fingerprint(self) -> str:
@@ -159,14 +161,26 @@ def train(config: TrainingConfig, problem: Problem, resume: bytes | None = None)
     on the machine's speed; what they hold does not.
 
     Args:
-        resume: a checkpoint of the same config and problem. Its run goes on with the records that would
-            have come next, to the last bit on the same machine; if it had ended, they only say how.
+        resume: a checkpoint of the same config and problem. Its run goes on, on the tier that it was on, with
+            the records that would have come next, to the last bit on the same machine; if it had ended, they
+            only say how.
 
     Raises:
         ConfigError: as ``describe``, at the call and not at the first record.
-        CheckpointError: for bytes that are damaged, no checkpoint, or one of another run.
+        CheckpointError: for bytes that are damaged, no checkpoint, or one of another run or of a tier that is
+            not here.
     """
     return Training(config, problem, resume)
+
+
+def _tier_of(kept: Checkpoint, config: TrainingConfig) -> str:
+    try:
+        return tier_for(config, kept.tier)
+    except EngineError as error:
+        raise CheckpointError(
+            f"expected the {kept.tier} tier, which trained this run so far, got {tier_for(config)} here:"
+            f" {error}"
+        ) from error
 
 
 def _records(trainer: Trainer, chunk_seconds: float, *, has_begun: bool) -> Generator[Records, None, None]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import struct
 import zlib
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,12 +16,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nnlab.engine import training
+from nnlab.engine.checkpoints import Checkpoint
 from nnlab.engine.config import OPTIMIZERS, TrainingConfig
 from nnlab.engine.errors import CheckpointError
-from nnlab.engine.numpy_trainer import NumpyTrainer
+from nnlab.engine.native import library
 from nnlab.engine.records import Ending, Records
+from nnlab.engine.tiers import make_trainer
 from nnlab.engine.training import train
 from tests.engine.builders import build_problem, joined
+from tests.engine.native import needs_native
 from tests.engine.test_training import assert_same
 
 # 64 rows in batches of 6 are 10 steps an epoch, sampled in bursts of 6 steps.
@@ -32,23 +37,25 @@ CASES: dict[str, dict[str, Any]] = {
     "cosine": {**EVERYTHING, "schedule": "cosine", "warmup_steps": 25},
     "plateau": {**EVERYTHING, "schedule": "reduce_on_plateau", "plateau_epochs": 1, "learning_rate": 0.1},
     "early stop": {**EVERYTHING, "early_stopping_epochs": 1, "learning_rate": 0.2, "steps": 300},
-    "best of all": {
-        **EVERYTHING,
-        "early_stopping_epochs": 50,
-        "learning_rate": 0.5,
-        "dtype": "float64",
-        "steps": 157,
-    },
+    "best of all": {**EVERYTHING, "early_stopping_epochs": 50, "learning_rate": 0.5, "steps": 157},
     "in order": {"steps": 57, "shuffle": False, "batch_size": 64},
+    "float64": {**EVERYTHING, "dtype": "float64"},
 }
+RUNS = [
+    pytest.param(case, tier, marks=needs_native if tier == "native" else ())
+    for case in CASES
+    for tier in ("numpy", "native")
+    if (case, tier) != ("float64", "native")
+]
 PROBLEM = build_problem("multiclass")
 
 
 @cache
-def every_step(case: str) -> tuple[list[Records], list[bytes]]:
+def every_step(case: str, tier: str = "numpy") -> tuple[list[Records], list[bytes]]:
     """Train to the end, step by step; give all records, and a checkpoint before each and after the last."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training, "CHUNK_SECONDS", 0.0)
+        patch.setenv("NNLAB_TIER", tier)
         run = train(TrainingConfig(**CASES[case]), PROBLEM)
         checkpoints, records = [run.checkpoint()], []
         for chunk in run:
@@ -61,18 +68,21 @@ def go_on(case: str, checkpoint: bytes) -> list[Records]:
     return list(train(TrainingConfig(**CASES[case]), PROBLEM, resume=checkpoint))
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(("case", "tier"), RUNS)
 @given(share=st.floats(0.0, 1.0, exclude_max=True))
 @settings(deadline=None, max_examples=15)
-def test_a_run_goes_on_from_any_step_to_the_last_bit(case: str, share: float) -> None:
-    records, checkpoints = every_step(case)
+def test_a_run_goes_on_from_any_step_to_the_last_bit(case: str, tier: str, share: float) -> None:
+    records, checkpoints = every_step(case, tier)
     done = int(share * len(records))
     assert_same(joined(records), joined([*records[:done], *go_on(case, checkpoints[done])]))
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_the_last_checkpoint_is_the_same_however_often_a_run_was_stopped(case: str) -> None:
-    _, checkpoints = every_step(case)
+@pytest.mark.parametrize(("case", "tier"), RUNS)
+def test_the_last_checkpoint_is_the_same_however_often_a_run_was_stopped(
+    case: str, tier: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, checkpoints = every_step(case, tier)
+    monkeypatch.setenv("NNLAB_TIER", tier)
     run = train(TrainingConfig(**CASES[case]), PROBLEM)
     while True:
         records = next(run, None)
@@ -84,25 +94,58 @@ def test_the_last_checkpoint_is_the_same_however_often_a_run_was_stopped(case: s
     assert run.checkpoint() == checkpoints[-1]
 
 
-def test_the_cases_end_in_both_ways() -> None:
-    assert every_step("early stop")[0][-1].ended is Ending.EARLY_STOP
-    assert every_step("best of all")[0][-1].evaluations[-1].restored_step is not None
-    assert len(set(joined(every_step("plateau")[0]).learning_rates)) > 1
+def test_the_cases_end_in_both_ways(tier: str) -> None:
+    assert every_step("early stop", tier)[0][-1].ended is Ending.EARLY_STOP
+    assert every_step("best of all", tier)[0][-1].evaluations[-1].restored_step is not None
+    assert len(set(joined(every_step("plateau", tier)[0]).learning_rates)) > 1
 
 
 @pytest.mark.parametrize("case", ["adam", "early stop"])
-def test_a_run_that_had_ended_says_how_once_more(case: str) -> None:
-    records, checkpoints = every_step(case)
+def test_a_run_that_had_ended_says_how_once_more(case: str, tier: str) -> None:
+    records, checkpoints = every_step(case, tier)
     (last,) = go_on(case, checkpoints[-1])
     assert (last.ended, len(last.losses), last.evaluations) == (records[-1].ended, 0, ())
     assert last.first_step == records[-1].last_step + 1
 
 
+@pytest.mark.usefixtures("tier")
 def test_a_run_that_has_diverged_cannot_be_kept() -> None:
     run = train(TrainingConfig(optimizer="sgd", learning_rate=1e4, steps=200), PROBLEM)
     assert list(run)[-1].ended is Ending.DIVERGED
     with pytest.raises(CheckpointError, match="got one that has diverged"):
         run.checkpoint()
+
+
+def test_a_run_goes_on_with_its_own_tier_whatever_is_asked_for(
+    tier: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NNLAB_TIER", {"numpy": "auto", "native": "numpy"}[tier])
+    run = train(TrainingConfig(**CASES["adam"]), PROBLEM, resume=every_step("adam", tier)[1][20])
+    assert run.trainer.tier == tier
+
+
+@needs_native
+def test_a_run_whose_tier_is_not_here_is_refused_with_both_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = every_step("adam", "native")[1][20]
+    monkeypatch.delenv("NNLAB_NATIVE_LIBRARY", raising=False)
+    monkeypatch.setattr(library, "BUILT", tmp_path)
+    library.load.cache_clear()
+    words = "expected the native tier, which trained this run so far, got numpy here: .*no native library"
+    try:
+        with pytest.raises(CheckpointError, match=words):
+            go_on("adam", data)
+    finally:
+        library.load.cache_clear()
+
+
+def test_a_checkpoint_that_names_no_tier_goes_on_with_any() -> None:
+    kept = Checkpoint.from_bytes(every_step("adam")[1][20])
+    header = {"config": kept.config, "problem": kept.problem, "counters": kept.counters, "arrays": []}
+    text = json.dumps(header).encode()
+    data = struct.pack("<8sIIIQ", b"nnlab-cp", 1, len(text), zlib.crc32(text), len(text)) + text
+    assert (kept.tier, Checkpoint.from_bytes(data).tier) == ("numpy", "auto")
 
 
 @given(place=st.integers(0, 10**6))
@@ -157,8 +200,8 @@ def test_a_checkpoint_of_other_examples_is_refused() -> None:
         train(TrainingConfig(**CASES["adam"]), replace(PROBLEM, x_train=other), resume=data)
 
 
-def test_arrays_of_another_network_are_refused() -> None:
-    trainers = [NumpyTrainer(TrainingConfig(hidden_units=(n,)), PROBLEM) for n in (3, 4)]
+def test_arrays_of_another_network_are_refused(tier: str) -> None:
+    trainers = [make_trainer(TrainingConfig(hidden_units=(n,)), PROBLEM, tier) for n in (3, 4)]
     counters, arrays = trainers[0].checkpoint()
     before = trainers[1].network.parameters.copy()
     with pytest.raises(
