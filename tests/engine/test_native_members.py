@@ -16,7 +16,8 @@ from nnlab.engine.population import Population
 from nnlab.engine.tiers import make_trainer
 from nnlab.engine.training import joined, train
 from tests.engine.builders import build_problem
-from tests.engine.test_population import assert_equal, collect
+from tests.engine.test_population import collect
+from tests.engine.test_training import assert_same
 
 pytestmark = pytest.mark.skipif(load() is None, reason="the native library is not built")
 
@@ -57,7 +58,7 @@ def test_a_member_is_bitwise_what_it_is_alone(task: str, settings: dict[str, Any
     assert can_be_member(trainer)
     found = collect(Population(configs, problem))
     for index, config in enumerate(configs):
-        assert_equal(found[index], joined(list(train(config, problem))))
+        assert_same(found[index], joined(list(train(config, problem))))
 
 
 @pytest.mark.parametrize(

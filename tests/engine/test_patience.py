@@ -41,6 +41,7 @@ def test_the_untrained_networks_loss_costs_no_patience() -> None:
     assert not patience.is_over
 
 
+@pytest.mark.usefixtures("tier")
 def test_a_run_ends_after_its_patience_and_keeps_its_best_network() -> None:
     problem = build_noise()
     free = run(problem, **OVERFITTING)
@@ -71,6 +72,7 @@ def test_the_network_that_is_kept_is_the_one_that_was_evaluated() -> None:
     np.testing.assert_array_equal(trainer.network.running, running)
 
 
+@pytest.mark.usefixtures("tier")
 def test_the_best_network_is_restored_at_the_planned_end_too() -> None:
     problem = build_noise()
     free, patient = run(problem, **OVERFITTING), run(problem, early_stopping_epochs=60, **OVERFITTING)
@@ -79,17 +81,20 @@ def test_the_best_network_is_restored_at_the_planned_end_too() -> None:
     assert patient.evaluations[-1].restored_step == 4 * int(np.argmin(losses(free)))
 
 
+@pytest.mark.usefixtures("tier")
 def test_a_run_that_is_best_at_its_end_restores_nothing() -> None:
     records = run(build_problem(rows=200), early_stopping_epochs=5, epochs=3, learning_rate=0.001)
     assert records.ended is Ending.END
     assert records.evaluations[-1].restored_step is None
 
 
+@pytest.mark.usefixtures("tier")
 def test_a_run_that_diverges_is_not_rescued() -> None:
     records = run(build_problem(), optimizer="sgd", learning_rate=1e4, early_stopping_epochs=50, steps=200)
     assert records.ended is Ending.DIVERGED
 
 
+@pytest.mark.usefixtures("tier")
 def test_patience_alone_changes_no_step() -> None:
     plain, patient = run(build_problem(), epochs=4), run(build_problem(), early_stopping_epochs=9, epochs=4)
     assert plain.losses.tobytes() == patient.losses.tobytes()
@@ -104,6 +109,7 @@ def test_a_plateau_is_counted_each_time_the_patience_is_over() -> None:
     assert found == [0, 0, 0, 1, 1, 2, 2, 2]
 
 
+@pytest.mark.usefixtures("tier")
 def test_the_learning_rate_of_a_run_falls_on_plateaus_of_its_validation_loss() -> None:
     config: dict[str, Any] = {**OVERFITTING, "schedule": "reduce_on_plateau", "plateau_epochs": 2}
     records = run(build_noise(), decay_rate=0.1, **config)

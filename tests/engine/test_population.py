@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from nnlab.engine.config import TrainingConfig
@@ -12,6 +11,7 @@ from nnlab.engine.population import Population, shape_key
 from nnlab.engine.records import Ending, Records
 from nnlab.engine.training import train
 from tests.engine.builders import build_problem, joined
+from tests.engine.test_training import assert_same
 
 BASE = TrainingConfig(hidden_units=(6, 5), dropout=0.2, batch_size=16, steps=90, learning_rate=0.01)
 MEMBERS = [
@@ -23,15 +23,17 @@ MEMBERS = [
 ]
 
 
+@pytest.mark.usefixtures("tier")
 def test_every_member_is_bitwise_what_it_is_alone() -> None:
     problem = build_problem("binary")
     found = collect(Population(MEMBERS, problem))
     for index, config in enumerate(MEMBERS):
-        assert_equal(found[index], joined(list(train(config, problem))))
+        assert_same(found[index], joined(list(train(config, problem))))
     assert found[2].ended is Ending.DIVERGED
     assert found[4].ended is Ending.EARLY_STOP
 
 
+@pytest.mark.usefixtures("tier")
 def test_a_dropped_member_ends_and_the_others_go_on() -> None:
     problem = build_problem("binary")
     population = Population(MEMBERS[:2], problem)
@@ -39,9 +41,10 @@ def test_a_dropped_member_ends_and_the_others_go_on() -> None:
     population.drop(0)
     found = collect(population)
     assert list(found) == [1]
-    assert_equal(found[1], joined(list(train(MEMBERS[1], problem))))
+    assert_same(found[1], joined(list(train(MEMBERS[1], problem))))
 
 
+@pytest.mark.usefixtures("tier")
 def test_members_resume_from_their_own_checkpoints() -> None:
     problem = build_problem("binary")
     population = Population(MEMBERS[:2], problem)
@@ -51,9 +54,10 @@ def test_members_resume_from_their_own_checkpoints() -> None:
     for index, records in Population(MEMBERS[:2], problem, kept):
         seen[index].append(records)
     for index in (0, 1):
-        assert_equal(joined(seen[index]), joined(list(train(MEMBERS[index], problem))))
+        assert_same(joined(seen[index]), joined(list(train(MEMBERS[index], problem))))
 
 
+@pytest.mark.usefixtures("tier")
 def test_a_closed_population_yields_nothing_more() -> None:
     population = Population(MEMBERS[:2], build_problem("binary"))
     population.close()
@@ -95,14 +99,3 @@ def collect(population: Population) -> dict[int, Records]:
     for index, records in population:
         parts.setdefault(index, []).append(records)
     return {index: joined(found) for index, found in parts.items()}
-
-
-def assert_equal(found: Records, expected: Records) -> None:
-    for name in ("losses", "gradient_norms", "learning_rates"):
-        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
-    assert found.ended is expected.ended
-    assert found.nonfinite == expected.nonfinite
-    assert [seen.metrics for seen in found.evaluations] == [seen.metrics for seen in expected.evaluations]
-    assert [sample.step for sample in found.samples] == [sample.step for sample in expected.samples]
-    for ours, theirs in zip(found.samples, expected.samples, strict=True):
-        np.testing.assert_array_equal(ours.gradient_rms, theirs.gradient_rms)

@@ -11,7 +11,6 @@ from nnlab.engine.network import Pass
 from nnlab.engine.probes import FIRST_STEPS, PERIOD
 from nnlab.engine.records import Evaluation, Sample
 from tests.engine.builders import build_problem, build_trainer, run
-from tests.engine.native import TIERS
 
 ROWS = 64
 NET: dict[str, Any] = {"hidden_units": (6, 5), "batch_size": ROWS, "dtype": "float64", "shuffle": False}
@@ -84,6 +83,7 @@ def test_tiny_deltas_do_not_underflow() -> None:
     assert 0.0 < sample.delta_rms[0] < 1e-25
 
 
+@pytest.mark.usefixtures("tier")
 def test_sampled_steps_are_fixed() -> None:
     records = run(build_problem(rows=ROWS), batch_size=32, steps=200)
     expected = [*FIRST_STEPS, 34 + PERIOD, 34 + 2 * PERIOD, 34 + 3 * PERIOD]
@@ -91,11 +91,13 @@ def test_sampled_steps_are_fixed() -> None:
     assert {sample.rows for sample in records.samples} == {32}
 
 
+@pytest.mark.usefixtures("tier")
 def test_long_runs_are_sampled_less_often_later() -> None:
     late = [sample.step for sample in run(build_problem(rows=ROWS), steps=1400).samples if sample.step > 900]
     assert late == [934, 984, 1000, 1150, 1300]
 
 
+@pytest.mark.usefixtures("tier")
 def test_small_batches_are_sampled_in_bursts_of_32_rows() -> None:
     records = run(build_problem(rows=ROWS), batch_size=10, steps=500)
     # Bursts of 4 start at 1, 5, 13, 21, 34 (8 lies in the one from 5), then each 200; told at their end.
@@ -103,17 +105,16 @@ def test_small_batches_are_sampled_in_bursts_of_32_rows() -> None:
     assert {sample.rows for sample in records.samples} == {40}
 
 
+@pytest.mark.usefixtures("tier")
 def test_a_burst_of_single_rows_has_a_spread_between_rows() -> None:
     records = run(build_problem(rows=ROWS), batch_size=1, steps=40)
     assert records.samples[0].rows == 32
     assert records.samples[0].spread[0] > 0.1
 
 
-@pytest.mark.parametrize("tier", TIERS)
 def test_gradient_norms_are_taken_at_first_steps_then_one_in_16_or_at_all_where_they_cost_nothing(
-    tier: str, monkeypatch: pytest.MonkeyPatch
+    tier: str,
 ) -> None:
-    monkeypatch.setenv("NNLAB_TIER", tier)
     records = run(build_problem(rows=ROWS), steps=100)
     taken = (np.flatnonzero(~np.isnan(records.gradient_norms)) + 1).tolist()
     expected = {"numpy": [*range(1, 35), 48, 64, 80, 96], "native": [*range(1, 101)]}

@@ -37,6 +37,7 @@ def assert_same(a: Records, b: Records) -> None:
                 assert repr(value) == repr(same), field
 
 
+@pytest.mark.usefixtures("tier")
 @pytest.mark.parametrize("task", TASKS)
 def test_a_run_repeats_to_the_last_bit_wherever_chunks_are_cut(
     task: str, monkeypatch: pytest.MonkeyPatch
@@ -56,11 +57,13 @@ def test_a_run_repeats_to_the_last_bit_wherever_chunks_are_cut(
     assert [len(part.losses) for part in parts] == [0, *[1] * 45]
 
 
+@pytest.mark.usefixtures("tier")
 def test_another_seed_gives_another_run() -> None:
     problem = build_problem()
     assert run(problem, steps=3, seed=1).losses[0] != run(problem, steps=3, seed=2).losses[0]
 
 
+@pytest.mark.usefixtures("tier")
 @pytest.mark.parametrize("task", TASKS)
 def test_training_beats_the_best_constant(task: str) -> None:
     problem = build_problem(task, rows=200)
@@ -78,6 +81,7 @@ def test_the_first_records_hold_the_untrained_networks_evaluation_only() -> None
     assert [(found.step, found.epoch, found.rows) for found in first.evaluations] == [(0, 0, 64)]
 
 
+@pytest.mark.usefixtures("tier")
 def test_evaluations_follow_each_epoch_and_the_end() -> None:
     problem = build_problem(rows=64)
     by_epochs = run(problem, batch_size=10, epochs=3)
@@ -92,6 +96,7 @@ def test_evaluations_follow_each_epoch_and_the_end() -> None:
     assert (by_steps.last_step, by_steps.ended) == (8, Ending.END)
 
 
+@pytest.mark.usefixtures("tier")
 def test_chunks_follow_each_other_without_gap() -> None:
     expected = 1
     for records in train(TrainingConfig(steps=300), build_problem()):
@@ -100,6 +105,7 @@ def test_chunks_follow_each_other_without_gap() -> None:
     assert expected == 301
 
 
+@pytest.mark.usefixtures("tier")
 def test_closing_the_generator_stops_the_run() -> None:
     records = train(TrainingConfig(steps=10**9), build_problem())
     next(records)
