@@ -107,7 +107,7 @@ EXPORTED double nn_peak(int64_t rounds) {
     for (int64_t round = 0; round < rounds; ++round)
         UNROLLED for (int i = 0; i < 12; ++i) total[i] = fma(total[i], all(0.999999f), all(1e-6f));
     double found = 0.0;
-    for (const auto &part : total) found += wide_sum(part);
+    for (const auto &part : total) found += wide_sum(widened(part));
     return found;
 }
 

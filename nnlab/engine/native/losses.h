@@ -8,7 +8,8 @@
 
 enum Loss { SQUARED, ABSOLUTE, HUBER, BINARY_CROSS_ENTROPY, SOFTMAX_CROSS_ENTROPY };
 
-// One output's loss; `output` is LINEAR, TANH or SIGMOID where errors are judged.
+// One output's loss; `output` is LINEAR, TANH or SIGMOID where errors are judged. Of a squared error the value is
+// the error itself, for its square may not fit into a float: see counted().
 static inline Curve output_loss(Loss loss, Activation output, V z, V target) {
     if (loss == BINARY_CROSS_ENTROPY) {
         const V fall = exp_down(-magnitude(z));
@@ -19,10 +20,17 @@ static inline Curve output_loss(Loss loss, Activation output, V z, V target) {
                         : output == SIGMOID ? activate<SIGMOID>(z, V{})
                                             : Curve{z, all(1.0f)};
     const V error = found.value - target;
-    if (loss == SQUARED) return {error * error, error * found.slope};
+    if (loss == SQUARED) return {error, error * found.slope};
     if (loss == ABSOLUTE) return {magnitude(error), sign(error) * found.slope};
     const V cut = at_most(at_least(error, all(-1.0f)), all(1.0f));
     return {cut * (error - 0.5f * cut), cut * found.slope};
+}
+
+// What the values add to the loss.
+static inline Wide counted(Loss loss, V value, V weight) {
+    Wide found = widened(value);
+    if (loss == SQUARED) found *= Wide(found);
+    return found *= widened(weight);
 }
 
 // Softmax cross-entropy of rows whose logits lie `step` apart, output by output. Writes the slopes; returns

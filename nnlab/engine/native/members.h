@@ -210,34 +210,14 @@ static void forward(Members &members) {
     }
 }
 
-// A number of each member, in double.
-struct Wide {
-    static constexpr int PARTS = LANES / HALF_LANES;
-    D part[PARTS];
-
-    Wide &operator+=(const Wide &other) {
-        for (int i = 0; i < PARTS; ++i) part[i] += other.part[i];
-        return *this;
+// What wide_sum() does with the lanes of a vector: halves are added until one is left. Only the first `count`
+// numbers are there; the others would be 0. Overwrites them.
+static Wide folded(Wide *numbers, int64_t count) {
+    for (int64_t width = LANES / 2; width > 0; width /= 2) {
+        for (int64_t i = 0; i + width < count; ++i) numbers[i] += numbers[i + width];
+        if (count > width) count = width;
     }
-    double operator[](int lane) const { return part[lane / HALF_LANES][lane % HALF_LANES]; }
-};
-
-static inline Wide widened(V x) {
-    H half[Wide::PARTS];
-    memcpy(half, &x, sizeof half);
-    Wide found;
-    for (int i = 0; i < Wide::PARTS; ++i) found.part[i] = __builtin_convertvector(half[i], D);
-    return found;
-}
-
-// What sum() and wide_sum() do with the lanes of a vector: halves are added until one is left. Only the first
-// `count` numbers are there; the others would be 0.
-static Wide folded(const V *numbers, int64_t count) {
-    Wide part[LANES] = {};
-    for (int64_t i = 0; i < count; ++i) part[i] = widened(numbers[i]);
-    for (int width = LANES / 2; width > 0; width /= 2)
-        for (int i = 0; i < width && i + width < count; ++i) part[i] += part[i + width];
-    return part[0];
+    return numbers[0];
 }
 
 // The losses of the batch; writes their gradients by the last pre-activations into `d`.
@@ -245,50 +225,54 @@ static void loss_and_gradient(Members &members, double *losses) {
     const Run &run = members.shared;
     const int64_t rows = run.batch, outputs = run.layer[run.layers - 1].units;
     const bool is_softmax = run.loss == SOFTMAX_CROSS_ENTROPY;
-    const double counted = (double)(is_softmax ? rows : rows * outputs);
-    const V scale = all((float)(run.slope_factor / counted));
+    const double size = (double)(is_softmax ? rows : rows * outputs);
+    const V scale = all((float)(run.slope_factor / size));
     Wide total = {};
     for (int64_t block = 0; block < rows; block += LANES) {
         const int64_t count = rows - block < LANES ? rows - block : LANES;
-        V values[LANES] = {};
+        Wide values[LANES];
         for (int64_t row = block; row < block + count; ++row) {
-            V &value = values[row - block];
+            Wide &value = values[row - block] = {};
             if (is_softmax)
-                value = softmax_loss((float *)(members.z + row), (float *)(members.d + row), rows * LANES, outputs,
-                                     members.targets[row], all(1.0f));
+                value = widened(softmax_loss((float *)(members.z + row), (float *)(members.d + row), rows * LANES,
+                                             outputs, members.targets[row], all(1.0f)));
             for (int64_t at = row; at < outputs * rows; at += rows) {
                 if (is_softmax) {
                     members.d[at] *= scale;
                     continue;
                 }
                 const Curve found = output_loss((Loss)run.loss, (Activation)run.output, members.z[at], members.targets[at]);
-                value = fma(found.value, all(1.0f), value);
-                members.d[at] = found.slope * all(1.0f) * scale;
+                value += counted((Loss)run.loss, found.value, all(1.0f));
+                members.d[at] = found.slope * scale;
             }
         }
         total += folded(values, count);
     }
-    for (int lane = 0; lane < LANES; ++lane) losses[lane] = run.loss_factor * total[lane] / counted;
+    for (int lane = 0; lane < LANES; ++lane) losses[lane] = run.loss_factor * total[lane] / size;
 }
 
-// Fill a layer's gradients: each is the sum over the rows of input times d, in order.
+// Gradients of a layer's weights from one input to UNITS units: sums over the rows of input times d, in order.
+template <int UNITS> static inline void weight_gradients(V *to, const V *inputs, const V *d, int64_t rows) {
+    V total[UNITS] = {};
+    for (int64_t row = 0; row < rows; ++row)
+        UNROLLED for (int j = 0; j < UNITS; ++j) {
+            const V by_z = d[j * rows + row];
+            total[j] = fma(inputs ? inputs[row] : all(1.0f), by_z, total[j]);
+        }
+    UNROLLED for (int j = 0; j < UNITS; ++j) to[j] = total[j];
+}
+
 static void weight_gradients(Members &members, int64_t l) {
     const Run &run = members.shared;
     const Layer &layer = run.layer[l];
-    const V *inputs = members.trace[l].inputs, *d = members.d;
-    V *const gradients = members.gradients + layer.affine;
-    for (int64_t i = 0; i <= layer.inputs; ++i)
-        for (int64_t unit = 0; unit < layer.units; unit += 4) {
-            const int64_t units = layer.units - unit < 4 ? layer.units - unit : 4;
-            V total[4] = {};
-            const V *of_unit[4];
-            for (int64_t j = 0; j < 4; ++j) of_unit[j] = d + (j < units ? unit + j : unit) * run.batch;
-            for (int64_t row = 0; row < run.batch; ++row) {
-                const V input = i < layer.inputs ? inputs[i * run.batch + row] : all(1.0f);
-                UNROLLED for (int j = 0; j < 4; ++j) total[j] = fma(input, of_unit[j][row], total[j]);
-            }
-            for (int64_t j = 0; j < units; ++j) gradients[i * layer.units + unit + j] = total[j];
-        }
+    V *to = members.gradients + layer.affine;
+    for (int64_t i = 0; i <= layer.inputs; ++i) {
+        const V *inputs = i < layer.inputs ? members.trace[l].inputs + i * run.batch : nullptr;  // the bias's are 1
+        int64_t unit = 0;
+        for (; unit + 4 <= layer.units; unit += 4, to += 4)
+            weight_gradients<4>(to, inputs, members.d + unit * run.batch, run.batch);
+        for (; unit < layer.units; ++unit, ++to) weight_gradients<1>(to, inputs, members.d + unit * run.batch, run.batch);
+    }
 }
 
 static void backward(Members &members) {
@@ -312,17 +296,19 @@ static void backward(Members &members) {
 
 // What squares() computes of a part of the gradient; members are too small for more than one of its blocks.
 static Wide squares(const Members &members, int64_t start, int64_t end) {
-    V part[4][LANES] = {};
-    const int64_t size = end - start, quads = size / (4 * LANES) * 4;
+    const int64_t size = end - start, quads = size / (4 * LANES) * 4, used = size < LANES ? size : LANES;
+    V part[4][LANES];
+    for (int64_t i = 0; i < (quads ? 4 * LANES : used); ++i) part[i / LANES][i % LANES] = V{};
     for (int64_t i = 0; i < size; ++i) {
         const V g = members.gradients[start + i];
         V &total = part[i / LANES < quads ? i / LANES % 4 : 0][i % LANES];
         total = fma(g, g, total);
     }
-    const int64_t used = size < LANES ? size : LANES;
-    V sums[LANES];
-    for (int64_t i = 0; i < used; ++i) sums[i] = (part[0][i] + part[1][i]) + (part[2][i] + part[3][i]);
-    return folded(sums, used);
+    if (quads)
+        for (int64_t i = 0; i < used; ++i) part[0][i] = (part[0][i] + part[1][i]) + (part[2][i] + part[3][i]);
+    Wide wide[LANES];
+    for (int64_t i = 0; i < used; ++i) wide[i] = widened(part[0][i]);
+    return folded(wide, used);
 }
 
 static double norm_of(const Members &members, int lane, const double *of_layers) {

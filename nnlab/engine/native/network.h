@@ -9,23 +9,14 @@
 
 // Sum of squares in double: those of float32 numbers never over- or underflow there.
 struct Squares {
-    D total[LANES / HALF_LANES] = {};
+    Wide total = {};
 
     void add(V values) {
-        H half[LANES / HALF_LANES];
-        memcpy(half, &values, sizeof half);
-        for (int part = 0; part < LANES / HALF_LANES; ++part) {
-            const D wide = __builtin_convertvector(half[part], D);
-            total[part] += wide * wide;
-        }
+        const Wide wide = widened(values);
+        Wide square = wide;
+        total += square *= wide;
     }
-
-    double sum() const {
-        double found = 0.0;
-        for (const D &part : total)
-            for (int lane = 0; lane < HALF_LANES; ++lane) found += part[lane];
-        return found;
-    }
+    double sum() const { return wide_sum(total); }
 };
 
 // What one layer keeps of a pass. Shapes: (units, wide rows), but `inputs` (inputs + 1, wide rows).
@@ -162,7 +153,7 @@ static void activate_layer(const Run &run, const Layer &layer, Trace &t, float *
             if constexpr (KIND == PRELU) store(t.below_zero + unit * wide + row, below_zero);
         }
         if constexpr (PROBED) {
-            sums.totals[unit] += wide_sum(probe.total);
+            sums.totals[unit] += wide_sum(widened(probe.total));
             sums.active[unit] += probe.active;
             sums.stuck[unit] += probe.stuck;
             *sums.squares += probe.squares.sum();

@@ -25,7 +25,9 @@ template <class T> static inline T words(T counters, T high, T low) {
 static void permutation(uint64_t key, int64_t count, uint32_t *order, uint64_t *scratch) {
     const uint32_t high = (uint32_t)(key >> 32), low = (uint32_t)key;
     const int bits = count < 2048 ? 8 : 11, mask = (1 << bits) - 1, upper = 64 - bits, lower = upper - bits;
-    uint32_t lower_counts[2048] = {}, upper_counts[2048] = {};
+    uint32_t lower_counts[2048], upper_counts[2048];
+    memset(lower_counts, 0, sizeof(uint32_t) << bits);
+    memset(upper_counts, 0, sizeof(uint32_t) << bits);
     uint64_t *const tagged = scratch, *const passed = scratch + count;
     for (int64_t i = 0; i < count; ++i)
         tagged[i] = (uint64_t)words<uint32_t>((uint32_t)i, high, low) << 32 | (uint64_t)i;
@@ -43,6 +45,7 @@ static void permutation(uint64_t key, int64_t count, uint32_t *order, uint64_t *
     for (int64_t i = 0; i < count; ++i) tagged[upper_counts[passed[i] >> upper]++] = passed[i];
     for (int64_t i = 1; i < count; ++i) {
         const uint64_t value = tagged[i];
+        if (tagged[i - 1] < value) continue;
         int64_t place = i;
         for (; place > 0 && tagged[place - 1] > value; --place) tagged[place] = tagged[place - 1];
         tagged[place] = value;

@@ -135,15 +135,35 @@ static inline float sum(V x) {
 #endif
 }
 
-typedef double D __attribute__((vector_size(8 * HALF_LANES)));
+// The lanes of a vector in double.
+struct Wide {
+    typedef double D __attribute__((vector_size(8 * HALF_LANES)));
+    static constexpr int PARTS = LANES / HALF_LANES;
+    D part[PARTS];
 
-// The same in double.
-static inline double wide_sum(V x) {
-    constexpr int PARTS = LANES / HALF_LANES;
-    H half[PARTS];
+    Wide &operator+=(const Wide &other) {
+        for (int i = 0; i < PARTS; ++i) part[i] += other.part[i];
+        return *this;
+    }
+    Wide &operator*=(const Wide &other) {
+        for (int i = 0; i < PARTS; ++i) part[i] *= other.part[i];
+        return *this;
+    }
+    double operator[](int lane) const { return part[lane / HALF_LANES][lane % HALF_LANES]; }
+};
+
+static inline Wide widened(V x) {
+    H half[Wide::PARTS];
     memcpy(half, &x, sizeof half);
-    D total = __builtin_convertvector(half[0], D);
-    if (PARTS > 1) total += __builtin_convertvector(half[PARTS - 1], D);
+    Wide found;
+    for (int i = 0; i < Wide::PARTS; ++i) found.part[i] = __builtin_convertvector(half[i], Wide::D);
+    return found;
+}
+
+// Sum of the lanes, in the order of sum().
+static inline double wide_sum(const Wide &x) {
+    Wide::D total = x.part[0];
+    if (Wide::PARTS > 1) total += x.part[Wide::PARTS - 1];
 #if defined(__AVX512F__)
     return _mm512_reduce_add_pd((__m512d)total);
 #else

@@ -40,10 +40,12 @@ static double loss_and_gradient(const Run &run, Buffers &buffers) {
     double total = 0.0;
     for (int64_t row = 0; row < wide; row += LANES) {
         const I inside = lane_numbers() < (int32_t)(run.batch - row);
-        V values = {};
+        Wide values = {};
         if (is_softmax) {
             const V weight = run.weight_columns ? load(buffers.weights + row) : all(1.0f);
-            values = softmax_loss(buffers.z + row, buffers.d + row, wide, outputs, load(buffers.targets + row), weight);
+            const V found =
+                softmax_loss(buffers.z + row, buffers.d + row, wide, outputs, load(buffers.targets + row), weight);
+            values = widened(inside ? found : V{});
         }
         for (int64_t o = 0; o < outputs; ++o) {
             const int64_t at = o * wide + row;
@@ -54,12 +56,12 @@ static double loss_and_gradient(const Run &run, Buffers &buffers) {
                 const Curve found = output_loss((Loss)run.loss, (Activation)run.output, load(buffers.z + at),
                                                 load(buffers.targets + at));
                 const V weight = run.weight_columns ? load(buffers.weights + at) : all(1.0f);
-                values = fma(found.value, weight, values);
+                values += counted((Loss)run.loss, inside ? found.value : V{}, weight);
                 slope = found.slope * weight;
             }
             store(buffers.d + at, inside ? slope * scale : V{});
         }
-        total += wide_sum(inside ? values : V{});
+        total += wide_sum(values);
     }
     return run.loss_factor * total / (is_softmax ? run.batch : run.batch * outputs);
 }
@@ -218,7 +220,7 @@ static double squares(const Run &run, int64_t start, int64_t end) {
             const V g = load_some(run.gradients + i, stop - i);
             part[0] = fma(g, g, part[0]);
         }
-        double square = wide_sum((part[0] + part[1]) + (part[2] + part[3]));
+        double square = wide_sum(widened((part[0] + part[1]) + (part[2] + part[3])));
         if (!(square > 1e-20 && square < 1e38)) {
             Squares wide;
             for (i = block; i < stop; i += LANES) wide.add(load_some(run.gradients + i, stop - i));
