@@ -116,6 +116,7 @@ class FurtherFields(forms.Form):
     decay_rate = NumberField(help_text="For step, exponential and reduce on plateau; empty for 0.5.")
     decay_every = NumberField(help_text="For step and exponential, in steps; empty for 1000.")
     plateau_epochs = NumberField(help_text="For reduce on plateau: epochs without progress; empty for 5.")
+    validate_every = NumberField(help_text="Steps from one evaluation to the next; empty for each epoch.")
     early_stopping_epochs = NumberField(
         label="Early stopping", help_text="Epochs without a better validation loss; empty for none."
     )

@@ -43,8 +43,8 @@ FIELDSETS = (
         (
             "layer_activations", "layer_dropouts", "batch_norm", "output_activation", "loss", "class_weights",
             "momentum", "weight_decay", "schedule", "warmup_steps", "decay_rate", "decay_every",
-            "plateau_epochs", "early_stopping_epochs", "max_norm", "clip_layer_norm", "clip_value",
-            "first_seed", "shuffle", "dtype", "rows", "noise", "task",
+            "plateau_epochs", "validate_every", "early_stopping_epochs", "max_norm", "clip_layer_norm",
+            "clip_value", "first_seed", "shuffle", "dtype", "rows", "noise", "task",
         ),
     ),
 )  # fmt: skip
@@ -52,8 +52,8 @@ _DATA_FIELDS = ("recipe", "target", "validation_share", "split_seed", "rows", "n
 _AXES = ("depth", "width", "activation", "dropout", "optimizer", "learning_rate", "batch_size", "l1", "l2")
 _SINGLE = (
     "epochs", "steps", "clip_norm", "clip_layer_norm", "clip_value", "max_norm", "momentum", "weight_decay",
-    "schedule", "warmup_steps", "decay_rate", "decay_every", "plateau_epochs", "early_stopping_epochs",
-    "initializer", "output_activation", "loss", "dtype",
+    "schedule", "warmup_steps", "decay_rate", "decay_every", "plateau_epochs", "validate_every",
+    "early_stopping_epochs", "initializer", "output_activation", "loss", "dtype",
 )  # fmt: skip
 _LAYERED = {"layer_activations": "activation", "layer_dropouts": "dropout"}
 _EMPTY_WHERE_USUAL = ("weight_decay", "warmup_steps", "decay_rate", "decay_every", "plateau_epochs")

@@ -87,6 +87,8 @@ class TrainingConfig:
         clip_layer_norm: bounds that of each layer's gradients, after ``clip_value``.
         clip_value: bounds each entry of the gradient.
         epochs: passes over the training rows; this or ``steps``, 20 epochs where neither is given.
+        validate_every: evaluate after every so many steps, and at the end; None after every epoch.
+            ``plateau_epochs`` and ``early_stopping_epochs`` count evaluations where it is set.
         early_stopping_epochs: end after so many epochs without a better validation loss; at any end the
             network that had the best is restored.
         shuffle: False keeps the rows in their order in every epoch.
@@ -121,6 +123,7 @@ class TrainingConfig:
     batch_size: int = 32
     epochs: int | None = None
     steps: int | None = None
+    validate_every: int | None = None
     early_stopping_epochs: int | None = None
     shuffle: bool = True
     seed: int = 0
@@ -191,9 +194,7 @@ class TrainingConfig:
 
     def _check_length(self) -> None:
         self._set("batch_size", integer("batch_size", self.batch_size, 1, MAX_BATCH))
-        patience = self.early_stopping_epochs
-        if patience is not None:
-            self._set("early_stopping_epochs", integer("early_stopping_epochs", patience, 1, MAX_EPOCHS))
+        self._check_validation()
         if self.batch_norm and self.batch_size == 1:
             raise ConfigError(
                 "batch_size", "expected at least 2 with batch_norm, got 1; one row has no variance"
@@ -208,6 +209,12 @@ class TrainingConfig:
             return
         epochs = DEFAULT_EPOCHS if self.epochs is None else self.epochs
         self._set("epochs", integer("epochs", epochs, 1, MAX_EPOCHS))
+
+    def _check_validation(self) -> None:
+        for field, most in (("validate_every", MAX_STEPS), ("early_stopping_epochs", MAX_EPOCHS)):
+            value = getattr(self, field)
+            if value is not None:
+                self._set(field, integer(field, value, 1, most))
 
     def _set(self, field: str, value: object) -> None:
         object.__setattr__(self, field, value)

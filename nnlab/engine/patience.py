@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 
 class Patience:
-    """Counts the epochs since the loss was last below all before; the untrained network's is the first."""
+    """Counts the epochs since the loss was last below all before; the untrained network's is the first.
+
+    With ``validate_every`` it counts evaluations, of which an epoch may then have any number.
+    """
 
     def __init__(self, epochs: int) -> None:
         self.epochs = epochs

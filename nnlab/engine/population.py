@@ -29,6 +29,7 @@ _SHAPE = (
     "class_weights",
     "optimizer",
     "batch_size",
+    "validate_every",
     "dtype",
 )
 _ROUND_SECONDS = 0.5  # in which every member advances, so that each shows progress

@@ -35,6 +35,7 @@ class Trainer:
     Attributes:
         step: updates done.
         ended: why the run is over; None while it is not.
+        validate_every: steps from one evaluation to the next.
     """
 
     tier: ClassVar[str]
@@ -44,6 +45,7 @@ class Trainer:
         self.ended: Ending | None = None
         self.steps_per_epoch = len(problem.x_train) // config.batch_size
         self.steps = total_steps(config, len(problem.x_train))
+        self.validate_every = config.validate_every or self.steps_per_epoch
         self.network = Network(config, problem.x_train.shape[1], problem.outputs)
         self.head = fitted_head(config, problem)
         self._config, self._problem = config, problem

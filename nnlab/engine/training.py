@@ -240,13 +240,13 @@ def first_records(trainer: Trainer, *, has_begun: bool) -> Records | None:
 
 def steps_to_evaluation(trainer: Trainer) -> int:
     """Count the steps that may be done before the next evaluation."""
-    left_in_epoch = trainer.steps_per_epoch - trainer.step % trainer.steps_per_epoch
-    return min(left_in_epoch, trainer.steps - trainer.step)
+    before = trainer.validate_every - trainer.step % trainer.validate_every
+    return min(before, trainer.steps - trainer.step)
 
 
 def evaluated(records: Records, trainer: Trainer) -> Records:
     """Add the evaluation where one is due after these records, and what follows from it."""
-    is_due = trainer.step % trainer.steps_per_epoch == 0 or trainer.step == trainer.steps
+    is_due = trainer.step % trainer.validate_every == 0 or trainer.step == trainer.steps
     return _judged(records, trainer) if is_due and records.ended is None else records
 
 

@@ -37,6 +37,7 @@ CASES: dict[str, dict[str, Any]] = {
     "cosine": {**EVERYTHING, "schedule": "cosine", "warmup_steps": 25},
     "plateau": {**EVERYTHING, "schedule": "reduce_on_plateau", "plateau_epochs": 1, "learning_rate": 0.1},
     "early stop": {**EVERYTHING, "early_stopping_epochs": 1, "learning_rate": 0.2, "steps": 300},
+    "validated often": {**EVERYTHING, "early_stopping_epochs": 4, "learning_rate": 0.2, "validate_every": 7},
     "best of all": {**EVERYTHING, "early_stopping_epochs": 50, "learning_rate": 0.5, "steps": 157},
     "in order": {"steps": 57, "shuffle": False, "batch_size": 64},
     "float64": {**EVERYTHING, "dtype": "float64"},

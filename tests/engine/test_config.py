@@ -57,6 +57,8 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
     "decay rate 0": ({"decay_rate": 0.0}, "decay_rate", "above 0 and below 1, got 0.0"),
     "decay rate 1": ({"decay_rate": 1}, "decay_rate", "below 1, got 1"),
     "decay every 0": ({"decay_every": 0}, "decay_every", "got 0"),
+    "validate_every 0": ({"validate_every": 0}, "validate_every", "from 1 to 1,000,000,000, got 0"),
+    "validate_every 1.5": ({"validate_every": 1.5}, "validate_every", "whole number, got 1.5"),
     "batch_norm 1": ({"batch_norm": 1}, "batch_norm", "true or false, got 1"),
     "batch_norm of one row": (
         {"batch_norm": True, "batch_size": 1},

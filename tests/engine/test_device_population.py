@@ -92,6 +92,15 @@ def test_a_gradient_that_is_not_finite_is_told_with_its_layer(name: str) -> None
     assert_close(found, expected)
 
 
+@on_every_backend
+def test_evaluations_come_every_so_many_steps_where_that_is_wanted(name: str) -> None:
+    problem, config = build_problem("binary"), replace(BASE, validate_every=7)
+    found, expected = run([config], problem, name)[0], joined(list(train(config, problem)))
+    assert [seen.step for seen in found.evaluations] == [seen.step for seen in expected.evaluations]
+    assert found.evaluations[1].step == 7
+    assert_close(found, expected)
+
+
 def test_other_members_change_nothing_of_a_member() -> None:
     problem = build_problem("binary")
     together = run(MIXED, problem)

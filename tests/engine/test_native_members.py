@@ -38,6 +38,8 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "linear, MAE, RMSProp": ("regression", {"activation": "linear", "loss": "mae", "optimizer": "rmsprop"}),
     "dropout, momentum": ("binary", {"dropout": 0.3, "optimizer": "momentum"}),
     "as wide as members may be": ("binary", {"hidden_units": (16, 16), "batch_size": 32, "loss": "half_mse"}),
+    "validated often": ("binary", {"validate_every": 7}),
+    "validated seldom": ("binary", {"validate_every": 34}),
     "no hidden layer": ("multiclass", {"hidden_units": (), "batch_size": 7}),
     "one row, not shuffled": ("binary", {"hidden_units": (3,), "batch_size": 1, "shuffle": False}),
 }

@@ -73,6 +73,17 @@ def test_the_network_that_is_kept_is_the_one_that_was_evaluated() -> None:
 
 
 @pytest.mark.usefixtures("tier")
+def test_patience_counts_evaluations_however_far_apart_they_are() -> None:
+    problem = build_noise()
+    often: dict[str, Any] = {**OVERFITTING, "validate_every": 3}
+    free, stopped = run(problem, **often), run(problem, early_stopping_epochs=5, **often)
+    best = int(np.argmin(losses(free)[: len(stopped.evaluations)]))
+    last = stopped.evaluations[-1]
+    assert stopped.ended is Ending.EARLY_STOP
+    assert (last.step, last.restored_step) == (3 * (best + 5), 3 * best)
+
+
+@pytest.mark.usefixtures("tier")
 def test_the_best_network_is_restored_at_the_planned_end_too() -> None:
     problem = build_noise()
     free, patient = run(problem, **OVERFITTING), run(problem, early_stopping_epochs=60, **OVERFITTING)
@@ -120,3 +131,13 @@ def test_the_learning_rate_of_a_run_falls_on_plateaus_of_its_validation_loss() -
         expected += [0.01 * 0.1**plateau.reductions] * 4
     assert plateau.reductions > 2
     assert records.learning_rates.tolist() == pytest.approx(expected, rel=1e-13)
+
+
+@pytest.mark.usefixtures("tier")
+def test_plateaus_are_looked_for_at_each_evaluation() -> None:
+    config: dict[str, Any] = {**OVERFITTING, "schedule": "reduce_on_plateau", "plateau_epochs": 2}
+    records = run(build_noise(), decay_rate=0.1, validate_every=3, **config)
+    assert len(records.evaluations) == 81
+    falls = np.flatnonzero(np.diff(records.learning_rates)) + 1
+    assert len(falls) > 2
+    assert (falls % 3 == 0).all()

@@ -87,6 +87,7 @@ def test_members_may_differ_in_numbers(change: dict[str, object]) -> None:
         {"dropout": 0.0},
         {"batch_size": 8},
         {"optimizer": "sgd"},
+        {"validate_every": 7},
         {"dtype": "float64"},
     ],
 )

@@ -97,6 +97,20 @@ def test_evaluations_follow_each_epoch_and_the_end() -> None:
 
 
 @pytest.mark.usefixtures("tier")
+def test_evaluations_follow_every_so_many_steps_where_that_is_wanted() -> None:
+    problem = build_problem(rows=64)
+    often = run(problem, batch_size=10, steps=16, validate_every=4)
+    assert [(found.step, found.epoch) for found in often.evaluations] == [
+        (0, 0), (4, 0), (8, 1), (12, 2), (16, 2),
+    ]  # fmt: skip
+    seldom = run(problem, batch_size=10, steps=40, validate_every=15)
+    assert [(found.step, found.epoch) for found in seldom.evaluations] == [(0, 0), (15, 2), (30, 5), (40, 6)]
+    assert often.losses.tobytes() == seldom.losses[:16].tobytes()
+    never = run(problem, batch_size=10, steps=8, validate_every=1000)
+    assert [found.step for found in never.evaluations] == [0, 8]
+
+
+@pytest.mark.usefixtures("tier")
 def test_chunks_follow_each_other_without_gap() -> None:
     expected = 1
     for records in train(TrainingConfig(steps=300), build_problem()):

@@ -159,6 +159,7 @@ def stored(**changes: Any) -> Run:
             "training": {
                 "batch_norm": True,
                 "class_weights": True,
+                "validate_every": 50,
                 "early_stopping_epochs": 3,
                 "max_norm": 2.0,
             }

@@ -37,6 +37,7 @@ class Shared:
     scale: Scale
     can_die: tuple[bool, ...]
     steps_per_epoch: int
+    validate_every: int  # steps from one evaluation to the next
 
 
 class Cohort:
@@ -61,15 +62,16 @@ class Cohort:
             return self._told(self._judged(told, list(told), self.stack.evaluate()))
 
     def advance(self) -> Told:
-        """Train all members for a chunk, which ends at the latest with the epoch or with a member's run."""
+        """Train all members for a chunk that crosses no end of an epoch and no evaluation or end of a member."""
         started, step = perf_counter(), self.stack.step
         live = [row for row, member in enumerate(self.members) if member.is_live]
         left_in_epoch = self._shared.steps_per_epoch - step % self._shared.steps_per_epoch
+        to_evaluation = self._shared.validate_every - step % self._shared.validate_every
         left_in_runs = min(self.members[row].steps for row in live) - step
-        count = min(self._pace, left_in_epoch, left_in_runs)
+        count = min(self._pace, left_in_epoch, to_evaluation, left_in_runs)
         given = rates(self.members, step + 1, count)
-        ends_epoch, last = count == left_in_epoch, step + count
-        due = [row for row in live if ends_epoch or self.members[row].steps == last]
+        is_due, last = count == to_evaluation, step + count
+        due = [row for row in live if is_due or self.members[row].steps == last]
         with np.errstate(all="ignore"):  # overflow is found by its traces, and reported
             chunk = self.stack.run(count, given, evaluates=bool(due))
             told = self._records(chunk, live, given, step + 1)

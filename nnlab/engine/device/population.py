@@ -72,6 +72,7 @@ class DevicePopulation(Iterator[tuple[int, Records]]):
             Scale.of(problem),
             tuple(ACTIVATION[name].can_die for name in first.activations),
             rows // first.batch_size,
+            first.validate_every or rows // first.batch_size,
         )
         self._members = {index: Member.of(index, config, rows) for index, config in enumerate(configs)}
         self._cohorts: dict[int, Cohort] = {}  # of each member
