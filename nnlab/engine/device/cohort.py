@@ -62,7 +62,7 @@ class Cohort:
             return self._told(self._judged(told, list(told), self.stack.evaluate()))
 
     def advance(self) -> Told:
-        """Train all members for a chunk that crosses no end of an epoch and no evaluation or end of a member."""
+        """Train all members for a chunk that ends with the epoch, an evaluation or a member at the latest."""
         started, step = perf_counter(), self.stack.step
         live = [row for row, member in enumerate(self.members) if member.is_live]
         left_in_epoch = self._shared.steps_per_epoch - step % self._shared.steps_per_epoch
