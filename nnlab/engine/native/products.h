@@ -119,20 +119,37 @@ static void column_of_tiles(const Product &p, int64_t column, bool continues) {
     if (row < p.rows) tile_of<T, C, ADJACENT>(p.rows - row)(p, row, column, continues);
 }
 
-template <bool ADJACENT> static void tiles(const Product &p, bool continues = false) {
+template <bool ADJACENT> static void columns_of_tiles(const Product &p, bool continues) {
+    constexpr int64_t HALF = LANES > 8 ? HALF_LANES : 0;  // half a vector costs half on 512-bit machines only
     for (int64_t column = 0; column < p.columns;) {
         const int64_t left = p.columns - column;
-        if (left > LANES + (LANES > 8 ? HALF_LANES : 0)) {
+        if (left > LANES + HALF) {
             column_of_tiles<V, 2, ADJACENT>(p, column, continues);
             column += 2 * LANES;
-        } else if (left > (LANES > 8 ? HALF_LANES : 0)) {
+        } else if (left > HALF) {
             column_of_tiles<V, 1, ADJACENT>(p, column, continues);
             column += LANES;
-        } else {  // half a vector costs half on 512-bit machines
+        } else {
             column_of_tiles<H, 1, ADJACENT>(p, column, continues);
             column += HALF_LANES;
         }
     }
+}
+
+static Product rows_of(const Product &p, int64_t row, int64_t rows) {
+    Product part = p;
+    part.a += row * p.a_row;
+    part.c += row * p.c_row;
+    if (p.start) part.start += row;
+    part.rows = p.rows - row < rows ? p.rows - row : rows;
+    return part;
+}
+
+// The larger of A and B is read once, the other one as often as it takes.
+template <bool ADJACENT> static void tiles(const Product &p, bool continues = false) {
+    if (p.rows <= p.columns) return columns_of_tiles<ADJACENT>(p, continues);
+    for (int64_t row = 0; row < p.rows; row += TILE_ROWS)
+        columns_of_tiles<ADJACENT>(rows_of(p, row, TILE_ROWS), continues);
 }
 
 // Blocks of a wide product whose A lies column by column: twelve neighbours of each column of a wide matrix
@@ -156,19 +173,16 @@ static void pack(const Product &p, float *to) {
 static void multiply_wide(const Product &p, float *packed) {
     for (int64_t row = 0; row < p.rows; row += BLOCK_ROWS)
         for (int64_t k = 0; k < p.depth; k += BLOCK_DEPTH) {
-            Product block = p;
-            block.a += row + k * p.a_step;
+            Product block = rows_of(p, row, BLOCK_ROWS);
+            block.a += k * p.a_step;
             block.b += k * p.b_step;
-            block.rows = p.rows - row < BLOCK_ROWS ? p.rows - row : BLOCK_ROWS;
             block.depth = p.depth - k < BLOCK_DEPTH ? p.depth - k : BLOCK_DEPTH;
             pack(block, packed);
             for (int64_t inner = 0; inner < block.rows; inner += TILE_ROWS) {
-                const int64_t rows = block.rows - inner < TILE_ROWS ? block.rows - inner : TILE_ROWS;
-                const int64_t first = row + inner;
-                const Product part = {packed + inner * block.depth, 1, TILE_ROWS, block.b, p.b_step,
-                                      p.c + first * p.c_row, p.c_row, rows, block.depth, p.columns,
-                                      p.start ? p.start + first : nullptr};
-                tiles<true>(part, k > 0);
+                Product part = rows_of(block, inner, TILE_ROWS);
+                part.a = packed + inner * block.depth;
+                part.a_row = 1, part.a_step = TILE_ROWS;
+                columns_of_tiles<true>(part, k > 0);
             }
         }
 }
