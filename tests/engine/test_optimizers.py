@@ -11,6 +11,8 @@ import pytest
 
 from nnlab.engine.config import OPTIMIZERS, TrainingConfig
 from nnlab.engine.optimizers import Optimizer, make_optimizer
+from nnlab.engine.problem import Problem
+from nnlab.engine.tiers import make_trainer
 from tests.engine.builders import build_problem, build_trainer, run
 
 RATE, MOMENTUM, DECAY, STEPS = 0.05, 0.8, 0.3, 50
@@ -133,6 +135,33 @@ def test_fifty_steps_match_the_recurrence(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", RECURRENCES)
+def test_a_network_takes_the_steps_of_the_recurrence(name: str, tier: str) -> None:
+    """One weight under the squared error of one row: its gradient is 2 x (w x + b - y)."""
+    x, y = 1.5, -0.7
+    rows = np.full((2, 1), x), np.full((2, 1), y)
+    l1, l2 = (L1, L2) if name == "ftrl" else (0.0, 0.0)
+    config = TrainingConfig(
+        hidden_units=(),
+        initializer="ones",
+        optimizer=name,
+        learning_rate=RATE,
+        momentum=MOMENTUM,
+        weight_decay=DECAY,
+        batch_size=1,
+        steps=STEPS,
+        l1=l1,
+        l2=l2,
+    )
+    trainer = make_trainer(config, Problem("regression", *rows, *rows, 1), tier)
+    parameters = trainer.network.parameters
+    expected = RECURRENCES[name](1.0, lambda _: 2.0 * x * float(parameters[0] * x + parameters[1] - y))
+    for _ in range(STEPS):
+        after = next(expected)
+        trainer.run_chunk(1)
+        assert parameters[0] == pytest.approx(after, rel=1e-5, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", RECURRENCES)
 def test_float32_follows_float64(name: str) -> None:
     wide = np.array([2.0, -0.3])
     narrow = wide.astype(np.float32)
@@ -166,6 +195,7 @@ def test_penalties_of_ftrl_are_its_own() -> None:
     assert (trainer._l1, trainer._l2) == (None, None)
 
 
+@pytest.mark.usefixtures("tier")
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_every_optimizer_learns(name: str) -> None:
     rate = {"ftrl": 0.3, "adagrad": 0.1}.get(name, 0.01)
