@@ -24,6 +24,11 @@ FIRST_STEPS = (1, 2, 3, 5, 8, 13, 21, 34)
 # seldom enough that a long run pays less than 3 %.
 PERIOD, LATE_PERIOD = 50, 150
 LATE = 1000
+# Tiny networks take so many steps a second that samples are spaced by the work between them, not by steps;
+# the gaps grow by a quarter each time until then.
+WORK = 4e8  # multiplications and additions, or what costs as much
+WORK_OF_A_STEP = 3e4  # that even the smallest network costs
+GROWTH = 1.25
 # Below 32 rows one batch says little (a single row has no spread), so a sample is a burst of steps.
 ROWS_OF_A_SAMPLE = 32
 NORM_PERIOD = 16
@@ -46,6 +51,9 @@ class Sampler:
     def __init__(self, network: Network, batch_size: int, output_activation: str) -> None:
         self.due = FIRST_STEPS[0]
         self._network = network
+        self._late_period = max(
+            LATE_PERIOD, round(WORK / (6 * len(network.parameters) * batch_size + WORK_OF_A_STEP))
+        )
         self._burst = ceil(ROWS_OF_A_SAMPLE / batch_size)
         output = ACTIVATION.get(
             output_activation, ACTIVATION["linear"]
@@ -81,11 +89,11 @@ class Sampler:
         for start in FIRST_STEPS:
             if start > step:
                 return start
-        early = step < LATE
-        origin, period = (FIRST_STEPS[-1], PERIOD) if early else (LATE, LATE_PERIOD)
-        period *= self._burst
-        start = origin + period * ((step - origin) // period + 1)
-        return min(start, LATE) if early else start
+        if step < LATE:
+            period = PERIOD * self._burst
+            return min(LATE, FIRST_STEPS[-1] + period * ((step - FIRST_STEPS[-1]) // period + 1))
+        gap = min(self._late_period, max(LATE_PERIOD, round((GROWTH - 1.0) * step)))
+        return step + max(gap, LATE_PERIOD * self._burst)
 
 
 class Sums:
@@ -100,8 +108,12 @@ class Sums:
         self.unit_sums = np.zeros((3, sum(widths)))
         self._gradient, self._delta, self._weight, self._update = self.layer_sums
         self._squares, self._zeros = self.hidden_sums
-        starts = np.cumsum(widths)[:-1]
-        self._totals, self._active, self._saturated = (np.split(sums, starts) for sums in self.unit_sums)
+        self._widths = np.array(widths)
+        self._sizes = np.array([layer.weight.size for layer in network.layers])
+        self._starts = np.cumsum([0, *widths[:-1]])
+        self._totals, self._active, self._saturated = (
+            np.split(sums, self._starts[1:]) for sums in self.unit_sums
+        )
 
     def arrays(self) -> dict[str, FloatArray]:
         """Give all sums, not copied, by name."""
@@ -142,32 +154,29 @@ class Sums:
 
     def sample(self, step: int) -> Sample:
         """Form the burst's ratios."""
-        hidden = self._layers[:-1]
-        units = np.array([layer.units for layer in hidden])
-        sizes = np.array([layer.weight.size for layer in self._layers])
         average = 1.0 / sqrt(self.steps)
-        no_ratio = np.full(len(sizes), np.nan)
-        saturated_share = np.zeros(len(sizes))
-        for index, rows in enumerate(self._saturated):
-            saturated_share[index] = np.count_nonzero(rows >= SATURATED_ROWS * self.rows) / rows.size
+        stuck = self.unit_sums[2] >= SATURATED_ROWS * self.rows
         return Sample(
             step=step,
             rows=self.rows,
-            gradient_rms=self._gradient * average / np.sqrt(sizes),
+            gradient_rms=self._gradient * (average / np.sqrt(self._sizes)),
             delta_rms=self._delta * average,
             weight_norm=self._weight * average,
-            update_ratio=np.divide(self._update, self._weight, out=no_ratio, where=self._weight != 0.0),
-            spread=np.array([self._spread(index) for index in range(len(units))]),
-            zero_share=self._zeros / (units * self.rows),
-            saturated_share=saturated_share,
-            active_counts=tuple(active.astype(np.int64) for active in self._active[:-1]),
+            update_ratio=_ratio(self._update, self._weight),
+            spread=self._spread(),
+            zero_share=self._zeros / (self._widths[:-1] * self.rows),
+            saturated_share=np.add.reduceat(stuck, self._starts, dtype=np.float64) / self._widths,
+            active_counts=tuple(np.split(self.unit_sums[1].astype(np.int64), self._starts[1:])[:-1]),
         )
 
-    def _spread(self, index: int) -> float:
+    def _spread(self) -> FloatArray:
         """Deviation between rows over the size of the activations; NaN where all are 0."""
-        size = float(self._squares[index])
-        if not size > 0.0:
-            return float("nan")
-        totals = self._totals[index]
-        between_rows = size - float(totals @ totals) / self.rows
-        return sqrt(max(between_rows, 0.0) / size)  # rounding may leave it below 0
+        totals = self.unit_sums[0]
+        of_means = np.add.reduceat(totals * totals, self._starts)[:-1] / self.rows
+        between_rows = np.maximum(self._squares - of_means, 0.0)  # rounding may leave it below 0
+        return np.sqrt(_ratio(between_rows, self._squares))
+
+
+def _ratio(part: FloatArray, whole: FloatArray) -> FloatArray:
+    """Divide; NaN where the whole is 0."""
+    return np.asarray(np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0.0))

@@ -93,8 +93,16 @@ def test_sampled_steps_are_fixed() -> None:
 
 @pytest.mark.usefixtures("tier")
 def test_long_runs_are_sampled_less_often_later() -> None:
-    late = [sample.step for sample in run(build_problem(rows=ROWS), steps=1400).samples if sample.step > 900]
-    assert late == [934, 984, 1000, 1150, 1300]
+    late = [sample.step for sample in run(build_problem(rows=ROWS), steps=2000).samples if sample.step > 900]
+    assert late == [934, 984, 1000, 1250, 1562, 1952]
+
+
+@pytest.mark.usefixtures("tier")
+def test_wide_networks_are_sampled_every_150_steps_at_last() -> None:
+    problem = build_problem(rows=200)
+    config: dict[str, Any] = {"hidden_units": (100, 100), "batch_size": 200, "steps": 1400}
+    late = [sample.step for sample in run(problem, **config).samples if sample.step >= 1000]
+    assert late == [1000, 1150, 1300]
 
 
 @pytest.mark.usefixtures("tier")
