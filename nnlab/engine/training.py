@@ -74,6 +74,9 @@ def describe(config: TrainingConfig, problem: Problem) -> RunInfo:
     rows, inputs = problem.x_train.shape
     planned = plan(config, task=problem.task, inputs=inputs, outputs=problem.outputs, rows=rows)
     head = fitted_head(config, problem)
+    with np.errstate(over="ignore"):  # of targets that are huge; the loss will tell
+        baseline_loss = head.best_constant_loss(head.encode(problem.y_train))
+        baseline = baseline_metric(problem)
     return RunInfo(
         task=problem.task,
         inputs=inputs,
@@ -85,9 +88,9 @@ def describe(config: TrainingConfig, problem: Problem) -> RunInfo:
         batch_size=config.batch_size,
         steps=planned.steps,
         steps_per_epoch=planned.steps_per_epoch,
-        baseline_loss=head.best_constant_loss(head.encode(problem.y_train)),
+        baseline_loss=baseline_loss,
         headline=headline(problem.task),
-        baseline_metric=baseline_metric(problem),
+        baseline_metric=baseline,
         tier=tier_for(config),
     )
 
