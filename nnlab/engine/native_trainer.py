@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from ctypes import POINTER, byref, c_double, c_float, c_uint32, c_uint64, cast
-from dataclasses import dataclass
+from ctypes import POINTER, byref, c_uint32, c_uint64, cast
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,55 +10,24 @@ from numpy.typing import NDArray
 
 from nnlab.engine.alignment import aligned_zeros
 from nnlab.engine.counter_random import Stream, key
-from nnlab.engine.error_losses import ErrorLoss
-from nnlab.engine.evaluation import Predict, block_rows
+from nnlab.engine.evaluation import Predict
+from nnlab.engine.native.description import OPTIMIZERS, describe_head, describe_layers
+from nnlab.engine.native.examples import Examples
 from nnlab.engine.native.library import load
-from nnlab.engine.native.structures import LayerStructure, RunStructure, declare
-from nnlab.engine.network import Pass, drop_threshold, with_ones
+from nnlab.engine.native.prediction import NativePredictor
+from nnlab.engine.native.structures import RunStructure, declare, double_pointer, float_pointer
+from nnlab.engine.network import Pass, with_ones
 from nnlab.engine.numpy_trainer import origin_of_bad_loss
 from nnlab.engine.records import Ending, NonFinite, Records, Sample
 from nnlab.engine.trainer import Trainer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from nnlab.engine.config import TrainingConfig
-    from nnlab.engine.losses import Head
-    from nnlab.engine.network import Network
     from nnlab.engine.problem import Problem
 
 Floats = NDArray[np.float32]
 
-# In the order of the core's enums.
-_ACTIVATIONS = ("linear", "sigmoid", "tanh", "relu", "softplus", "leaky_relu", "prelu", "relu6", "elu")
-_LOSSES = ("squared", "absolute", "huber", "binary_cross_entropy", "softmax_cross_entropy")
-_OPTIMIZERS = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "ftrl")
-_LOSS_OF_HEAD = {"SquaredError": "squared", "AbsoluteError": "absolute", "HuberError": "huber"}
 _BAD_LOSS = 1
-
-
-@dataclass(frozen=True)
-class Examples:
-    """Training and validation rows as the core reads them; members of a population share one.
-
-    Shapes: x (rows, inputs); targets (rows, outputs), or (rows, 1) of classes; weights alike, or (rows, 0).
-    """
-
-    x: Floats
-    targets: Floats
-    weights: Floats
-    x_val: Floats
-
-    @classmethod
-    def of(cls, problem: Problem, head: Head) -> Examples:
-        """Convert once what every step reads."""
-        with np.errstate(all="ignore"):  # values beyond float32 become inf and are reported as such
-            targets = head.encode(problem.y_train)
-            weights = np.ones((targets.shape[1], len(targets)))
-            head.weigh(targets, weights)
-            none = head.class_weights is None
-            kept = np.empty((len(targets), 0)) if none else weights.T
-            return cls(*(_floats(array) for array in (problem.x_train, targets, kept, problem.x_val)))
 
 
 class NativeTrainer(Trainer):
@@ -93,7 +61,7 @@ class NativeTrainer(Trainer):
             rows=len(problem.x_train),
             steps_per_epoch=self.steps_per_epoch,
             is_shuffled=config.shuffle,
-            optimizer=_OPTIMIZERS.index(config.optimizer),
+            optimizer=OPTIMIZERS.index(config.optimizer),
             shuffle_key=key(config.seed, Stream.SHUFFLE),
             learning_rate=config.learning_rate,
             momentum=config.momentum,
@@ -104,14 +72,14 @@ class NativeTrainer(Trainer):
         )
         for name in ("clip_value", "clip_layer_norm", "clip_norm", "max_norm"):
             setattr(self.structure, name, getattr(config, name) or 0.0)
-        self._describe_head()
-        self._layers = _layers(self.network, config)
+        describe_head(self.head, self.structure)
+        self._layers = describe_layers(self.network, config)
         self.structure.layers, self.structure.layer = len(self._layers), self._layers
         self._point_to_arrays(examples)
-        self._x_val = examples.x_val
+        self._examples = examples
 
     def _make_predictor(self) -> Predict:
-        return _Predictor(self.core, self.structure, self._x_val, block_rows(self.network, len(self._x_val)))
+        return NativePredictor(self.core, self.structure, self._examples)
 
     def run_chunk(self, steps: int) -> Records:
         """Train for a number of steps, or up to the first loss or gradient that is not finite."""
@@ -139,8 +107,8 @@ class NativeTrainer(Trainer):
         """Let the core write where the chunk's next step belongs; give what the core takes."""
         run, done = self.structure, chunk.done
         run.step, run.probed_from = self.step, self._sampler.due
-        run.losses, run.norms = _doubles(chunk.losses[done:]), _doubles(chunk.norms[done:])
-        run.rates = _doubles(chunk.rates[done:]) if len(chunk.rates) else None
+        run.losses, run.norms = double_pointer(chunk.losses[done:]), double_pointer(chunk.norms[done:])
+        run.rates = double_pointer(chunk.rates[done:]) if len(chunk.rates) else None
         return byref(run)
 
     def note(self, chunk: Chunk, done: int) -> None:
@@ -194,15 +162,6 @@ class NativeTrainer(Trainer):
         first = self.step + 1
         return np.array([self._schedule.rate(step, reductions) for step in range(first, first + steps)])
 
-    def _describe_head(self) -> None:
-        head, run = self.head, self.structure
-        name = _LOSS_OF_HEAD.get(type(head).__name__)
-        is_softmax = head.activation == "softmax"
-        run.loss = _LOSSES.index(name or ("softmax_cross_entropy" if is_softmax else "binary_cross_entropy"))
-        run.output = 0 if is_softmax else _ACTIVATIONS.index(head.activation)
-        run.loss_factor = head.factor if isinstance(head, ErrorLoss) else 1.0
-        run.slope_factor = head.slope_factor if isinstance(head, ErrorLoss) else 1.0
-
     def _point_to_arrays(self, examples: Examples) -> None:
         run, network, config = self.structure, self.network, self._config
         state = [*self._optimizer.arrays().values(), np.empty(0, np.float32), np.empty(0, np.float32)]
@@ -220,18 +179,17 @@ class NativeTrainer(Trainer):
             self._point(is_weight=is_weight)
         shuffled = run.rows if run.is_shuffled else 0
         self._arrays["order"] = np.empty(shuffled, np.uint32)
-        self._arrays["sorted"] = np.empty(2 * shuffled, np.uint64)
         run.order = cast(self._arrays["order"].ctypes.data, POINTER(c_uint32))
-        run.sorted = cast(self._arrays["sorted"].ctypes.data, POINTER(c_uint64))
+        run.sorted = cast(examples.sorting.ctypes.data, POINTER(c_uint64))
         sums = self._sampler.sums
-        run.layer_sums, run.hidden_sums = _doubles(sums.layer_sums), _doubles(sums.hidden_sums)
-        run.unit_sums = _doubles(sums.unit_sums)
-        self._point(work=aligned_zeros(self.core.nn_work_floats(byref(run)), np.float32))
+        run.layer_sums, run.hidden_sums = double_pointer(sums.layer_sums), double_pointer(sums.hidden_sums)
+        run.unit_sums = double_pointer(sums.unit_sums)
+        self._point(work=examples.work("training", self.core.nn_work_floats(byref(run))))
 
     def _point(self, **arrays: NDArray[Any]) -> None:
         for name, array in arrays.items():
             self._arrays[name] = array
-            setattr(self.structure, name, cast(array.ctypes.data, POINTER(c_float)))
+            setattr(self.structure, name, float_pointer(array))
 
 
 class Chunk:
@@ -266,54 +224,3 @@ class Chunk:
             ended=self._trainer.ended,
             learning_rates=self.rates[done],
         )
-
-
-class _Predictor:
-    """Last pre-activations of all validation rows, in one call."""
-
-    def __init__(self, core: Any, run: RunStructure, x: Floats, block: int) -> None:
-        self._core, self._x = core, x
-        self._run = RunStructure.from_buffer_copy(run)
-        self._run.batch, self._run.rows = block, len(x)
-        self._run.x = cast(x.ctypes.data, POINTER(c_float))
-        self._work = aligned_zeros(core.nn_work_floats(byref(self._run)), np.float32)
-        self._run.work = cast(self._work.ctypes.data, POINTER(c_float))
-
-    def __call__(self, nonzero: list[NDArray[np.int64]]) -> Iterator[tuple[slice, Floats]]:
-        outputs = self._run.layer[self._run.layers - 1].units
-        z = np.empty((outputs, len(self._x)), np.float32)
-        counts = np.zeros(sum(len(part) for part in nonzero))
-        self._core.nn_predict(byref(self._run), cast(z.ctypes.data, POINTER(c_float)), _doubles(counts))
-        start = 0
-        for part in nonzero:
-            np.add(part, counts[start : start + len(part)].astype(np.int64), out=part)
-            start += len(part)
-        yield slice(0, len(self._x)), z
-
-
-def _layers(network: Network, config: TrainingConfig) -> Any:
-    """Describe the layers: where each begins in the flat vectors, and what it does."""
-    found = (LayerStructure * len(network.layers))()
-    running = 0
-    for index, (layer, rate) in enumerate(zip(network.layers, (*network.dropouts, 0.0), strict=True)):
-        into = found[index]
-        into.inputs, into.units = layer.weight.shape
-        into.activation = _ACTIVATIONS.index(layer.name)
-        into.affine, into.end = layer.weights.start, layer.end
-        into.is_normalised = layer.normalised is not None
-        into.gamma = layer.weights.stop + layer.units
-        into.leaks = layer.end - layer.units
-        into.running = running
-        running += 2 * layer.units * into.is_normalised
-        into.drops, into.threshold = rate > 0.0, drop_threshold(rate)
-        into.dropout_key = key(config.seed, Stream.DROPOUT, index)
-        into.keep_scale = 1.0 / (1.0 - rate)
-    return found
-
-
-def _floats(array: NDArray[Any]) -> Floats:
-    return np.ascontiguousarray(array, np.float32)
-
-
-def _doubles(array: NDArray[Any]) -> Any:
-    return cast(array.ctypes.data, POINTER(c_double))

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from nnlab.engine.errors import EngineError
 from nnlab.engine.heads import fitted_head
 from nnlab.engine.native import library
-from nnlab.engine.native_trainer import Examples, NativeTrainer
+from nnlab.engine.native.examples import Examples
+from nnlab.engine.native_trainer import NativeTrainer
 from nnlab.engine.numpy_trainer import NumpyTrainer
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from nnlab.engine.config import TrainingConfig
-    from nnlab.engine.native_trainer import Examples
+    from nnlab.engine.native.examples import Examples
     from nnlab.engine.problem import Problem
     from nnlab.engine.trainer import Trainer
 

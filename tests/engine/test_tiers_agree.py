@@ -164,7 +164,6 @@ def test_bounded_weights_agree(others: dict[str, Any]) -> None:
     agree(build_problem("multiclass"), max_norm=0.7, sampled=False, **others)
 
 
-@pytest.mark.xfail(reason="the native tier reads the update before max_norm bounds the weights", strict=True)
 def test_bounded_weights_are_sampled_alike() -> None:
     agree(build_problem("multiclass"), max_norm=0.7)
 

@@ -32,15 +32,22 @@ EXPORTED int64_t nn_work_floats(const Run *run) {
     return buffers.lay_out(*run, start) - start;
 }
 
+// Ones meet the biases, and beyond the batch all inputs are 0: what was in working memory before must not matter.
+static void prepare(const Run &run, Buffers &buffers) {
+    const int64_t wide = wide_rows(run);
+    for (int64_t l = 0; l < run.layers; ++l) {
+        float *const ones = buffers.trace[l].inputs + run.layer[l].inputs * wide;
+        for (int64_t row = 0; row < wide; ++row) ones[row] = 1.0f;
+    }
+    for (int64_t i = 0; i < run.layer[0].inputs; ++i)
+        for (int64_t row = run.batch; row < wide; ++row) buffers.trace[0].inputs[i * wide + row] = 0.0f;
+}
+
 // Train for some steps, or up to the first loss or gradient that is not finite. Returns the steps done.
 EXPORTED int64_t nn_train(Run *run, int64_t steps) {
     Buffers buffers;
     buffers.lay_out(*run, run->work);
-    const int64_t wide = wide_rows(*run);
-    for (int64_t l = 0; l < run->layers; ++l) {
-        float *const ones = buffers.trace[l].inputs + run->layer[l].inputs * wide;
-        for (int64_t row = 0; row < wide; ++row) ones[row] = 1.0f;
-    }
+    prepare(*run, buffers);
     for (int64_t index = 0; index < steps; ++index)
         if (!take_step(*run, buffers, index)) return index + 1;
     return steps;

@@ -152,21 +152,19 @@ template <bool ADJACENT> static void tiles(const Product &p, bool continues = fa
         columns_of_tiles<ADJACENT>(rows_of(p, row, TILE_ROWS), continues);
 }
 
-// Blocks of a wide product whose A lies column by column: twelve neighbours of each column of a wide matrix
-// would touch a page apiece, so a block of A is copied first, tile by tile.
+// Blocks of a wide product whose A lies column by column: the neighbours that a tile needs are a line of each
+// of many far columns. A block of A is copied first, as it lies, to where each tile finds its own in a row.
 constexpr int64_t BLOCK_ROWS = 960, BLOCK_DEPTH = 192, WIDE_STEP = 512;
 constexpr int64_t PACK_FLOATS = BLOCK_ROWS * BLOCK_DEPTH;
 
 static void pack(const Product &p, float *to) {
-    for (int64_t row = 0; row < p.rows; row += TILE_ROWS) {
-        const int64_t rows = p.rows - row < TILE_ROWS ? p.rows - row : TILE_ROWS;
-        for (int64_t k = 0; k < p.depth; ++k, to += TILE_ROWS) {
-            const float *from = p.a + row + k * p.a_step;
-            if (rows == TILE_ROWS)  // a size known beforehand needs no call
-                memcpy(to, from, sizeof(float) * TILE_ROWS);
-            else
-                memcpy(to, from, sizeof(float) * rows);
-        }
+    const int64_t whole = p.rows / TILE_ROWS * TILE_ROWS;
+    for (int64_t k = 0; k < p.depth; ++k) {
+        const float *from = p.a + k * p.a_step;
+        float *place = to + k * TILE_ROWS;
+        for (int64_t row = 0; row < whole; row += TILE_ROWS, place += TILE_ROWS * p.depth)
+            memcpy(place, from + row, sizeof(float) * TILE_ROWS);
+        memcpy(place, from + whole, sizeof(float) * (p.rows - whole));
     }
 }
 

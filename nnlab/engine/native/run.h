@@ -39,7 +39,7 @@ struct Run {
     const float *x, *targets, *weights;  // (rows, columns)
     uint32_t *order;                     // of the rows in an epoch, drawn in
     uint64_t *sorted;                    // twice `rows` numbers
-    float *work;                         // zeros at first, work_floats(run) of them
+    float *work;                         // nn_work_floats(run) of them
     const double *rates;                 // the learning rate of each step of the call, or none
     double *losses, *norms;              // of each step of the call
     double *layer_sums;   // (4, layers): squares of weight gradients, deltas, weights, updates

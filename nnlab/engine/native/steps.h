@@ -130,11 +130,6 @@ static Step step_of(const Run &run, double learning_rate, const Corrections &cor
     return {rates, all(is_ftrl ? 0.0f : (float)(learning_rate * run.l1)), all(is_ftrl ? 0.0f : (float)run.l2)};
 }
 
-// What the probes read of an update: squares of the raw gradient, the weights before it, and the change.
-struct Sizes {
-    Squares gradient, weight, change;
-};
-
 // One vector of parameters before and after a step, with what goes with them.
 struct Parameters {
     V value, first, second, pinned, is_weight;
@@ -159,8 +154,10 @@ static bool has_l1(const Run &run) { return run.l1 > 0.0 && run.optimizer != FTR
 constexpr bool has_first(Optimizer kind) { return kind != SGD; }
 constexpr bool has_second(Optimizer kind) { return kind == ADAM || kind == ADAMW || kind == FTRL; }
 
+// Update parameters from `start` to `end`; where the probes want to see what it changed, their old values take
+// the place of the gradient, which nobody needs any more.
 template <Optimizer KIND, bool PENALISED>
-static void update_as(const Run &run, const Step &step, int64_t start, int64_t end, Sizes *sizes) {
+static void update_as(const Run &run, const Step &step, int64_t start, int64_t end, bool keeps_before) {
     const bool is_pinning = has_l1(run);
     // Vectors begin where cache lines do, so the first and the last may be cut.
     for (int64_t at = start, next; at < end; at = next) {
@@ -179,15 +176,13 @@ static void update_as(const Run &run, const Step &step, int64_t start, int64_t e
         if (has_first(KIND)) store_some(run.first + at, p.first, width);
         if (has_second(KIND)) store_some(run.second + at, p.second, width);
         if (PENALISED && is_pinning) store_some(run.pinned + at, p.pinned, width);
-        if (!sizes) continue;
-        sizes->weight.add(before);
-        sizes->change.add(load_some(run.parameters + at, width) - before);  // lanes beyond the end may be 0 / 0
+        if (keeps_before) store_some(run.gradients + at, before, width);
     }
 }
 
-static void update(const Run &run, const Step &step, int64_t start, int64_t end, Sizes *sizes) {
+static void update(const Run &run, const Step &step, int64_t start, int64_t end, bool keeps_before) {
     const auto as = [&](auto plain, auto penalised) {
-        (run.is_weight ? penalised : plain)(run, step, start, end, sizes);
+        (run.is_weight ? penalised : plain)(run, step, start, end, keeps_before);
     };
     switch (run.optimizer) {
         case MOMENTUM: return as(update_as<MOMENTUM, false>, update_as<MOMENTUM, true>);
@@ -266,16 +261,23 @@ static void bound_weights(const Run &run, const Layer &layer) {
     }
 }
 
-// Update layer by layer, and add what the probes read of each.
-static void update_probed(const Run &run, const Step &step) {
+static void bound_all_weights(const Run &run) {
+    if (run.max_norm > 0.0)
+        for (int64_t l = 0; l < run.layers; ++l) bound_weights(run, run.layer[l]);
+}
+
+// Add what the probes read of an update: squares of the weights before it, and of what it changed.
+static void probe_update(const Run &run) {
     for (int64_t l = 0; l < run.layers; ++l) {
-        const Layer &layer = run.layer[l];
-        const int64_t biases = layer.affine + layer.weights();
-        Sizes sizes;
-        update(run, step, layer.affine, biases, &sizes);
-        update(run, step, biases, layer.end, nullptr);
-        run.layer_sums[2 * run.layers + l] += sizes.weight.sum();
-        run.layer_sums[3 * run.layers + l] += sizes.change.sum();
+        const int64_t start = run.layer[l].affine, end = start + run.layer[l].weights();
+        Squares weight, change;
+        for (int64_t i = start; i < end; i += LANES) {
+            const V before = load_some(run.gradients + i, end - i);
+            weight.add(before);
+            change.add(load_some(run.parameters + i, end - i) - before);
+        }
+        run.layer_sums[2 * run.layers + l] += weight.sum();
+        run.layer_sums[3 * run.layers + l] += change.sum();
     }
 }
 
@@ -352,11 +354,8 @@ static bool take_step(Run &run, Buffers &buffers, int64_t index) {
     }
     if (run.clip_value > 0.0 || run.clip_layer_norm > 0.0 || run.clip_norm > 0.0) clip(run, parameters);
     const Step step = step_of(run, run.rates ? run.rates[index] : run.learning_rate, corrections(run));
-    if (is_probed)
-        update_probed(run, step);
-    else
-        update(run, step, 0, parameters, nullptr);
-    if (run.max_norm > 0.0)
-        for (int64_t l = 0; l < run.layers; ++l) bound_weights(run, run.layer[l]);
+    update(run, step, 0, parameters, is_probed);
+    bound_all_weights(run);
+    if (is_probed) probe_update(run);
     return true;
 }

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import ctypes
 from ctypes import POINTER, Structure, c_double, c_float, c_int64, c_uint32, c_uint64
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 class LayerStructure(Structure):
@@ -38,6 +42,16 @@ class RunStructure(Structure):
         *((name, POINTER(c_double)) for name in ("layer_sums", "hidden_sums", "unit_sums")),
         ("trouble", c_int64),
     )
+
+
+def float_pointer(array: NDArray[Any]) -> Any:
+    """Point to the numbers of a contiguous float32 array."""
+    return ctypes.cast(array.ctypes.data, POINTER(c_float))
+
+
+def double_pointer(array: NDArray[Any]) -> Any:
+    """Point to the numbers of a contiguous float64 array."""
+    return ctypes.cast(array.ctypes.data, POINTER(c_double))
 
 
 def declare(functions: ctypes.CDLL) -> None:
