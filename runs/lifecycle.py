@@ -112,6 +112,7 @@ def requeue(run_id: int) -> bool:
             error="",
             tier="",
             isa="",
+            probe_share=None,
             steps_run=0,
             summary={},
             score=None,

@@ -62,6 +62,7 @@ class Recorder:
         self._events: list[AlertEvent] = []
         self._summary: dict[str, float | str] = {}
         self._steps_run = 0
+        self._probe_share: float | None = None
 
     def start(self, target_unit: str) -> None:
         """Write what is known before step 1, and remove what an earlier attempt left.
@@ -74,6 +75,7 @@ class Recorder:
                 info=_described(self._info, target_unit),
                 tier=self._info.tier,
                 isa=_isa(self._info.tier),
+                probe_share=None,
                 headline=self._info.headline,
                 summary={},
                 score=None,
@@ -95,6 +97,7 @@ class Recorder:
             self._record_evaluation(evaluation)
         self.record_events(events)
         self._steps_run = max(self._steps_run, records.last_step)
+        self._probe_share = self._probe_share if records.probe_share is None else records.probe_share
 
     def record_events(self, events: Iterable[AlertEvent]) -> None:
         """Take what the health monitor says without new steps."""
@@ -110,6 +113,7 @@ class Recorder:
             score = self._summary.get(self._info.headline)
             self._update(
                 steps_run=self._steps_run,
+                probe_share=self._probe_share,
                 summary=self._summary,
                 score=score if isinstance(score, float) else None,
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ctypes import POINTER, c_float, cast, pointer
+from time import perf_counter
 from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
@@ -67,9 +68,12 @@ class Lanes:
             trainer.point_into(chunk)
         runs = _pointers([trainer for trainer, _ in members])
         work = cast(self._work.ctypes.data, POINTER(c_float))
+        started = perf_counter()
         self._core.nn_train_members(runs, len(members), work, steps)
+        seconds = (perf_counter() - started) / len(members)
         for step, (trainer, chunk) in zip(before, members, strict=True):
             trainer.note(chunk, trainer.structure.step - step)
+            trainer.probe_cost.add_plain(steps, seconds)
 
     def _one_by_one(self, members: Sequence[tuple[NativeTrainer, Chunk]]) -> None:
         for trainer, chunk in members:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ctypes import POINTER, byref, c_uint32, c_uint64, cast
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -93,10 +94,14 @@ class NativeTrainer(Trainer):
         return Chunk(self, steps, self._rates(steps))
 
     def advance(self, chunk: Chunk) -> None:
-        """Do steps of a chunk, up to the next sample."""
-        until = min(chunk.last_step, self._sampler.last_of_burst)
-        done = self.core.nn_train(self.point_into(chunk), until - self.step)
+        """Do steps of a chunk: those before the next that the probes read, or these."""
+        plain = min(self.unprobed_steps, chunk.last_step - self.step)
+        steps = plain or min(chunk.last_step, self._sampler.last_of_burst) - self.step
+        started = perf_counter()
+        done = self.core.nn_train(self.point_into(chunk), steps)
         self.note(chunk, done)
+        count = self.probe_cost.add_plain if plain else self.probe_cost.add_probed
+        count(done, perf_counter() - started)
 
     @property
     def unprobed_steps(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import isfinite
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -54,6 +55,7 @@ class NumpyTrainer(Trainer):
         rates = np.empty(0 if self._schedule is None else steps)
         samples: list[Sample] = []
         first_step = self.step + 1
+        started, self._probe_seconds = perf_counter(), 0.0
         with np.errstate(all="ignore"):  # overflow is found by its traces, and reported
             for index in range(steps):
                 self.step += 1
@@ -73,6 +75,7 @@ class NumpyTrainer(Trainer):
                         ended=self.ended,
                         learning_rates=rates[done],
                     )
+        self.probe_cost.add(perf_counter() - started, self._probe_seconds)
         return Records(first_step, losses, norms, tuple(samples), learning_rates=rates)
 
     def _run_step(self, samples: list[Sample]) -> tuple[float, float, NonFinite | None]:
@@ -90,13 +93,23 @@ class NumpyTrainer(Trainer):
         if not isfinite(size):
             layer = self.network.first_nonfinite(self.network.gradients)
             return loss, size, NonFinite(step, "gradient", layer, loss)
-        sampled = step == self._sampler.due
-        if sampled:
-            self._sampler.before_update(passed)
-        self._update()
-        if sampled and (sample := self._sampler.after_update(step)) is not None:
-            samples.append(sample)
+        if step == self._sampler.due:
+            self._update_probed(samples)
+        else:
+            self._update()
         return loss, size if samples_norm(step) else float("nan"), None
+
+    def _update_probed(self, samples: list[Sample]) -> None:
+        """Update, and read what there is to see; the time that this takes is counted."""
+        started = perf_counter()
+        self._sampler.before_update(self._pass)
+        between = perf_counter()
+        self._update()
+        updated = perf_counter()
+        sample = self._sampler.after_update(self.step)
+        if sample is not None:
+            samples.append(sample)
+        self._probe_seconds += between - started + perf_counter() - updated
 
     def _batch(self) -> tuple[Array, Targets]:
         """Give the step's inputs (inputs + 1, rows) and targets (rows, outputs)."""

@@ -151,6 +151,8 @@ class Records:
             The native tier takes it at every step, the NumPy tier at the first 34 and then one in 16.
         learning_rates: the rate that each step took, as scheduled.
         ended: set on the last chunk only.
+        probe_share: share of the run's training time so far that its probes took; None where not known. Alone
+            among the records it is measured, so it differs from one machine or try to the next.
     """
 
     first_step: int
@@ -161,6 +163,7 @@ class Records:
     nonfinite: NonFinite | None = None
     ended: Ending | None = None
     learning_rates: FloatArray = field(default_factory=lambda: np.empty(0))
+    probe_share: float | None = None
 
     @property
     def last_step(self) -> int:

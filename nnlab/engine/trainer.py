@@ -15,6 +15,7 @@ from nnlab.engine.network import Network
 from nnlab.engine.optimizers import make_optimizer
 from nnlab.engine.patience import EarlyStopping, Plateau
 from nnlab.engine.penalties import L1
+from nnlab.engine.probe_cost import ProbeCost
 from nnlab.engine.probes import Sampler
 from nnlab.engine.records import Ending, Evaluation, NonFinite, Records
 from nnlab.engine.schedules import make_schedule, total_steps
@@ -35,6 +36,7 @@ class Trainer:
     Attributes:
         step: updates done.
         ended: why the run is over; None while it is not.
+        probe_cost: what its probes have cost so far.
         validate_every: steps from one evaluation to the next.
     """
 
@@ -60,6 +62,7 @@ class Trainer:
         is_reduced = config.schedule == "reduce_on_plateau"
         self._plateau = Plateau(config.plateau_epochs) if is_reduced else None
         self._last_finite_loss: float | None = None
+        self.probe_cost = ProbeCost()
         if not probes:
             self._sampler.due = self.steps + 1
 

@@ -248,7 +248,8 @@ def steps_to_evaluation(trainer: Trainer) -> int:
 
 
 def evaluated(records: Records, trainer: Trainer) -> Records:
-    """Add the evaluation where one is due after these records, and what follows from it."""
+    """Add the evaluation where one is due after these records, what follows from it, and the probes' cost."""
+    records = replace(records, probe_share=trainer.probe_cost.share)
     is_due = trainer.step % trainer.validate_every == 0 or trainer.step == trainer.steps
     return _judged(records, trainer) if is_due and records.ended is None else records
 
@@ -271,4 +272,5 @@ def joined(parts: list[Records]) -> Records:
         nonfinite=parts[-1].nonfinite,
         ended=parts[-1].ended,
         learning_rates=np.concatenate([part.learning_rates for part in parts]),
+        probe_share=parts[-1].probe_share,
     )

@@ -70,6 +70,7 @@ class RunOut(Schema):
     attempt: int
     tier: str
     isa: str
+    probe_share: float | None
     steps_run: int
     steps_requested: int
     headline: str

@@ -96,6 +96,9 @@ class Run(models.Model):
     isa = models.CharField(
         max_length=20, blank=True, default="", help_text="Instruction set of the native tier."
     )
+    probe_share = models.FloatField(
+        null=True, blank=True, help_text="Share of the training time that the probes took, 0 to 1."
+    )
     started_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
     stop_reason = models.CharField(

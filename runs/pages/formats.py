@@ -132,6 +132,11 @@ def learning_rate(value: Any) -> str:
     return f"{float(mantissa):g}e{int(exponent)}"
 
 
+def small_share(share: float) -> str:
+    """Write a share that should be small: 0.8 %, under 0.1 %."""
+    return "under 0.1 %" if share < 0.001 else f"{100.0 * share:.1f} %"
+
+
 def percent(share: Any) -> str:
     """Write a share between 0 and 1 as whole percent; 100 is kept for what is complete."""
     if share is None:

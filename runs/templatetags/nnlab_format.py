@@ -29,6 +29,7 @@ for _filter in (
     formats.grouped,
     formats.learning_rate,
     formats.percent,
+    formats.small_share,
     formats.duration,
     formats.network,
     formats.metric_title,

@@ -10,7 +10,7 @@ from nnlab.engine.config import TrainingConfig
 from nnlab.engine.numpy_trainer import NumpyTrainer
 from nnlab.engine.problem import Problem
 from nnlab.engine.records import Records
-from nnlab.engine.training import train
+from nnlab.engine.training import joined, train
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -64,17 +64,3 @@ def build_trainer(problem: Problem, **config: Any) -> NumpyTrainer:
 def run(problem: Problem, **config: Any) -> Records:
     """Train to the end and join all records into one."""
     return joined(list(train(TrainingConfig(**config), problem)))
-
-
-def joined(parts: list[Records]) -> Records:
-    """Join consecutive records into one."""
-    return Records(
-        first_step=parts[0].first_step,
-        losses=np.concatenate([part.losses for part in parts]),
-        gradient_norms=np.concatenate([part.gradient_norms for part in parts]),
-        samples=tuple(sample for part in parts for sample in part.samples),
-        evaluations=tuple(found for part in parts for found in part.evaluations),
-        nonfinite=parts[-1].nonfinite,
-        ended=parts[-1].ended,
-        learning_rates=np.concatenate([part.learning_rates for part in parts]),
-    )

@@ -11,7 +11,7 @@ from nnlab.engine.config import TrainingConfig
 from nnlab.engine.device.backend import Backend
 from nnlab.engine.device.cupy_backend import CupyBackend, available, why_missing
 from nnlab.engine.device.population import DevicePopulation
-from tests.engine.builders import joined
+from nnlab.engine.training import joined
 from tests.engine.fake_device import FakeBackend
 
 if TYPE_CHECKING:

@@ -22,8 +22,8 @@ from nnlab.engine.errors import CheckpointError
 from nnlab.engine.native import library
 from nnlab.engine.records import Ending, Records
 from nnlab.engine.tiers import make_trainer
-from nnlab.engine.training import train
-from tests.engine.builders import build_problem, joined
+from nnlab.engine.training import joined, train
+from tests.engine.builders import build_problem
 from tests.engine.native import needs_native
 from tests.engine.test_training import assert_same
 

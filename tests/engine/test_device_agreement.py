@@ -13,8 +13,8 @@ from nnlab.engine.counter_random import Stream, key, mixed, permutation
 from nnlab.engine.device import random_words
 from nnlab.engine.device.network import Dropout as DeviceDropout
 from nnlab.engine.network import Dropout
-from nnlab.engine.training import train
-from tests.engine.builders import build_problem, joined
+from nnlab.engine.training import joined, train
+from tests.engine.builders import build_problem
 from tests.engine.device_backends import (
     assert_close,
     build_backend,

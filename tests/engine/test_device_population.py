@@ -14,8 +14,8 @@ from nnlab.engine.device.population import DevicePopulation
 from nnlab.engine.errors import CheckpointError, ConfigError
 from nnlab.engine.problem import Problem
 from nnlab.engine.records import Ending, Records
-from nnlab.engine.training import train
-from tests.engine.builders import build_problem, joined
+from nnlab.engine.training import joined, train
+from tests.engine.builders import build_problem
 from tests.engine.device_backends import (
     assert_close,
     assert_same,

@@ -9,8 +9,8 @@ import pytest
 from nnlab.engine.config import TrainingConfig
 from nnlab.engine.population import Population, shape_key
 from nnlab.engine.records import Ending, Records
-from nnlab.engine.training import train
-from tests.engine.builders import build_problem, joined
+from nnlab.engine.training import joined, train
+from tests.engine.builders import build_problem
 from tests.engine.test_training import assert_same
 
 BASE = TrainingConfig(hidden_units=(6, 5), dropout=0.2, batch_size=16, steps=90, learning_rate=0.01)

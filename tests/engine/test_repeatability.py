@@ -15,8 +15,8 @@ import pytest
 from nnlab.engine.config import TrainingConfig
 from nnlab.engine.errors import EngineError
 from nnlab.engine.native import library
-from nnlab.engine.training import train
-from tests.engine.builders import build_problem, joined
+from nnlab.engine.training import joined, train
+from tests.engine.builders import build_problem
 from tests.engine.native import needs_native
 
 CONFIGS: dict[str, dict[str, Any]] = {

@@ -14,8 +14,8 @@ from nnlab.engine.config import ACTIVATIONS, OPTIMIZERS, SCHEDULES, TrainingConf
 from nnlab.engine.problem import Problem
 from nnlab.engine.records import Ending, Evaluation, Records, Sample
 from nnlab.engine.tiers import make_trainer
-from nnlab.engine.training import train
-from tests.engine.builders import build_problem, joined
+from nnlab.engine.training import joined, train
+from tests.engine.builders import build_problem
 from tests.engine.native import needs_native
 
 pytestmark = needs_native
