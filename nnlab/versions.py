@@ -18,6 +18,8 @@ def engine() -> str:
     """
     tier = tier_for(TrainingConfig())
     found = library.load() if tier == "native" else None
+    if tier == "cupy":
+        return "CuPy on a GPU"
     if found is not None:
         return f"native, {found.isa}"
     return f"NumPy ({library.why_missing() or 'as NNLAB_TIER asks'})"

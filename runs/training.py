@@ -19,7 +19,8 @@ from nnlab.data.config import DataConfig
 from nnlab.data.errors import DataError
 from nnlab.data.preparation import Prepared, prepare
 from nnlab.engine.errors import EngineError
-from nnlab.engine.population import Population, shape_key
+from nnlab.engine.population import shape_key
+from nnlab.engine.populations import AnyPopulation, make_population
 from nnlab.engine.problem import Problem
 from nnlab.engine.records import Records
 from runs import lifecycle
@@ -74,7 +75,7 @@ def _by_shape(members: Iterable[Member]) -> list[list[Member]]:
 
 def _train(members: list[Member], problem: Problem) -> None:
     """Train members together until each has ended by itself, was stopped or was taken away."""
-    with closing(Population([member.config for member in members], problem)) as population:
+    with closing(make_population([member.config for member in members], problem)) as population:
         company = _Company(population, members)
         for index, records in population:
             company.take(index, records)
@@ -85,7 +86,7 @@ def _train(members: list[Member], problem: Problem) -> None:
 class _Company:
     """The members of a population that go on, in the order in which they are flushed."""
 
-    def __init__(self, population: Population, members: Iterable[Member]) -> None:
+    def __init__(self, population: AnyPopulation, members: Iterable[Member]) -> None:
         self._population = population
         self._members = dict(enumerate(members))
         self._next_flush = 0.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from nnlab.engine.device import cupy_backend
 from nnlab.engine.errors import EngineError
 from nnlab.engine.heads import fitted_head
 from nnlab.engine.native import library
@@ -19,14 +20,16 @@ if TYPE_CHECKING:
     from nnlab.engine.problem import Problem
     from nnlab.engine.trainer import Trainer
 
-TIERS = ("auto", "numpy", "native")
+TIERS = ("auto", "numpy", "native", "cupy")
+_FLOAT32_ONLY = ("native", "cupy")
 
 
 def tier_for(config: TrainingConfig, tier: str = "auto") -> str:
     """Name the tier that trains a config: the compiled core where it was built and has what is asked for.
 
     Args:
-        tier: ``auto``, or the one that must do it; where it says auto, NNLAB_TIER may say which.
+        tier: ``auto``, or the one that must do it; where it says auto, NNLAB_TIER may say which. ``cupy``,
+            which trains populations, is taken only where it is asked for.
 
     Raises:
         EngineError: for a tier that is unknown or cannot train this config here.
@@ -35,15 +38,21 @@ def tier_for(config: TrainingConfig, tier: str = "auto") -> str:
         tier = os.environ.get("NNLAB_TIER") or "auto"
     if tier not in TIERS:
         raise EngineError(f"expected a tier among {', '.join(TIERS)}, got {tier!r}; see NNLAB_TIER")
-    if tier == NumpyTrainer.tier or (tier == "auto" and config.dtype != "float32"):
-        return NumpyTrainer.tier
-    if config.dtype != "float32":
-        raise EngineError(f"expected dtype float32 on the native tier, got {config.dtype}; use numpy or auto")
-    if library.load() is not None:
-        return NativeTrainer.tier
     if tier == "auto":
-        return NumpyTrainer.tier
-    raise EngineError(f"expected the native tier, which is not here: {library.why_missing()}")
+        is_native = config.dtype == "float32" and library.load() is not None
+        return "native" if is_native else "numpy"
+    if tier in _FLOAT32_ONLY and config.dtype != "float32":
+        raise EngineError(f"expected dtype float32 on the {tier} tier, got {config.dtype}; use numpy or auto")
+    why = _why_missing(tier)
+    if why:
+        raise EngineError(f"expected the {tier} tier, which is not here: {why}")
+    return tier
+
+
+def _why_missing(tier: str) -> str:
+    if tier == "cupy":
+        return cupy_backend.why_missing()
+    return library.why_missing() if tier == "native" else ""
 
 
 def make_trainer(
@@ -61,9 +70,14 @@ def make_trainer(
         examples: what ``shared_examples`` gave for several configs.
 
     Raises:
-        EngineError: as ``tier_for``.
+        EngineError: as ``tier_for``, and for the cupy tier, which has no trainer of a single run.
     """
-    if tier_for(config, tier) == NativeTrainer.tier:
+    found = tier_for(config, tier)
+    if found == "cupy":
+        raise EngineError(
+            "expected a tier that trains single runs, got cupy; see populations.make_population"
+        )
+    if found == NativeTrainer.tier:
         return NativeTrainer(config, problem, probes=probes, examples=examples)
     return NumpyTrainer(config, problem, probes=probes)
 

@@ -188,7 +188,7 @@ def test_keys_of_an_older_engine_do_not_put_two_shapes_into_one_population(
             made.append([shape_key(config) for config in configs])
             super().__init__(configs, problem)
 
-    monkeypatch.setattr(training, "Population", Noting)
+    monkeypatch.setattr(training, "make_population", Noting)
     runs = submitted(grid={"activation": ["relu", "tanh"]}, seeds=2)
     Run.objects.update(shape_key="0123456789abcdef")
     runs = trained(runs)

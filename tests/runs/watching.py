@@ -28,7 +28,7 @@ def interfere(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object], *, at:
             pulled.append(records)
             return index, records
 
-    monkeypatch.setattr(training, "Population", Watched)
+    monkeypatch.setattr(training, "make_population", Watched)
     return pulled
 
 
