@@ -61,7 +61,7 @@ static inline V log_up(V x) {
     return x <= 3.4028235e38f ? fma(whole, all(0.693359375f), part) : x;
 }
 
-// A quotient of two polynomials, after Eigen's; beyond 7.9 tanh is 1 in single precision.
+// A quotient of two polynomials, after Eigen's, up to where tanh is 1 but for its last digits; from 9 on it is 1.
 static inline V tanh_of(V x) {
     const V bounded = at_most(at_least(x, all(-7.90531110763549805f)), all(7.90531110763549805f)), t = bounded * bounded;
     V p = fma(all(-2.76076847742355e-16f), t, all(2.00018790482477e-13f));
@@ -74,5 +74,6 @@ static inline V tanh_of(V x) {
     q = fma(q, t, all(2.26843463243900e-03f));
     q = fma(q, t, all(4.89352518554385e-03f));
     const V found = bounded * p / q;
-    return magnitude(x) < 4e-4f ? x : found;
+    const V one = x < 0.0f ? all(-1.0f) : all(1.0f);
+    return magnitude(x) < 4e-4f ? x : (magnitude(x) > 9.0f ? one : found);
 }
