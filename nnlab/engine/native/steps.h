@@ -248,16 +248,24 @@ static void clip(const Run &run, int64_t end) {
     if (run.clip_norm > 0.0) bound_norm(0, end, run.clip_norm);
 }
 
-// Scale the incoming weights of each unit down to the largest norm.
+// Scale the incoming weights of each unit down to the largest norm, a vector of units at a time.
 static void bound_weights(const Run &run, const Layer &layer) {
-    float *weight = run.parameters + layer.affine;
-    for (int64_t unit = 0; unit < layer.units; ++unit) {
-        double square = 0.0;
-        for (int64_t i = unit; i < layer.weights(); i += layer.units) square += (double)weight[i] * weight[i];
-        const double size = sqrt(square);
-        if (!(size > run.max_norm)) continue;
-        const float factor = (float)(run.max_norm / size);
-        for (int64_t i = unit; i < layer.weights(); i += layer.units) weight[i] *= factor;
+    for (int64_t unit = 0; unit < layer.units; unit += LANES) {
+        float *const column = run.parameters + layer.affine + unit;
+        const int64_t width = layer.units - unit;
+        Squares sizes;
+        for (int64_t i = 0; i < layer.weights(); i += layer.units) sizes.add(load_some(column + i, width));
+        V factor = all(1.0f);
+        bool is_bounded = false;
+        for (int lane = 0; lane < LANES; ++lane) {
+            const double size = sqrt(sizes.total[lane]);
+            if (!(size > run.max_norm)) continue;
+            factor[lane] = (float)(run.max_norm / size);
+            is_bounded = true;
+        }
+        if (!is_bounded) continue;
+        for (int64_t i = 0; i < layer.weights(); i += layer.units)
+            store_some(column + i, load_some(column + i, width) * factor, width);
     }
 }
 
