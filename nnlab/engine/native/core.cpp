@@ -2,9 +2,10 @@
 //
 // It reads beside the NumPy tier, file by file: simd.h says what a vector is, products.h multiplies matrices,
 // maths.h, activations.h, losses.h and optimizers.h hold the formulas, random.h the random numbers, network.h the
-// passes, steps.h one step, and members.h many small runs at once. Everything is float32 but for sums over rows and steps, which are double.
+// passes, updates.h what becomes of gradients, steps.h one step; members.h and the files named after it train
+// many small runs at once. Everything is float32 but for sums over rows and steps, which are double.
 // Memory belongs to the caller; the core allocates nothing, keeps nothing and calls nothing but libm.
-#include "members.h"
+#include "member_steps.h"
 
 #define EXPORTED extern "C" __attribute__((visibility("default")))
 
