@@ -97,7 +97,7 @@ class SweepForm(FurtherFields):
     activation = ChoicesField(
         required=False,
         choices=choices(ACTIVATIONS),
-        help_text="One or several.",
+        help_text="One or several; exponential overflows easily and is for diagnosis.",
     )
     dropout = ListField(
         help_text="Drop probability, 0 up to but not 1, such as 0, 0.1; typical are 0.2 to 0.5."

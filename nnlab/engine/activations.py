@@ -1,6 +1,6 @@
-"""The nine activations. Each derivative stands under the function it differentiates.
+"""The activations. Each derivative stands under the function it differentiates.
 
-All work in place on arrays of shape (units, rows) and keep NaN visible; none overflows.
+All work in place on arrays of shape (units, rows) and keep NaN visible; none but exponential overflows.
 """
 
 from __future__ import annotations
@@ -216,6 +216,18 @@ class ELU(Activation):
         t.d *= t.work
 
 
+class Exponential(Activation):
+    """f(x) = e^x, which is infinite beyond 88 in float32: for diagnosis."""
+
+    def forward(self, t: Trace) -> None:
+        """Write f(x) = e^x."""
+        np.exp(t.z, out=t.a)
+
+    def backward(self, t: Trace) -> None:
+        """Multiply by f' = f."""
+        t.d *= t.a
+
+
 ACTIVATION: dict[str, Activation] = {
     "linear": Linear(),
     "sigmoid": Sigmoid(),
@@ -226,4 +238,5 @@ ACTIVATION: dict[str, Activation] = {
     "prelu": PReLU(),
     "relu6": ReLU6(),
     "elu": ELU(),
+    "exponential": Exponential(),
 }

@@ -12,7 +12,9 @@ from nnlab.engine.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-ACTIVATIONS = ("linear", "sigmoid", "tanh", "relu", "softplus", "leaky_relu", "prelu", "relu6", "elu")
+# In the order of the compiled core's enum; the NumPy tier alone has the others, for diagnosis.
+NATIVE_ACTIVATIONS = ("linear", "sigmoid", "tanh", "relu", "softplus", "leaky_relu", "prelu", "relu6", "elu")
+ACTIVATIONS = (*NATIVE_ACTIVATIONS, "exponential")
 INITIALIZERS = (
     "auto",
     "he_normal",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from nnlab.engine.config import NATIVE_ACTIVATIONS
 from nnlab.engine.device import cupy_backend
 from nnlab.engine.errors import EngineError
 from nnlab.engine.heads import fitted_head
@@ -39,14 +40,25 @@ def tier_for(config: TrainingConfig, tier: str = "auto") -> str:
     if tier not in TIERS:
         raise EngineError(f"expected a tier among {', '.join(TIERS)}, got {tier!r}; see NNLAB_TIER")
     if tier == "auto":
-        is_native = config.dtype == "float32" and library.load() is not None
+        is_native = config.dtype == "float32" and not _odd_part(config) and library.load() is not None
         return "native" if is_native else "numpy"
     if tier in _FLOAT32_ONLY and config.dtype != "float32":
         raise EngineError(f"expected dtype float32 on the {tier} tier, got {config.dtype}; use numpy or auto")
+    odd = _odd_part(config)
+    if tier in _FLOAT32_ONLY and odd:
+        raise EngineError(f"expected what the {tier} tier has, got {odd}; use numpy or auto")
     why = _why_missing(tier)
     if why:
         raise EngineError(f"expected the {tier} tier, which is not here: {why}")
     return tier
+
+
+def _odd_part(config: TrainingConfig) -> str:
+    """Name the part of a config that the NumPy tier alone has; empty where there is none."""
+    for name in config.activations:
+        if name not in NATIVE_ACTIVATIONS:
+            return f"the activation {name}"
+    return ""
 
 
 def _why_missing(tier: str) -> str:

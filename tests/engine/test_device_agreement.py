@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnlab.engine.config import ACTIVATIONS, OPTIMIZERS, TrainingConfig
+from nnlab.engine.config import NATIVE_ACTIVATIONS, OPTIMIZERS, TrainingConfig
 from nnlab.engine.counter_random import Stream, key, mixed, permutation
 from nnlab.engine.device import random_words
 from nnlab.engine.device.network import Dropout as DeviceDropout
@@ -75,7 +75,7 @@ def members(config: TrainingConfig) -> list[TrainingConfig]:
 
 
 @on_every_backend
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("activation", NATIVE_ACTIVATIONS)
 def test_every_activation_agrees(activation: str, name: str) -> None:
     assert_all_agree(members(replace(BASE, activation=activation)), "binary", name)
 

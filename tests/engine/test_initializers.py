@@ -56,7 +56,7 @@ def test_every_initializer_is_covered() -> None:
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_auto_follows_the_activation(activation: str) -> None:
-    expected = "glorot_normal" if activation in ("linear", "sigmoid", "tanh") else "he_normal"
+    expected = "glorot_normal" if activation in ("linear", "sigmoid", "tanh", "exponential") else "he_normal"
     assert resolved("auto", activation) == expected
 
 

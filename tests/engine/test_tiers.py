@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -34,6 +35,24 @@ def test_float64_is_trained_by_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_float64_is_refused_elsewhere(tier: str) -> None:
     with pytest.raises(EngineError, match=f"expected dtype float32 on the {tier} tier, got float64"):
         tier_for(replace(CONFIG, dtype="float64"), tier)
+
+
+ODD: dict[str, dict[str, Any]] = {
+    "the activation exponential": {"hidden_units": (4, 4), "activation": ("relu", "exponential")},
+}
+
+
+@pytest.mark.parametrize("part", ODD)
+def test_odd_parts_are_trained_by_numpy(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NNLAB_TIER", raising=False)
+    assert tier_for(TrainingConfig(**ODD[part])) == "numpy"
+
+
+@pytest.mark.parametrize("part", ODD)
+@pytest.mark.parametrize("tier", ["native", "cupy"])
+def test_odd_parts_are_refused_elsewhere(part: str, tier: str) -> None:
+    with pytest.raises(EngineError, match=f"expected what the {tier} tier has, got {part}; use numpy"):
+        tier_for(TrainingConfig(**ODD[part]), tier)
 
 
 def test_the_environment_may_choose(monkeypatch: pytest.MonkeyPatch) -> None:

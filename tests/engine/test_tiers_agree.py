@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from nnlab.engine.config import ACTIVATIONS, OPTIMIZERS, SCHEDULES, TrainingConfig
+from nnlab.engine.config import NATIVE_ACTIVATIONS, OPTIMIZERS, SCHEDULES, TrainingConfig
 from nnlab.engine.problem import Problem
 from nnlab.engine.records import Ending, Evaluation, Records, Sample
 from nnlab.engine.tiers import make_trainer
@@ -55,7 +55,8 @@ PARTS: dict[str, dict[str, Any]] = {
     "another seed": {"seed": 2**62 + 5},
     "early stopping": {"early_stopping_epochs": 1, "learning_rate": 0.1},
     "each activation in its layer": {
-        "hidden_units": (5,) * len(ACTIVATIONS), "activation": ACTIVATIONS, "learning_rate": 0.001,
+        "hidden_units": (5,) * len(NATIVE_ACTIVATIONS), "activation": NATIVE_ACTIVATIONS,
+        "learning_rate": 0.001,
     },
 }  # fmt: skip
 
@@ -131,7 +132,7 @@ def build_many_outputs(task: str, outputs: int = 13, rows: int = 60) -> Problem:
     return Problem(task, x[:rows], known[:rows], x[rows:], known[rows:], outputs)
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("activation", NATIVE_ACTIVATIONS)
 @pytest.mark.parametrize("dropout", [0.0, 0.3])
 def test_every_activation_agrees(activation: str, dropout: float) -> None:
     agree(build_problem("binary"), activation=activation, dropout=dropout)
@@ -226,7 +227,7 @@ def step_of(tier: str, problem: Problem, config: TrainingConfig, start: NDArray[
     return np.asarray(start - trainer.network.parameters, np.float64)
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("activation", NATIVE_ACTIVATIONS)
 @pytest.mark.parametrize(("task", "loss", "output"), HEADS)
 def test_every_gradient_agrees_with_float64(activation: str, task: str, loss: str, output: str) -> None:
     config = TrainingConfig(
@@ -243,7 +244,7 @@ def test_every_gradient_agrees_with_float64(activation: str, task: str, loss: st
     compare_gradients(config, build_problem(task))
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("activation", NATIVE_ACTIVATIONS)
 @pytest.mark.parametrize("batch_size", [2, 21, 64])
 def test_every_gradient_through_batch_norm_agrees_with_float64(activation: str, batch_size: int) -> None:
     config = TrainingConfig(
