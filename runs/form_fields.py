@@ -103,7 +103,9 @@ class FurtherFields(forms.Form):
     )
     batch_norm = _switch("Normalise over the batch before each hidden activation.", first="no")
     output_activation = ChoiceField(
-        required=False, choices=choices(OUTPUT_ACTIVATIONS), help_text="auto follows the loss and the task."
+        required=False,
+        choices=choices(OUTPUT_ACTIVATIONS),
+        help_text="auto follows the loss and the task; relu, softplus and exponential are for diagnosis.",
     )
     loss = ChoiceField(required=False, choices=choices(LOSSES), help_text="auto follows the task.")
     class_weights = _switch("Let all classes count alike, however rare.", first="no")

@@ -31,8 +31,10 @@ INITIALIZERS = (
     "constant",
     "playground",
 )
-OUTPUT_ACTIVATIONS = ("auto", "linear", "tanh", "sigmoid", "softmax")
-LOSSES = ("auto", "mse", "half_mse", "mae", "huber", "binary_cross_entropy", "softmax_cross_entropy")
+NATIVE_OUTPUTS = ("auto", "linear", "tanh", "sigmoid", "softmax")
+OUTPUT_ACTIVATIONS = (*NATIVE_OUTPUTS, "relu", "softplus", "exponential")
+ERROR_LOSSES = ("mse", "half_mse", "mae", "huber")
+LOSSES = ("auto", *ERROR_LOSSES, "binary_cross_entropy", "softmax_cross_entropy")
 OPTIMIZERS = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "ftrl")
 SCHEDULES = ("constant", "step", "exponential", "cosine", "reduce_on_plateau")
 DTYPES = ("float32", "float64")
@@ -47,13 +49,10 @@ MAX_STEPS = 1_000_000_000
 MAX_SEED = 2**63 - 1  # what a database's big integer holds
 DEFAULT_EPOCHS = 20
 
-# Cross-entropies are computed on the logits, so each belongs to one output activation.
+# The last two are computed on the logits, so each belongs to one output activation.
 OUTPUTS_OF_LOSS = {
     "auto": OUTPUT_ACTIVATIONS,
-    "mse": ("auto", "linear", "tanh", "sigmoid"),
-    "half_mse": ("auto", "linear", "tanh", "sigmoid"),
-    "mae": ("auto", "linear", "tanh", "sigmoid"),
-    "huber": ("auto", "linear", "tanh", "sigmoid"),
+    **dict.fromkeys(ERROR_LOSSES, OUTPUT_ACTIVATIONS),
     "binary_cross_entropy": ("auto", "sigmoid"),
     "softmax_cross_entropy": ("auto", "softmax"),
 }
@@ -70,7 +69,7 @@ class TrainingConfig:
         dropout: drop probability in [0, 1) after each hidden activation; one for all, or one for each.
         initializer: ``auto`` is He for the ReLU family, softplus and ELU, Glorot for the others.
             ``normal``, ``truncated_normal`` and ``uniform`` are of fixed size (initializers.py).
-        output_activation: ``auto`` follows the loss and the task.
+        output_activation: ``auto`` follows the loss and the task; errors may be taken of any.
         loss: ``auto`` follows the task; all are means over rows and outputs. ``half_mse`` is half the mean
             squared error, on labels -1 and +1 where the output is tanh, as the playground has it.
             ``huber`` is half the square of errors up to 1, and linear beyond.

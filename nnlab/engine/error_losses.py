@@ -1,4 +1,4 @@
-"""Heads that judge by the error f(z) - t; f is linear, tanh or sigmoid."""
+"""Heads that judge by the error f(z) - t; f is any output activation."""
 
 from __future__ import annotations
 
@@ -6,12 +6,24 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nnlab.engine.losses import Floats, Head, Targets, sigmoid
+from nnlab.engine.losses import Floats, Head, Targets, sigmoid, softmax
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from nnlab.engine.activations import Array
+
+# Each function of z, and its derivative told by its value; that of softmax is no product, see _pass_output.
+_OUTPUTS: dict[str, tuple[Callable[[Floats], Floats], Callable[[Floats], Floats]]] = {
+    "linear": (lambda z: z, np.ones_like),
+    "tanh": (np.tanh, lambda a: 1.0 - a * a),
+    "sigmoid": (sigmoid, lambda a: a * (1.0 - a)),
+    "relu": (lambda z: np.maximum(z, 0.0), lambda a: np.heaviside(a, 0.0)),
+    "softplus": (lambda z: np.logaddexp(z, 0.0), lambda a: -np.expm1(-a)),
+    "exponential": (np.exp, lambda a: a),
+}
 
 
 class ErrorLoss(Head):
@@ -41,19 +53,22 @@ class ErrorLoss(Head):
             self.weigh(targets, values, slopes)
         loss = self.factor * float(values.mean())
         slopes *= self.slope_factor / slopes.size
-        if self.activation == "tanh":
-            slopes *= 1.0 - outputs * outputs
-        elif self.activation == "sigmoid":
-            slopes *= outputs * (1.0 - outputs)
+        self._pass_output(slopes, outputs)
         np.copyto(d, slopes, casting="same_kind")
         return loss
 
     def answers(self, z: Array) -> Floats:
         """Compute f(z)."""
         wide = z.astype(np.float64)
-        if self.activation == "tanh":
-            return np.tanh(wide)
-        return sigmoid(wide) if self.activation == "sigmoid" else wide
+        return softmax(wide) if self.activation == "softmax" else _OUTPUTS[self.activation][0](wide)
+
+    def _pass_output(self, slopes: Floats, outputs: Floats) -> None:
+        """Turn slopes by f(z) into those by z, in place."""
+        if self.activation == "softmax":
+            slopes -= (slopes * outputs).sum(axis=0)
+            slopes *= outputs
+        else:
+            slopes *= _OUTPUTS[self.activation][1](outputs)
 
     def _threshold(self) -> float:
         return 0.0 if self._signed else 0.5

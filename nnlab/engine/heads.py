@@ -45,8 +45,11 @@ def make_head(config: TrainingConfig, task: str, outputs: int) -> Head:
             "class_weights", "expected false for a regression task, got true; it has no classes"
         )
     activation = config.output_activation
-    if activation not in OUTPUTS_OF_LOSS[loss]:
-        fitting = ", ".join(OUTPUTS_OF_LOSS[loss])
+    allowed = OUTPUTS_OF_LOSS[loss]
+    if config.loss == "auto" and loss == "mse":
+        allowed = tuple(name for name in allowed if name != "softmax")  # errors of it only where asked for
+    if activation not in allowed:
+        fitting = ", ".join(allowed)
         raise ConfigError(
             "output_activation",
             f"expected one of {fitting} with the loss {loss} of a {task} task, got {activation!r};"

@@ -24,6 +24,12 @@ def sigmoid(z: Floats) -> Floats:
     return np.asarray(np.where(z >= 0.0, 1.0, small) / (1.0 + small), np.float64)
 
 
+def softmax(z: Floats) -> Floats:
+    """Compute the share of e^z in each column without overflow."""
+    exponentials = np.exp(z - z.max(axis=0))
+    return np.asarray(exponentials / exponentials.sum(axis=0), np.float64)
+
+
 class Head:
     """A loss on top of the last layer's pre-activations."""
 
@@ -153,10 +159,7 @@ class SoftmaxCrossEntropy(Head):
 
     def answers(self, z: Array) -> Floats:
         """Compute the probability of each class."""
-        shifted = z.astype(np.float64)
-        shifted -= shifted.max(axis=0)
-        exponentials = np.exp(shifted)
-        return np.asarray(exponentials / exponentials.sum(axis=0), np.float64)
+        return softmax(z.astype(np.float64))
 
     def best_constant_loss(self, targets: Targets) -> float:
         """Entropy of the class shares."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from nnlab.engine.config import NATIVE_ACTIVATIONS
+from nnlab.engine.config import ERROR_LOSSES, NATIVE_ACTIVATIONS, NATIVE_OUTPUTS
 from nnlab.engine.device import cupy_backend
 from nnlab.engine.errors import EngineError
 from nnlab.engine.heads import fitted_head
@@ -58,7 +58,10 @@ def _odd_part(config: TrainingConfig) -> str:
     for name in config.activations:
         if name not in NATIVE_ACTIVATIONS:
             return f"the activation {name}"
-    return ""
+    output, loss = config.output_activation, config.loss
+    if output not in NATIVE_OUTPUTS:
+        return f"the output activation {output}"
+    return f"the loss {loss} of a softmax" if output == "softmax" and loss in ERROR_LOSSES else ""
 
 
 def _why_missing(tier: str) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import optimize
 
-from nnlab.engine.config import TrainingConfig
+from nnlab.engine.config import OUTPUT_ACTIVATIONS, TrainingConfig
 from nnlab.engine.errors import ConfigError
 from nnlab.engine.heads import make_head
 from tests.engine.builders import build_problem, run
@@ -39,6 +39,52 @@ def test_losses_are_means_over_rows_and_outputs() -> None:
 def test_the_playground_compares_tanh_with_plus_and_minus_1() -> None:
     playground = {"loss": "half_mse", "output_activation": "tanh"}
     assert loss_of("binary", [[0.5]], [0], **playground) == pytest.approx(0.5 * (np.tanh(0.5) + 1.0) ** 2)
+
+
+def test_errors_are_those_of_the_output_activation() -> None:
+    z, y = [[log(2.0)], [-1.0]], [[0.5, 0.5]]
+    softplus = log(1 + 1 / np.e)
+    expected = {
+        "relu": (log(2.0) - 0.5) ** 2 + 0.5**2,
+        "exponential": 1.5**2 + (1 / np.e - 0.5) ** 2,
+        "softplus": (log(3.0) - 0.5) ** 2 + (softplus - 0.5) ** 2,
+        "softmax": 2 * (2 / (2 + 1 / np.e) - 0.5) ** 2,
+    }
+    for name, total in expected.items():
+        found = loss_of("regression", z, y, loss="mse", output_activation=name)
+        assert found == pytest.approx(total / 2, rel=1e-12), name
+
+
+@pytest.mark.parametrize("output", ["relu", "softplus", "exponential", "softmax"])
+@pytest.mark.parametrize("loss", ["mse", "half_mse", "mae", "huber"])
+def test_errors_that_are_not_finite_stay_visible(output: str, loss: str) -> None:
+    for dtype in ("float32", "float64"):
+        for bad in (float("nan"), float("inf")):
+            z = np.array([[0.0, 1.0], [bad, 1.0]], dtype)
+            head = make_head(TrainingConfig(loss=loss, output_activation=output), "regression", 2)
+            with np.errstate(all="ignore"):
+                assert not np.isfinite(head.loss_and_gradient(z, np.zeros((2, 2)), np.empty_like(z)))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_squared_errors_of_a_softmax_stay_finite_at_logits_of_ten_thousand(dtype: str) -> None:
+    z = np.array([[1e4, -1e4], [-1e4, 1e4]], dtype)
+    head = make_head(TrainingConfig(loss="mse", output_activation="softmax"), "multiclass", 2)
+    assert head.loss_and_gradient(z, head.encode(np.array([0, 0])), d := np.empty_like(z)) == 0.5
+    assert not d.any()
+
+
+def test_one_softmax_unit_learns_nothing_from_errors() -> None:
+    problem = build_problem("binary")
+    records = run(problem, loss="mse", output_activation="softmax", shuffle=False, epochs=2)
+    assert records.losses == pytest.approx(np.tile(1.0 - problem.y_train.reshape(-1, 32).mean(axis=1), 2))
+    assert not records.gradient_norms.any()
+
+
+@pytest.mark.parametrize("output", ["softmax", "sigmoid"])
+def test_squared_errors_of_class_probabilities_learn_classes(output: str) -> None:
+    records = run(build_problem("multiclass", rows=256), loss="mse", output_activation=output, epochs=30)
+    assert records.evaluations[-1].metrics["val_accuracy"] >= 0.9
 
 
 def test_softmax_rows_sum_to_1_and_ignore_a_shift() -> None:
@@ -110,7 +156,7 @@ def test_a_head_of_another_task_is_refused(task: str, config: dict[str, Any], fi
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel"])
-@pytest.mark.parametrize("output", ["linear", "tanh", "sigmoid"])
+@pytest.mark.parametrize("output", [name for name in OUTPUT_ACTIVATIONS if name != "auto"])
 def test_labels_are_decided_right_under_squared_error(task: str, output: str) -> None:
     problem = build_problem(task)
     head = make_head(TrainingConfig(loss="mse", output_activation=output), task, problem.outputs)

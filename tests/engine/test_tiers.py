@@ -39,6 +39,10 @@ def test_float64_is_refused_elsewhere(tier: str) -> None:
 
 ODD: dict[str, dict[str, Any]] = {
     "the activation exponential": {"hidden_units": (4, 4), "activation": ("relu", "exponential")},
+    "the output activation relu": {"output_activation": "relu"},
+    "the output activation softplus": {"output_activation": "softplus", "loss": "huber"},
+    "the output activation exponential": {"output_activation": "exponential", "loss": "mse"},
+    "the loss mse of a softmax": {"output_activation": "softmax", "loss": "mse"},
 }
 
 
