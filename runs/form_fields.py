@@ -107,7 +107,11 @@ class FurtherFields(forms.Form):
         choices=choices(OUTPUT_ACTIVATIONS),
         help_text="auto follows the loss and the task; relu, softplus and exponential are for diagnosis.",
     )
-    loss = ChoiceField(required=False, choices=choices(LOSSES), help_text="auto follows the task.")
+    loss = ChoiceField(
+        required=False,
+        choices=choices(LOSSES),
+        help_text="auto follows the task; cross entropy, of sigmoids over their sum, is for diagnosis.",
+    )
     class_weights = _switch("Let all classes count alike, however rare.", first="no")
     momentum = NumberField(help_text="For momentum and nesterov; empty for 0.9.")
     weight_decay = NumberField(help_text="For adamw; empty for 0.01.")

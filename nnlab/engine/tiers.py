@@ -61,6 +61,8 @@ def _odd_part(config: TrainingConfig) -> str:
     output, loss = config.output_activation, config.loss
     if output not in NATIVE_OUTPUTS:
         return f"the output activation {output}"
+    if loss == "cross_entropy":
+        return "the loss cross_entropy"
     return f"the loss {loss} of a softmax" if output == "softmax" and loss in ERROR_LOSSES else ""
 
 

@@ -81,6 +81,58 @@ def test_one_softmax_unit_learns_nothing_from_errors() -> None:
     assert not records.gradient_norms.any()
 
 
+def test_sigmoids_are_normalised_before_their_cross_entropy() -> None:
+    z = np.array([[0.0, 2.0], [-1.0, 2.0], [3.0, -9.0]])
+    values = 1.0 / (1.0 + np.exp(-z))
+    shares = values / values.sum(axis=0)
+    head = make_head(TrainingConfig(loss="cross_entropy"), "multiclass", 3)
+    np.testing.assert_allclose(head.answers(z), shares, rtol=1e-12)
+    np.testing.assert_array_equal(head.labels(head.answers(z)), [2, 0])
+    expected = -(log(shares[1, 0]) + log(shares[0, 1])) / 2
+    assert loss_of("multiclass", z, [1, 0], loss="cross_entropy") == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("output", ["sigmoid", "softmax"])
+def test_normalised_probabilities_are_cut_and_then_teach_nothing(output: str, dtype: str) -> None:
+    z = np.array([[1e4, 1e4, -1e4], [-1e4, -1e4, -2e4]], dtype)
+    head = make_head(TrainingConfig(loss="cross_entropy", output_activation=output), "multiclass", 2)
+    targets, d = head.encode(np.array([0, 1, 1])), np.full_like(z, 9.0)
+    assert head.loss_and_gradient(z, targets, d) == pytest.approx((1e-7 - 2 * log(1e-7)) / 3, rel=1e-9)
+    np.testing.assert_array_equal(d, 0.0)
+    with np.errstate(invalid="ignore"):
+        assert np.isnan(head.loss_and_gradient(np.full_like(z, np.nan), targets, d))
+
+
+@pytest.mark.parametrize("output", ["sigmoid", "softmax"])
+def test_one_normalised_unit_is_always_sure_of_class_1(output: str) -> None:
+    problem = build_problem("binary")
+    records = run(problem, loss="cross_entropy", output_activation=output, shuffle=False, epochs=2)
+    zeros = 1.0 - problem.y_train.reshape(-1, 32).mean(axis=1)
+    np.testing.assert_allclose(records.losses, np.tile(-zeros * log(1e-7), 2), rtol=1e-6)
+    assert not records.gradient_norms.any()
+    assert records.evaluations[-1].metrics["val_accuracy"] == problem.y_val.mean()
+
+
+def test_normalised_sigmoids_learn_classes() -> None:
+    records = run(build_problem("multiclass", rows=256), loss="cross_entropy", epochs=30)
+    assert records.evaluations[-1].metrics["val_accuracy"] >= 0.9
+
+
+@pytest.mark.parametrize(("task", "outputs"), [("binary", 1), ("multiclass", 3)])
+@pytest.mark.parametrize("class_weights", [False, True])
+def test_the_best_constant_of_normalised_outputs_is_that_of_the_task(
+    task: str, outputs: int, class_weights: bool
+) -> None:
+    y = np.array([0, 1, 1, 0, 1]) if task == "binary" else np.array([0, 1, 1, 2, 1])
+    heads = [make_head(TrainingConfig(loss=loss), task, outputs) for loss in ("auto", "cross_entropy")]
+    for head in heads:
+        if class_weights:
+            head.balance(head.encode(y))
+    usual, normalised = (head.best_constant_loss(head.encode(y)) for head in heads)
+    assert normalised == pytest.approx(usual, rel=1e-12)
+
+
 @pytest.mark.parametrize("output", ["softmax", "sigmoid"])
 def test_squared_errors_of_class_probabilities_learn_classes(output: str) -> None:
     records = run(build_problem("multiclass", rows=256), loss="mse", output_activation=output, epochs=30)
@@ -145,6 +197,7 @@ def test_no_constant_beats_the_best_constant_of_a_regression_loss(loss: str) -> 
         ("regression", {"class_weights": True}, "class_weights"),
         ("multiclass", {"loss": "huber"}, "loss"),
         ("binary", {"loss": "softmax_cross_entropy"}, "loss"),
+        ("multilabel", {"loss": "cross_entropy"}, "loss"),
         ("binary", {"output_activation": "tanh"}, "output_activation"),
         ("regression", {"output_activation": "softmax"}, "output_activation"),
     ],

@@ -42,6 +42,7 @@ ODD: dict[str, dict[str, Any]] = {
     "the output activation relu": {"output_activation": "relu"},
     "the output activation softplus": {"output_activation": "softplus", "loss": "huber"},
     "the output activation exponential": {"output_activation": "exponential", "loss": "mse"},
+    "the loss cross_entropy": {"loss": "cross_entropy"},
     "the loss mse of a softmax": {"output_activation": "softmax", "loss": "mse"},
 }
 
