@@ -77,7 +77,8 @@ def test_each_run_of_a_mixed_sweep_ends_in_its_own_way(site: Installation) -> No
 
 
 def test_all_runs_of_a_killed_worker_finish_as_if_nothing_had_happened(site: Installation) -> None:
-    training = {**NETWORK, "steps": 60_000, "learning_rate": 0.001}
+    # Wide enough that all are still at work when the last of them is seen to be.
+    training = {**NETWORK, "depth": 2, "width": 64, "batch_size": 256, "steps": 30_000, "learning_rate": 1e-4}
     runs = site.submit(**HOUSING, training=training, seeds=6)
     for run_id in runs[:4]:
         site.await_run(run_id, lambda run: run["status"] == "running" and run["steps_run"] > 0, 30)
@@ -91,7 +92,7 @@ def test_all_runs_of_a_killed_worker_finish_as_if_nothing_had_happened(site: Ins
     site.await_status(undisturbed, "finished")
     assert site.series(runs[0], "train_loss") == site.series(undisturbed, "train_loss")
     for run_id in runs:
-        assert site.series(run_id, "train_loss")[0] == list(range(1, 60_001))
+        assert site.series(run_id, "train_loss")[0] == list(range(1, 30_001))
 
 
 _CLAIM_ALL = """
