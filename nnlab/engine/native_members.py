@@ -72,8 +72,9 @@ class Lanes:
         self._core.nn_train_members(runs, len(members), work, steps)
         seconds = (perf_counter() - started) / len(members)
         for step, (trainer, chunk) in zip(before, members, strict=True):
-            trainer.note(chunk, trainer.structure.step - step)
-            trainer.probe_cost.add_plain(steps, seconds)
+            done = trainer.structure.step - step
+            trainer.note(chunk, done)
+            trainer.probe_cost.add_plain(done, seconds)
 
     def _one_by_one(self, members: Sequence[tuple[NativeTrainer, Chunk]]) -> None:
         for trainer, chunk in members:

@@ -56,6 +56,7 @@ class Population(Iterator[tuple[int, Records]]):
         resume: a checkpoint for each member, or None for one that starts anew.
 
     Raises:
+        ValueError: for members of several shapes, whose arrays would not fit into each other's lanes.
         ConfigError, CheckpointError: as ``train``.
     """
 
@@ -65,6 +66,10 @@ class Population(Iterator[tuple[int, Records]]):
         problem: Problem,
         resume: Sequence[bytes | None] | None = None,
     ) -> None:
+        if len(shapes := {shape_key(config) for config in configs}) > 1:
+            raise ValueError(
+                f"expected configs of one shape key, got {len(shapes)}; make a population of each"
+            )
         kept = resume or [None] * len(configs)
         seconds = min(CHUNK_SECONDS, _ROUND_SECONDS / max(1, len(configs)))
         examples = shared_examples(configs, problem)

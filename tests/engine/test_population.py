@@ -100,3 +100,8 @@ def collect(population: Population) -> dict[int, Records]:
     for index, records in population:
         parts.setdefault(index, []).append(records)
     return {index: joined(found) for index, found in parts.items()}
+
+
+def test_members_of_several_shapes_are_refused() -> None:
+    with pytest.raises(ValueError, match="expected configs of one shape key, got 2"):
+        Population([BASE, replace(BASE, hidden_units=(6, 4))], build_problem("binary"))
