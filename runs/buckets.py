@@ -73,7 +73,8 @@ def _room(run: Run, others: RunQuerySet) -> int:
     first, and few towards the end, when a worker without work would show.
     """
     found = others.order_by().aggregate(count=Count("pk"), steps=Max("steps_requested"))
-    room: int = min(found["count"], _most_members(run, max(run.steps_requested, found["steps"] or 0)) - 1)
+    steps = max(run.steps_requested or 0, found["steps"] or 0)
+    room: int = min(found["count"], _most_members(run, steps) - 1)
     if room < 1:
         return 0
     waiting = Run.objects.awaiting_worker().count()
@@ -82,10 +83,11 @@ def _room(run: Run, others: RunQuerySet) -> int:
 
 def _most_members(run: Run, steps: int) -> int:
     """Bound a population by its memory and its work, both estimated from one member's."""
-    products = run.parameters * run.batch_size * _OPERATIONS / _OPERATIONS_PER_SECOND
+    parameters, batch_size = run.parameters or 0, run.batch_size or 0  # the engine's runs have both
+    products = parameters * batch_size * _OPERATIONS / _OPERATIONS_PER_SECOND
     if products > MAX_STEP_SECONDS:
         return 1
     seconds = steps * (products + _STEP_OVERHEAD)
     units: int = sum(run.training["hidden_units"])
-    size = run.parameters * _PARAMETER_BYTES + units * run.batch_size * _UNIT_BYTES
+    size = parameters * _PARAMETER_BYTES + units * batch_size * _UNIT_BYTES
     return min(MAX_MEMBERS, int(MAX_SECONDS / seconds), int(MAX_BYTES / size))

@@ -4,9 +4,30 @@ from __future__ import annotations
 
 from runs.models.access import ApiToken
 from runs.models.alerts import Alert
-from runs.models.metrics import Chunk, Series
+from runs.models.filters import SavedFilter
+from runs.models.metrics import Chunk, Journal, Ledger, Name, Pyramid, RunMetric, RunParam, Series, Writer
 from runs.models.projects import Project
-from runs.models.runs import ACTIVE, OVER, Run, Status
+from runs.models.runs import ACTIVE, OVER, Run, Source, Status
 from runs.models.sweeps import Sweep
 
-__all__ = ["ACTIVE", "OVER", "Alert", "ApiToken", "Chunk", "Project", "Run", "Series", "Status", "Sweep"]
+__all__ = [
+    "ACTIVE",
+    "OVER",
+    "Alert",
+    "ApiToken",
+    "Chunk",
+    "Journal",
+    "Ledger",
+    "Name",
+    "Project",
+    "Pyramid",
+    "Run",
+    "RunMetric",
+    "RunParam",
+    "SavedFilter",
+    "Series",
+    "Source",
+    "Status",
+    "Sweep",
+    "Writer",
+]

@@ -28,6 +28,13 @@ ACTIVE = (Status.QUEUED, Status.RUNNING, Status.LOST)
 OVER = (Status.FINISHED, Status.FAILED, Status.CANCELLED)
 
 
+class Source(models.TextChoices):
+    """What trains a run: nnlab's own engine, or a program outside that logs its metrics here."""
+
+    ENGINE = "engine"
+    OUTSIDE = "outside"
+
+
 class RunQuerySet(models.QuerySet["Run"]):
     """Questions that are asked of many runs."""
 
@@ -53,23 +60,35 @@ class Run(models.Model):
         "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="clones"
     )
     name = models.CharField(max_length=100)
-    config = models.JSONField(help_text="{'data': DataConfig, 'training': TrainingConfig}.")
+    source = models.CharField(max_length=10, choices=Source, default=Source.ENGINE)
+    client_id = models.UUIDField(
+        null=True,
+        unique=True,
+        editable=False,
+        help_text="What an outside program named the run when it began it.",
+    )
+    deleted_at = models.DateTimeField(
+        null=True, editable=False, help_text="In the trash since then; it can be restored until it is purged."
+    )
+    config = models.JSONField(
+        help_text="{'data': DataConfig, 'training': TrainingConfig}; of an outside run whatever it told."
+    )
 
-    # Taken out of the configuration, to filter, group and sort by.
+    # Taken out of the configuration, to filter, group and sort by. Empty where an outside run did not say.
     group = models.CharField(max_length=12, help_text="Hash of the configuration without the seed.")
-    dataset = models.CharField(max_length=250)
-    depth = models.PositiveIntegerField(help_text="Hidden layers.")
+    dataset = models.CharField(max_length=250, blank=True)
+    depth = models.PositiveIntegerField(null=True, help_text="Hidden layers.")
     width = models.PositiveIntegerField(
         null=True, help_text="Units of each hidden layer; empty where they differ."
     )
-    activation = models.CharField(max_length=100)
+    activation = models.CharField(max_length=100, blank=True)
     dropout = models.FloatField(null=True, help_text="Drop probability; empty where layers differ.")
-    optimizer = models.CharField(max_length=20)
-    learning_rate = models.FloatField()
-    batch_size = models.PositiveIntegerField()
-    seed = models.BigIntegerField()
-    parameters = models.PositiveBigIntegerField()
-    steps_requested = models.PositiveBigIntegerField()
+    optimizer = models.CharField(max_length=20, blank=True)
+    learning_rate = models.FloatField(null=True)
+    batch_size = models.PositiveIntegerField(null=True)
+    seed = models.BigIntegerField(null=True)
+    parameters = models.PositiveBigIntegerField(null=True)
+    steps_requested = models.PositiveBigIntegerField(null=True)
     shape_key = models.CharField(
         max_length=16,
         blank=True,
@@ -148,6 +167,8 @@ class Run(models.Model):
                 fields=["sweep", "shape_key", "queued_at", "id"],
                 condition=Q(status="queued"),
             ),
+            # For the trash, and for leaving it out.
+            models.Index(name="run_in_trash", fields=["deleted_at"], condition=Q(deleted_at__isnull=False)),
             # For the runs table: newest first within a project.
             models.Index(name="run_project_newest", fields=["project", "-id"]),
         ]

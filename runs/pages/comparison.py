@@ -61,7 +61,7 @@ class Group:
     @cached_property
     def interval(self) -> Interval | None:
         """Mean and t interval over the seeds that have a final value."""
-        by_seed: dict[int, list[float]] = {}
+        by_seed: dict[int | None, list[float]] = {}
         for member in self.members:
             if member.counts and member.value is not None:
                 by_seed.setdefault(member.run.seed, []).append(member.value)
