@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
 import sys
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from types import TracebackType
+from tests.benchmarks import pipes
+from tests.benchmarks.pipes import ROOT
 
-ROOT = Path(__file__).resolve().parents[3]
 BUILD = ROOT / "build"
 PEERS = BUILD / "bench-venv" / "bin" / "python"
 LOGS = BUILD / "bench-logs"
@@ -82,66 +77,9 @@ def command(entry: Entry, workload: str) -> list[str]:
     return [python, "-m", f"{PACKAGE}.contender", f"{PACKAGE}.contenders.{entry.path}", workload]
 
 
-class ContenderError(Exception):
-    """A contender cannot do the workload, or came to a bad end."""
-
-
-class Process:
-    """A contender at work. ``hello`` tells its versions, and its seconds of import and of compilation."""
+class Process(pipes.Process):
+    """A contender at a workload. ``hello`` tells its versions, and its seconds of import and compilation."""
 
     def __init__(self, entry: Entry, workload: str, variables: dict[str, str]) -> None:
-        LOGS.mkdir(parents=True, exist_ok=True)
-        self._log = LOGS / f"{workload}-{entry.path.replace(':', '-')}.log"
-        with self._log.open("w", encoding="utf-8") as log:
-            self._process = subprocess.Popen(
-                command(entry, workload),
-                cwd=ROOT,
-                env=variables,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                bufsize=1,
-            )
-        try:
-            self.hello = self.answer()
-            if "unable" in self.hello:
-                raise ContenderError(self.hello["unable"])
-        except ContenderError:
-            self.close()
-            raise
-
-    def send(self, line: str) -> None:
-        """Ask; ``answer`` waits for what it says."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(line + "\n")
-
-    def answer(self) -> dict[str, Any]:
-        """Wait for the next answer."""
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            said = self._log.read_text(encoding="utf-8").strip().splitlines()
-            raise ContenderError(f"{said[-1] if said else 'nothing said'} (all of it: {self._log.name})")
-        return dict(json.loads(line))
-
-    def ask(self, line: str) -> dict[str, Any]:
-        """Send, and wait."""
-        self.send(line)
-        return self.answer()
-
-    def close(self) -> None:
-        """End the process."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.close()
-        self._process.stdout.close()
-        self._process.wait()
-
-    def __enter__(self) -> Process:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+        log = LOGS / f"{workload}-{entry.path.replace(':', '-')}.log"
+        super().__init__(command(entry, workload), variables, log)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tests.benchmarks.engine.processes import ContenderError, Process
+from tests.benchmarks.engine.processes import Process
+from tests.benchmarks.pipes import ContenderError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
