@@ -46,6 +46,14 @@ class RunQuerySet(models.QuerySet["Run"]):
         """Return the runs that still have something before them."""
         return self.filter(status__in=ACTIVE)
 
+    def kept(self) -> RunQuerySet:
+        """Return the runs that are not in the trash: what tables, charts, figures and counts are about."""
+        return self.filter(deleted_at=None)
+
+    def in_trash(self) -> RunQuerySet:
+        """Return the deleted runs that are not purged yet."""
+        return self.filter(deleted_at__isnull=False)
+
 
 class Run(models.Model):
     """One training job.
