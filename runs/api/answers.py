@@ -1,0 +1,32 @@
+"""The run that an address names, and how it is told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ninja.errors import HttpError
+
+from runs.api.schemas import RunOut
+from runs.models import Run
+
+
+def found(run_id: int) -> Run:
+    """Return a run with its project.
+
+    Raises:
+        HttpError: 404 where there is none.
+    """
+    run = Run.objects.select_related("project").filter(pk=run_id).first()
+    if run is None:
+        raise HttpError(404, f"there is no run {run_id}")
+    return run
+
+
+def run_answer(run: Run) -> dict[str, Any]:
+    """Describe a run as ``RunOut`` does."""
+    fields = [name for name in RunOut.model_fields if name not in {"project", "sweep"}]
+    return {
+        **{name: getattr(run, name) for name in fields},
+        "project": run.project.slug,
+        "sweep": run.sweep_id,
+    }

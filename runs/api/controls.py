@@ -1,0 +1,53 @@
+"""Operations on one run: what it is, what was found in it, stop and run again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from ninja import Router, Status
+
+from runs import lifecycle, submission
+from runs.api.access import require
+from runs.api.answers import found, run_answer
+from runs.api.schemas import AlertOut, ErrorsOut, RunOut
+from runs.models import Alert
+from runs.specification import SubmissionError
+
+router = Router()
+
+
+@router.get("/runs/{run_id}", response=RunOut, summary="One run")
+def readrun_answer(request: HttpRequest, run_id: int) -> dict[str, Any]:
+    """Give one run."""
+    return run_answer(found(run_id))
+
+
+@router.get("/runs/{run_id}/alerts", response=list[AlertOut], summary="A run's alerts")
+def read_alerts(request: HttpRequest, run_id: int) -> list[dict[str, Any]]:
+    """Give what the health checks found."""
+    return [_alert(alert) for alert in found(run_id).alerts.all()]
+
+
+@router.post("/runs/{run_id}/stop", response=RunOut, summary="Stop a run")
+def stoprun_answer(request: HttpRequest, run_id: int) -> dict[str, Any]:
+    """Ask a run to stop; one that is over stays as it is."""
+    require(request, "runs.stop_run")
+    lifecycle.cancel(found(run_id).pk)
+    return run_answer(found(run_id))
+
+
+@router.post("/runs/{run_id}/clone", response={201: RunOut, 422: ErrorsOut}, summary="Run again")
+def clonerun_answer(request: HttpRequest, run_id: int) -> Status[Any]:
+    """Queue the same configuration once more."""
+    user = require(request, "runs.submit_sweep")
+    try:
+        return Status(201, run_answer(submission.clone(found(run_id), user)))
+    except SubmissionError as error:
+        return Status(422, {"errors": error.errors})
+
+
+def _alert(alert: Alert) -> dict[str, Any]:
+    own = ("state", "severity", "first_step", "title", "cause", "advice")
+    values = {name: getattr(alert, name) for name in own}
+    return {**values, "check": alert.check_id, "layers": alert.layer_names}

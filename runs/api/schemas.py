@@ -1,0 +1,88 @@
+"""What the API takes and answers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from ninja import Schema
+from pydantic import Field
+
+# What a database can compare: a big integer, and text without NUL.
+Key = Annotated[int, Field(ge=1, le=2**63 - 1)]
+Word = Annotated[str, Field(pattern=r"^[^\x00]*$")]
+
+
+class SweepIn(Schema):
+    """A submission, as in a sweep file; see the README for its keys.
+
+    For the API's document only: a body is checked whole, so that a misspelt key is refused, not dropped.
+    """
+
+    project: Any = None
+    name: Any = None
+    data: Any = {}
+    training: Any = {}
+    grid: Any = {}
+    seeds: Any = 1
+
+
+class SweepOut(Schema):
+    """A stored sweep."""
+
+    id: int
+    project: str
+    name: str
+    runs: list[int]
+
+
+class ErrorsOut(Schema):
+    """What is wrong with a submission, by field."""
+
+    errors: dict[str, list[str]]
+
+
+class RunOut(Schema):
+    """A run and where it stands."""
+
+    id: int
+    name: str
+    project: str
+    sweep: int
+    status: str
+    stop_reason: str
+    error: str
+    attempt: int
+    tier: str
+    isa: str
+    probe_share: float | None
+    steps_run: int
+    steps_requested: int | None
+    headline: str
+    score: float | None
+    summary: dict[str, Any]
+    config: dict[str, Any]
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
+class SeriesOut(Schema):
+    """Points of one series; values that are not finite are spelled as text."""
+
+    metric: str
+    layer: int | None
+    steps: list[int]
+    values: list[float | str]
+
+
+class AlertOut(Schema):
+    """An alert of a run."""
+
+    check: str
+    state: str
+    severity: str
+    first_step: int
+    layers: list[str]
+    title: str
+    cause: str
+    advice: list[dict[str, Any]]
