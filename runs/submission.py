@@ -21,6 +21,7 @@ from runs import lifecycle, specification
 from runs.models import Project, Run, Sweep
 from runs.queue import publish
 from runs.specification import Planned, Specification, SubmissionError
+from runs.store.params import write_params_of
 
 _NAMED = ("depth", "width", "hidden_units", "activation", "dropout")  # axes that a run's name shows anyway
 
@@ -54,6 +55,7 @@ def submit(
             created_by_id=user.pk if user else None,
         )
         runs = Run.objects.bulk_create(_run(spec, planned, sweep, parent) for planned in spec.runs)
+        write_params_of(runs)
         transaction.on_commit(partial(publish, [run.pk for run in runs]))
     return sweep
 
