@@ -181,6 +181,9 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_MAX_TASKS_PER_CHILD = 50
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
+# Deleted runs are purged once they were in the trash for so many days; 0: never.
+TRASH_DAYS = env.int("NNLAB_TRASH_DAYS", default=30)
+
 # What one submission may ask for
 MAX_RUNS_PER_SWEEP = env.int("NNLAB_MAX_RUNS_PER_SWEEP", default=1000)
 MAX_STEPS_PER_RUN = env.int("NNLAB_MAX_STEPS_PER_RUN", default=10_000_000)

@@ -11,6 +11,7 @@ from django.db.models import Count, Q, Sum
 
 from runs import submission
 from runs.models import Alert, Run, Status, Sweep
+from runs.reading.sweeps import shown_sweeps
 from runs.specification import Specification
 
 FOLDER = Path(__file__).parent
@@ -42,7 +43,8 @@ def ensure_submitted() -> tuple[list[Sweep], bool]:
     """Return the demonstration's sweeps, and whether they had to be submitted now."""
     specs = specifications()
     known = {
-        (sweep.project.slug, sweep.name): sweep for sweep in Sweep.objects.select_related("project").reverse()
+        (sweep.project.slug, sweep.name): sweep
+        for sweep in shown_sweeps().select_related("project").reverse()
     }
     found = [known.get((submission.project_slug(spec.project), spec.name)) for spec in specs]
     sweeps = [sweep for sweep in found if sweep is not None]
@@ -57,7 +59,7 @@ def ensure_submitted() -> tuple[list[Sweep], bool]:
 
 def progress(sweeps: list[Sweep]) -> Progress:
     """Count runs, steps and open alerts of the demonstration."""
-    runs = Run.objects.filter(sweep__in=sweeps)
+    runs = Run.objects.kept().filter(sweep__in=sweeps)
     counts = runs.aggregate(
         total=Count("pk"),
         over=Count("pk", filter=Q(ended_at__isnull=False)),

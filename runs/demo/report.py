@@ -14,7 +14,7 @@ def print_summary(sweeps: list[Sweep]) -> None:
     """Print for each sweep its groups: the headline metric with its interval over seeds, and open alerts."""
     for sweep in sweeps:
         groups: dict[str, list[Run]] = defaultdict(list)
-        for run in sweep.runs.order_by("pk").prefetch_related("alerts"):
+        for run in sweep.runs.kept().order_by("pk").prefetch_related("alerts"):
             groups[run.group].append(run)
         metric = next((run.headline for runs in groups.values() for run in runs if run.headline), "score")
         rows = [_row(runs) for runs in groups.values()]
@@ -25,7 +25,7 @@ def print_summary(sweeps: list[Sweep]) -> None:
 
 def has_failed(sweeps: list[Sweep]) -> bool:
     """Whether a run ended in another way than by finishing; the demonstration's sick network finishes too."""
-    return Run.objects.filter(sweep__in=sweeps).exclude(status=Status.FINISHED).exists()
+    return Run.objects.kept().filter(sweep__in=sweeps).exclude(status=Status.FINISHED).exists()
 
 
 def _row(runs: list[Run]) -> list[str]:

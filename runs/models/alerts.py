@@ -17,6 +17,14 @@ class Severity(models.TextChoices):
     CRITICAL = "critical"
 
 
+class AlertQuerySet(models.QuerySet["Alert"]):
+    """Questions that are asked of many alerts."""
+
+    def of_kept_runs(self) -> AlertQuerySet:
+        """Return the alerts of runs that are not in the trash."""
+        return self.exclude(run__in=Run.objects.in_trash())  # mostly a handful, found by an index of its own
+
+
 class Alert(models.Model):
     """The stored record of one check of one run; repeats update it."""
 
@@ -39,6 +47,8 @@ class Alert(models.Model):
     advice = models.JSONField(default=list)
     thresholds_hash = models.CharField(max_length=12)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects = AlertQuerySet.as_manager()
 
     class Meta:
         ordering = ["-pk"]

@@ -78,6 +78,9 @@ class Run(models.Model):
     deleted_at = models.DateTimeField(
         null=True, editable=False, help_text="In the trash since then; it can be restored until it is purged."
     )
+    purge_began_at = models.DateTimeField(
+        null=True, editable=False, help_text="Its points are being removed since then; it cannot be restored."
+    )
     config = models.JSONField(
         help_text="{'data': DataConfig, 'training': TrainingConfig}; of an outside run whatever it told."
     )

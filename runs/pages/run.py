@@ -84,7 +84,7 @@ def _open(alerts: Sequence[Alert]) -> int:
 
 
 def _place(found: Run) -> Place:
-    keys = list(Run.objects.filter(sweep=found.sweep_id).order_by("pk").values_list("pk", flat=True))
+    keys = list(Run.objects.kept().filter(sweep=found.sweep_id).order_by("pk").values_list("pk", flat=True))
     at = keys.index(found.pk)
     return Place(
         at + 1, len(keys), keys[at - 1] if at else None, keys[at + 1] if at + 1 < len(keys) else None

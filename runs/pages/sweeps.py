@@ -103,7 +103,7 @@ def _source(request: HttpRequest) -> tuple[Run | None, dict[str, Any], list[str]
     number = _number(request, "from")
     if number is None:
         return None, {}, []
-    source = Run.objects.select_related("project").filter(pk=number).first()
+    source = Run.objects.kept().select_related("project").filter(pk=number).first()
     if source is None:
         return None, {}, [f"There is no run {number} to copy; the form holds the defaults."]
     if "advice" not in request.GET:

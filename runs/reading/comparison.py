@@ -52,7 +52,7 @@ def select(project: Project, parameters: QueryDict, numbers: Iterable[int]) -> S
         numbers: runs that the address names one by one; none of them means all that match.
     """
     query = parse_table_query(parameters, ignored=_PAGE_FIELDS)
-    runs = Run.objects.filter(query.condition, project=project).order_by("pk")
+    runs = Run.objects.kept().filter(query.condition, project=project).order_by("pk")
     wanted = list(numbers)[: MAX_RUNS + 1]
     if wanted:
         runs = runs.filter(pk__in=wanted)

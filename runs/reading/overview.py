@@ -59,7 +59,8 @@ class Queue:
 def project_cards() -> list[ProjectCard]:
     """Summarise every project, in four queries; the one with the newest run comes first."""
     totals = (
-        Run.objects.order_by()
+        Run.objects.kept()
+        .order_by()
         .values_list("project")
         .annotate(
             all_runs=Count("pk"),
@@ -87,9 +88,10 @@ def project_cards() -> list[ProjectCard]:
 
 def queue() -> Queue:
     """Return the runs that workers hold and the next ones to come."""
-    counts = dict(Run.objects.not_over().order_by().values_list("status").annotate(number=Count("pk")))
-    running = Run.objects.filter(status=Status.RUNNING).select_related("project").order_by("started_at")
-    waiting = Run.objects.awaiting_worker().select_related("project")
+    active = Run.objects.kept().not_over()
+    counts = dict(active.order_by().values_list("status").annotate(number=Count("pk")))
+    running = active.filter(status=Status.RUNNING).select_related("project").order_by("started_at")
+    waiting = active.awaiting_worker().select_related("project")
     return Queue(
         list(running[:SHOWN_IN_QUEUE]),
         list(waiting[:SHOWN_IN_QUEUE]),
@@ -101,7 +103,7 @@ def queue() -> Queue:
 
 def open_alerts() -> QuerySet[Alert]:
     """Return the alerts that nobody and nothing has resolved."""
-    return Alert.objects.filter(state="open")
+    return Alert.objects.of_kept_runs().filter(state="open")
 
 
 def badge_count() -> int:
@@ -120,7 +122,7 @@ def inbox(severity: str, state: str, project: str, page: str) -> Page[Alert]:
         *(When(severity=name, then=Value(place)) for place, name in enumerate(SEVERITIES)),
         output_field=IntegerField(),
     )
-    alerts = Alert.objects.select_related("run__project").order_by(rank, "-pk")
+    alerts = Alert.objects.of_kept_runs().select_related("run__project").order_by(rank, "-pk")
     if severity in SEVERITIES:
         alerts = alerts.filter(severity=severity)
     if state in STATES:
@@ -132,7 +134,8 @@ def inbox(severity: str, state: str, project: str, page: str) -> Page[Alert]:
 
 def _best_scores() -> dict[int, list[Best]]:
     rows = (
-        Run.objects.exclude(headline="")
+        Run.objects.kept()
+        .exclude(headline="")
         .exclude(stop_reason="diverged")  # whose score is only the last finite value
         .annotate(unit=KeyTextTransform("target_unit", "info"))
         .order_by("dataset", "headline")

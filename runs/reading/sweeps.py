@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.paginator import Page, Paginator
-from django.db.models import Case, Count, F, Max, Min, Q, Sum, When
+from django.db.models import Case, Count, Exists, F, Max, Min, OuterRef, Q, QuerySet, Sum, When
 from django.db.models.fields.json import KeyTextTransform
 
 from runs.models import Alert, Project, Run, Status, Sweep
@@ -45,14 +45,20 @@ class SweepSummary:
         return not any(status in ACTIVE for status, _ in self.counts)
 
 
+def shown_sweeps() -> QuerySet[Sweep]:
+    """Return the sweeps of which a run is not in the trash, the newest first."""
+    return Sweep.objects.filter(Exists(Run.objects.kept().filter(sweep=OuterRef("pk"))))
+
+
 def recent_sweeps() -> list[SweepSummary]:
     """Return the newest sweeps of all projects, in three queries."""
-    return _summaries(list(Sweep.objects.select_related("project")[:RECENT]))
+    return _summaries(list(shown_sweeps().select_related("project")[:RECENT]))
 
 
 def sweeps_of(project: Project, number: str) -> tuple[Page[Sweep], list[SweepSummary]]:
     """Return one page of a project's sweeps, the newest first."""
-    page = Paginator(project.sweeps.select_related("project", "created_by"), PAGE_SIZE).get_page(number)
+    sweeps = shown_sweeps().filter(project=project).select_related("project", "created_by")
+    page = Paginator(sweeps, PAGE_SIZE).get_page(number)
     return page, _summaries(list(page.object_list))
 
 
@@ -62,7 +68,8 @@ def _summaries(sweeps: Sequence[Sweep]) -> list[SweepSummary]:
     done = Case(When(status__in=OVER, then=F("steps_requested")), default=F("steps_run"))
     sound = ~Q(stop_reason="diverged")  # whose score is only the last finite value
     rows = (
-        Run.objects.filter(sweep__in=keys)
+        Run.objects.kept()
+        .filter(sweep__in=keys)
         .order_by()
         .values("sweep")
         .annotate(
@@ -84,12 +91,13 @@ def _summaries(sweeps: Sequence[Sweep]) -> list[SweepSummary]:
 
 
 def _open_alerts(keys: Sequence[int]) -> dict[int, int]:
-    rows = Alert.objects.filter(state="open", run__sweep__in=keys).order_by().values("run__sweep")
+    alerts = Alert.objects.of_kept_runs().filter(state="open", run__sweep__in=keys)
+    rows = alerts.order_by().values("run__sweep")
     return {row["run__sweep"]: row["number"] for row in rows.annotate(number=Count("pk"))}
 
 
 def _summary(sweep: Sweep, row: Mapping[str, Any] | None, open_alerts: int) -> SweepSummary:
-    if row is None:  # its runs were deleted
+    if row is None:  # its runs were deleted a moment ago
         return SweepSummary(sweep, 0, (), 0.0, 0, None, None)
     best = None
     if row["low"] is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from runs.models import Project, Status
@@ -63,9 +64,14 @@ def test_a_diverged_run_is_nobody_s_best(reader: Client) -> None:
         assert list(page) == [best, diverged]
 
 
-def test_a_sweep_whose_runs_were_deleted_is_still_listed(reader: Client) -> None:
+def test_a_sweep_whose_runs_are_all_in_the_trash_is_not_listed(reader: Client) -> None:
     sweep = builders.build_sweep()
-    assert "no run left" in sweeps_page(reader, sweep.project)
+    deleted = builders.build_finished_run(sweep, deleted_at=timezone.now())
+    assert sweep.name not in sweeps_page(reader, sweep.project)
+    kept = builders.build_finished_run(sweep)
+    assert sweep.name in sweeps_page(reader, sweep.project)
+    assert reverse("run", args=[kept.pk]) in sweeps_page(reader, sweep.project)  # as the only run
+    assert reverse("run", args=[deleted.pk]) not in sweeps_page(reader, sweep.project)
 
 
 def test_a_list_of_sweeps_costs_the_same_for_one_and_for_a_page_of_them(
