@@ -6,6 +6,7 @@ import os
 from argparse import ArgumentTypeError
 
 from django.core.management.base import CommandError, CommandParser
+from django.db import connection
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -75,6 +76,21 @@ def _number(text: str, low: int, high: int) -> int:
 def announce_address(address: str) -> None:
     """Print where the dashboard is."""
     console.print(f"Dashboard: [bold]{address}[/]   Admin: {address}admin/   Stop with Ctrl-C.")
+
+
+def require_installation() -> None:
+    """Refuse a command on a database that is still empty.
+
+    Raises:
+        CommandError: and says how to prepare it.
+    """
+    if not connection.introspection.table_names():
+        raise CommandError("this installation was never prepared; start it once with: nnlab up")
+
+
+def runs(number: int) -> str:
+    """Write a number of runs in words."""
+    return f"{number:,} run{'' if number == 1 else 's'}"
 
 
 def print_line(text: str) -> None:

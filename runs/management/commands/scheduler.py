@@ -1,4 +1,4 @@
-"""``nnlab scheduler``: mends what broker and workers lost, every few seconds."""
+"""``nnlab scheduler``: mends what broker and workers lost, and empties the trash, every few seconds."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import OperationalError, close_old_connections
 
 from nnlab import healthcheck
-from runs import queue
+from runs import queue, retention
 
 logger = logging.getLogger(__name__)
+
+PURGE_SECONDS = 1.0  # of one look, so that the leases are still looked at in time
 
 
 class Command(BaseCommand):
     """Runs the reconciler until it is told to stop. More than one at a time does no harm."""
 
-    help = "Re-queue the runs of silent workers and publish what the broker lost, every few seconds."
+    help = "Re-queue the runs of silent workers, publish what the broker lost and empty the trash."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take the pause between two looks."""
@@ -34,8 +36,17 @@ class Command(BaseCommand):
             healthcheck.show_life("scheduler")
             try:
                 queue.reconcile()
+                _empty_trash()
             except OperationalError as error:
                 logger.warning("the database does not answer: %s", error)
                 close_old_connections()
             if stopping.wait(options["every"]):
                 return
+
+
+def _empty_trash() -> None:
+    """Purge what was long in the trash, and go on with purges that were cut off."""
+    retention.begin_purge_of_expired()
+    freed = retention.purge(PURGE_SECONDS)
+    if freed.runs:
+        logger.info("%s deleted run(s) purged, %s bytes freed", freed.runs, freed.bytes)

@@ -11,9 +11,8 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import connection
 
-from runs import submission
+from runs import console, submission
 from runs.specification import SubmissionError
 
 
@@ -32,8 +31,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Read, check, submit."""
-        if not connection.introspection.table_names():
-            raise CommandError("this installation was never prepared; start it once with: nnlab up")
+        console.require_installation()
         try:
             spec = submission.parse(_read(options["file"]))
             if options["check"]:
