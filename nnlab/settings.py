@@ -83,6 +83,8 @@ TEMPLATES = [
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 _DATABASE_URL = _secret("DATABASE_URL") or f"sqlite:///{quote(str(NNLAB_HOME / 'nnlab.sqlite3'))}"
 DATABASES = {"default": env.db_url_config(_DATABASE_URL)}
+# Every thread of the web server keeps its connection, and looks before a request whether it still stands.
+DATABASES["default"] = {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True} | DATABASES["default"]
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"] = {
         "timeout": 30,
