@@ -6,7 +6,7 @@ from django.urls import path
 
 from runs.api.access import own_access
 from runs.api.views import api
-from runs.pages import actions, alerts, compare, datasets, home, project, run, sweeps
+from runs.pages import actions, alerts, compare, datasets, home, project, run, sweeps, trash
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -14,13 +14,20 @@ urlpatterns = [
     path("p/<str:slug>/sweeps/", project.sweeps, name="project-sweeps"),
     path("p/<str:slug>/rows/", project.rows, name="project-rows"),
     path("p/<str:slug>/selected/", actions.selected, name="runs-selected"),
+    path("p/<str:slug>/delete/", trash.delete_project, name="project-delete"),
     path("p/<str:slug>/compare/", compare.compare, name="compare"),
     path("r/<int:run_id>/", run.run, name="run"),
     path("r/<int:run_id>/live/", run.live, name="run-live"),
     path("r/<int:run_id>/stop/", actions.stop_run, name="run-stop"),
     path("r/<int:run_id>/clone/", actions.clone, name="run-clone"),
+    path("r/<int:run_id>/delete/", trash.delete_run, name="run-delete"),
+    path("r/<int:run_id>/restore/", trash.restore_run, name="run-restore"),
+    path("r/<int:run_id>/purge/", trash.purge_run, name="run-purge"),
     path("sweeps/new/", sweeps.new, name="sweep-new"),
     path("sweeps/<int:sweep_id>/stop/", actions.stop_sweep, name="sweep-stop"),
+    path("sweeps/<int:sweep_id>/delete/", trash.delete_sweep, name="sweep-delete"),
+    path("trash/", trash.show, name="trash"),
+    path("trash/selected/", trash.selected, name="trash-selected"),
     path("alerts/", alerts.alerts, name="alerts"),
     path("datasets/", datasets.datasets, name="datasets"),
     path("api/", own_access(api.urls)),

@@ -1,4 +1,4 @@
-"""Actions: stop and clone. Each is a POST, needs a right and answers with words."""
+"""Actions on runs: compare, stop, clone. Each is a POST, needs a right and answers with words."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST
 
 from runs import lifecycle, submission
 from runs.models import Project, Run, Sweep
+from runs.pages import trash
 from runs.pages.frame import needs, signed_in
 from runs.pages.selection import run_numbers
 from runs.specification import SubmissionError
@@ -40,7 +41,7 @@ def stop_sweep(request: HttpRequest, sweep_id: int) -> HttpResponse:
 
 @require_POST
 def selected(request: HttpRequest, slug: str) -> HttpResponse:
-    """Do with the ticked runs what the button says: compare them, or stop them."""
+    """Do with the ticked runs what the button says: compare, stop or delete them."""
     project = get_object_or_404(Project, slug=slug)
     chosen = run_numbers(",".join(request.POST.getlist("runs"))).numbers
     if not chosen:
@@ -48,6 +49,9 @@ def selected(request: HttpRequest, slug: str) -> HttpResponse:
         return redirect(project)
     if request.POST.get("action") == "stop":
         return _stop_chosen(request, project, chosen)
+    if request.POST.get("action") == "delete":
+        trash.discard(request, Run.objects.kept().filter(project=project, pk__in=chosen))
+        return redirect(project)
     return redirect(f"{reverse('compare', args=[slug])}?runs={','.join(map(str, chosen))}")
 
 
@@ -55,7 +59,7 @@ def selected(request: HttpRequest, slug: str) -> HttpResponse:
 @needs("runs.submit_sweep")
 def clone(request: HttpRequest, run_id: int) -> HttpResponse:
     """Submit a run's configuration again, as it is."""
-    run = get_object_or_404(Run.objects.select_related("project"), pk=run_id)
+    run = get_object_or_404(Run.objects.kept().select_related("project"), pk=run_id)
     try:
         copy = submission.clone(run, signed_in(request))
     except SubmissionError as error:

@@ -16,7 +16,11 @@ from runs.reading import overview
 _P = ParamSpec("_P")
 _View: TypeAlias = Callable[Concatenate[HttpRequest, _P], HttpResponse]
 
-_RIGHTS = {"runs.submit_sweep": "submit training jobs", "runs.stop_run": "stop runs"}
+_RIGHTS = {
+    "runs.submit_sweep": "submit training jobs",
+    "runs.stop_run": "stop runs",
+    "runs.delete_project": "delete projects",
+}
 
 
 def render_page(

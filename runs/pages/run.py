@@ -20,6 +20,8 @@ from runs.pages import live as live_charts
 from runs.pages.formats import metric_title
 from runs.pages.frame import render_page
 from runs.pages.run_charts import RunView, view_of
+from runs.pages.trash import purged_at
+from runs.retention import may_delete
 
 _RANKS = {"critical": 0, "warning": 1, "info": 2}
 
@@ -38,6 +40,8 @@ class Place:
 def run(request: HttpRequest, run_id: int) -> HttpResponse:
     """Show one run."""
     found, alerts, view = _load(request, run_id)
+    if found.deleted_at:
+        return _deleted(request, found)
     charts, cursor = live_charts.whole(found, view)
     context = {
         "run": found,
@@ -49,6 +53,7 @@ def run(request: HttpRequest, run_id: int) -> HttpResponse:
         "measure": view.measure,
         "measures": [(name, metric_title(name)) for name in MEASURES],
         "configuration": _configuration(found),
+        "mine": may_delete(request.user, found),
     }
     return render_page(request, "runs/run.html", context)
 
@@ -67,6 +72,13 @@ def live(request: HttpRequest, run_id: int) -> HttpResponse:
     answer["over"] = found.is_over
     return HttpResponse(
         orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY), content_type="application/json"
+    )
+
+
+def _deleted(request: HttpRequest, found: Run) -> HttpResponse:
+    mine = may_delete(request.user, found)
+    return render_page(
+        request, "runs/run_deleted.html", {"run": found, "mine": mine, "purged_at": purged_at(found)}
     )
 
 

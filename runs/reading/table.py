@@ -124,11 +124,15 @@ def runs_of(project: Project, query: TableQuery) -> QuerySet[Run]:
         .annotate(number=Count("pk"))
         .values("number")
     )
-    runs = Run.objects.filter(query.condition, project=project).annotate(
-        open_alerts=Coalesce(Subquery(open_alerts), 0),
-        share_run=1.0 * F("steps_run") / NullIf("steps_requested", 0),
-        final_score=Case(When(stop_reason="diverged", then=None), default=F("score")),
-        time_taken=Coalesce("ended_at", Now()) - F("started_at"),
+    runs = (
+        Run.objects.kept()
+        .filter(query.condition, project=project)
+        .annotate(
+            open_alerts=Coalesce(Subquery(open_alerts), 0),
+            share_run=1.0 * F("steps_run") / NullIf("steps_requested", 0),
+            final_score=Case(When(stop_reason="diverged", then=None), default=F("score")),
+            time_taken=Coalesce("ended_at", Now()) - F("started_at"),
+        )
     )
     fields = SORTS[query.sort.removeprefix("-")]
     descending = query.sort.startswith("-")
@@ -146,7 +150,8 @@ def page_of(runs: QuerySet[Run], number: int) -> Page[Run]:
 def choices(project: Project) -> dict[str, list[str]]:
     """Return the values that the project's runs have, for the lists of the filter form."""
     rows = (
-        Run.objects.filter(project=project)
+        Run.objects.kept()
+        .filter(project=project)
         .order_by()
         .values_list("dataset", "activation", "depth", "width", "dropout")
         .distinct()

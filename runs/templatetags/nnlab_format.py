@@ -31,6 +31,7 @@ for _filter in (
     formats.percent,
     formats.small_share,
     formats.duration,
+    formats.file_size,
     formats.network,
     formats.metric_title,
     formats.activation,

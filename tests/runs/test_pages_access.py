@@ -32,6 +32,7 @@ def addresses(run: Run) -> dict[str, str]:
         "sweep-new": reverse("sweep-new"),
         "alerts": reverse("alerts"),
         "datasets": reverse("datasets"),
+        "trash": reverse("trash"),
     }
 
 
