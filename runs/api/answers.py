@@ -14,11 +14,13 @@ def found(run_id: int) -> Run:
     """Return a run with its project.
 
     Raises:
-        HttpError: 404 where there is none.
+        HttpError: 404 where there is none, or it is in the trash.
     """
     run = Run.objects.select_related("project").filter(pk=run_id).first()
     if run is None:
         raise HttpError(404, f"there is no run {run_id}")
+    if run.deleted_at:
+        raise HttpError(404, f"run {run_id} is in the trash; POST /api/runs/{run_id}/restore brings it back")
     return run
 
 

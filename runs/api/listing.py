@@ -25,7 +25,7 @@ def list_runs(
     before: Key | None = None,
 ) -> list[dict[str, Any]]:
     """Give at most 200 runs; ``before`` is the smallest id of the page before."""
-    runs = Run.objects.select_related("project").order_by("-pk")
+    runs = Run.objects.kept().select_related("project").order_by("-pk")
     wanted = {"project__slug": project, "status": status, "sweep_id": sweep, "pk__lt": before}
     given = {key: value for key, value in wanted.items() if value not in {"", None}}
     return [run_answer(run) for run in runs.filter(**given)[:MAX_RUNS]]

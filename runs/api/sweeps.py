@@ -40,5 +40,5 @@ def read_sweep(request: HttpRequest, sweep_id: int) -> dict[str, Any]:
 
 
 def _sweep(sweep: Sweep) -> dict[str, Any]:
-    runs = list(sweep.runs.order_by("pk").values_list("pk", flat=True))
+    runs = list(sweep.runs.kept().order_by("pk").values_list("pk", flat=True))
     return {"id": sweep.pk, "project": sweep.project.slug, "name": sweep.name, "runs": runs}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ninja import NinjaAPI
 
-from runs.api import controls, listing, sweeps, windows
+from runs.api import controls, listing, retention, sweeps, windows
 from runs.api.access import AUTH
 
 api = NinjaAPI(title="nnlab", version="1", auth=AUTH, docs_url=None, urls_namespace="api")
-for part in (sweeps, listing, controls, windows):
+for part in (sweeps, listing, controls, windows, retention):
     api.add_router("", part.router)
