@@ -7,7 +7,7 @@ fencing token of its claim: once the run was given to somebody else, the token n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import UUID, uuid4
@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import Case, DateTimeField, ExpressionWrapper, F, UUIDField, Value, When
 from django.db.models.functions import Now
 
-from runs.models import Run, Status
+from runs.models import OVER, Run, Source, Status
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -28,10 +28,12 @@ Claims: TypeAlias = Mapping[int, UUID]  # the fencing tokens of the runs that a 
 LEASE = timedelta(seconds=30)
 HEARTBEAT = timedelta(seconds=8)  # three beats may be missed
 MAX_ATTEMPTS = 3
+OUTSIDE_LEASE = timedelta(minutes=5)  # of programs that others wrote: they say less often that they live
 
 _RELEASED = {"token": None, "lease_until": None}
 # Of the database's clock, like every other time here: the hosts' own clocks may disagree.
 _LEASE_FROM_NOW = ExpressionWrapper(Now() + LEASE, output_field=DateTimeField())
+_OUTSIDE_LEASE_FROM_NOW = ExpressionWrapper(Now() + OUTSIDE_LEASE, output_field=DateTimeField())
 
 
 def claim(run_id: int, worker: str) -> UUID | None:
@@ -97,8 +99,11 @@ def cancel(run_id: int) -> bool:
 
 
 def requeue(run_id: int) -> bool:
-    """Put a run that is over, but did not finish, back into the queue, with all its attempts before it."""
-    over = Run.objects.filter(pk=run_id, status__in=[Status.FAILED, Status.CANCELLED])
+    """Put a run that is over, but did not finish, back into the queue, with all its attempts before it.
+
+    A run that a program outside trains cannot be: no worker knows how to train it.
+    """
+    over = Run.objects.filter(pk=run_id, source=Source.ENGINE, status__in=[Status.FAILED, Status.CANCELLED])
     return bool(
         over.update(
             status=Status.QUEUED,
@@ -138,11 +143,16 @@ def release(host: str, *, orderly: bool) -> int:
 
 
 def settle_lost() -> int:
-    """Queue lost runs again, or fail those that lost their worker too often. Returns how many were queued."""
-    lost = Run.objects.filter(status=Status.LOST)
-    lost.filter(cancel_requested=True).update(
+    """Queue lost runs again, or fail those that lost their worker too often. Returns how many were queued.
+
+    A lost run that a program outside trains stays lost until that program is heard of again, or its owner
+    does not want it any more.
+    """
+    every = Run.objects.filter(status=Status.LOST)
+    every.filter(cancel_requested=True).update(
         status=Status.CANCELLED, ended_at=Now(), stop_reason="cancelled"
     )
+    lost = every.filter(source=Source.ENGINE)
     lost.filter(attempt__gte=MAX_ATTEMPTS).update(
         status=Status.FAILED,
         ended_at=Now(),
@@ -150,6 +160,37 @@ def settle_lost() -> int:
         error=f"The worker fell silent in each of {MAX_ATTEMPTS} attempts; its log may say why.",
     )
     return lost.update(status=Status.QUEUED, queued_at=Now(), published_at=None, started_at=None)
+
+
+def held_outside() -> dict[str, Any]:
+    """Return the columns of a run that a program outside trains from now on."""
+    return {"status": Status.RUNNING, "token": uuid4(), "lease_until": _OUTSIDE_LEASE_FROM_NOW}
+
+
+def hear(run_id: int) -> bool:
+    """Note that the program outside which trains a run lives; one that was taken for lost goes on."""
+    prolonged = _outside(run_id, [Status.RUNNING]).update(lease_until=_OUTSIDE_LEASE_FROM_NOW)
+    return bool(prolonged or _outside(run_id, [Status.LOST]).update(**held_outside()))
+
+
+def resume_outside(run_id: int) -> bool:
+    """Let the program outside go on with a run that is over, or that it takes up again.
+
+    A request to stop ends with the run: who resumes it after that wants it again.
+    """
+    again: dict[str, Any] = {"ended_at": None, "stop_reason": "", "error": "", "attempt": F("attempt") + 1}
+    over = _outside(run_id, OVER).update(cancel_requested=False, **again, **held_outside())
+    return bool(over or _outside(run_id, [Status.RUNNING, Status.LOST]).update(**again, **held_outside()))
+
+
+def end_outside(run_id: int, status: Status, reason: str, error: str = "") -> bool:
+    """End a run as the program outside which trained it says."""
+    held = _outside(run_id, [Status.RUNNING, Status.LOST])
+    return bool(held.update(status=status, ended_at=Now(), stop_reason=reason, error=error, **_RELEASED))
+
+
+def _outside(run_id: int, allowed: Iterable[Status]) -> QuerySet[Run]:
+    return Run.objects.filter(pk=run_id, source=Source.OUTSIDE, status__in=allowed)
 
 
 def _held_by(worker: str) -> dict[str, Any]:

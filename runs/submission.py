@@ -18,7 +18,7 @@ from django.utils.text import slugify
 from nnlab.engine.config import TrainingConfig
 from nnlab.engine.population import shape_key
 from runs import lifecycle, specification
-from runs.models import Project, Run, Sweep
+from runs.models import Project, Run, Source, Sweep
 from runs.queue import publish
 from runs.specification import Planned, Specification, SubmissionError
 from runs.store.params import write_params_of
@@ -47,7 +47,7 @@ def submit(
         parent: the run that this one was cloned from.
     """
     with transaction.atomic():
-        project = _project(spec.project)
+        project = project_named(spec.project)
         sweep = Sweep.objects.create(
             project=project,
             name=spec.name,
@@ -64,8 +64,13 @@ def clone(run: Run, user: AbstractBaseUser | AnonymousUser | None) -> Run:
     """Submit a run's configuration again, as it is.
 
     Raises:
-        SubmissionError: if what was possible then is no longer, such as a CSV file that is gone.
+        SubmissionError: if what was possible then is no longer, such as a CSV file that is gone, and for a
+            run that a program outside trained.
     """
+    if run.source == Source.OUTSIDE:
+        raise SubmissionError(
+            {"run": [f"run {run.pk} was trained by a program outside; only that program can train it again"]}
+        )
     sweep = submit(parse(as_mapping(run)), user, parent=run)
     return sweep.runs.get()
 
@@ -104,7 +109,8 @@ def project_slug(name: str) -> str:
     return slug
 
 
-def _project(name: str) -> Project:
+def project_named(name: str) -> Project:
+    """Return the project of a name; it is made where there is none."""
     project, _ = Project.objects.get_or_create(slug=project_slug(name), defaults={"name": name})
     return project
 
