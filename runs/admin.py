@@ -10,9 +10,10 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from runs import forms, lifecycle, submission
+from runs import forms, lifecycle, retention, submission
 from runs.models import Alert, ApiToken, Project, Run, Status, Sweep
 from runs.specification import SubmissionError
+from runs.trash_admin import DeletesRuns, KeepsATrash, TrashFilter, discard
 
 admin.site.site_header = admin.site.site_title = "nnlab administration"
 admin.site.index_title = "Training jobs, alerts and people"
@@ -38,20 +39,35 @@ class ProjectAdmin(admin.ModelAdmin[Project]):
     search_fields = ["name"]
     prepopulated_fields = {"slug": ["name"]}
 
+    def has_delete_permission(self, request: HttpRequest, obj: Project | None = None) -> bool:
+        """A project goes when it has no runs, in the trash or not."""
+        return super().has_delete_permission(request, obj) and (obj is None or not obj.runs.exists())
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Delete projects one by one: many at once would be asked for by their rows, not by their runs."""
+        return {
+            name: action for name, action in super().get_actions(request).items() if name != "delete_selected"
+        }
+
+    def delete_model(self, request: HttpRequest, obj: Project) -> None:
+        """Look once more whether it has runs."""
+        retention.delete_project(obj)
+
 
 @admin.register(Sweep)
-class SweepAdmin(admin.ModelAdmin[Sweep]):
-    """Submit training jobs, and stop whole sweeps."""
+class SweepAdmin(DeletesRuns, admin.ModelAdmin[Sweep]):
+    """Submit training jobs, stop and delete whole sweeps."""
 
     list_display = ["name", "project", "state", "comparison", "created_by", "created_at"]
     list_filter = ["project"]
     search_fields = ["name"]
     date_hierarchy = "created_at"
-    actions = ["stop"]
+    actions = ["stop", "discard"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Sweep]:
         """Count runs by status with the list's own query."""
-        counts = {status.value: Count("runs", filter=Q(runs__status=status)) for status in Status}
+        kept = Q(runs__deleted_at=None)
+        counts = {status.value: Count("runs", filter=kept & Q(runs__status=status)) for status in Status}
         return super().get_queryset(request).select_related("project", "created_by").annotate(**counts)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -106,6 +122,11 @@ class SweepAdmin(admin.ModelAdmin[Sweep]):
         stopped = sum(lifecycle.cancel(run_id) for run_id in list(runs))
         messages.success(request, f"{stopped} run(s) asked to stop.")
 
+    @admin.action(description="Move all runs of the selected sweeps to the trash", permissions=["discard"])
+    def discard(self, request: HttpRequest, queryset: QuerySet[Sweep]) -> None:
+        """Delete every run of the sweeps that is over."""
+        discard(request, Run.objects.filter(sweep__in=queryset))
+
     def has_stop_permission(self, request: HttpRequest) -> bool:
         """Stopping is a right of its own."""
         return request.user.has_perm("runs.stop_run")
@@ -127,15 +148,15 @@ class AdminSweepForm(forms.SweepForm):
 
 
 @admin.register(Run)
-class RunAdmin(ReadOnlyAdmin, admin.ModelAdmin[Run]):
-    """Watch, stop, clone and re-queue runs."""
+class RunAdmin(KeepsATrash, ReadOnlyAdmin, admin.ModelAdmin[Run]):
+    """Watch, stop, clone, re-queue, delete, restore and purge runs."""
 
     list_display = ["id", "page", "project", "status", "done", "score", "alerts_open", "attempt", "queued_at"]
     list_display_links = ["id"]
-    list_filter = ["status", "project", "activation", "depth", "dataset"]
+    list_filter = [TrashFilter, "status", "project", "activation", "depth", "dataset"]
     search_fields = ["name", "sweep__name"]
     date_hierarchy = "queued_at"
-    actions = ["stop", "clone", "enqueue_again"]
+    actions = ["stop", "clone", "enqueue_again", "discard", "restore", "purge"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Run]:
         """Count open alerts with the list's own query."""
@@ -166,7 +187,7 @@ class RunAdmin(ReadOnlyAdmin, admin.ModelAdmin[Run]):
     @admin.action(description="Clone the selected runs", permissions=["submit"])
     def clone(self, request: HttpRequest, queryset: QuerySet[Run]) -> None:
         """Queue the same configurations once more."""
-        for run in queryset:
+        for run in queryset.filter(deleted_at=None):
             try:
                 copy = submission.clone(run, request.user)
             except SubmissionError as error:
@@ -178,7 +199,7 @@ class RunAdmin(ReadOnlyAdmin, admin.ModelAdmin[Run]):
     @admin.action(description="Enqueue the selected runs again", permissions=["submit"])
     def enqueue_again(self, request: HttpRequest, queryset: QuerySet[Run]) -> None:
         """Put failed and cancelled runs back into the queue."""
-        queued = sum(submission.enqueue_again(run) for run in queryset)
+        queued = sum(submission.enqueue_again(run) for run in queryset.filter(deleted_at=None))
         messages.success(
             request, f"{queued} of {len(queryset)} run(s) queued again; only failed and stopped ones can be."
         )
@@ -200,6 +221,10 @@ class AlertAdmin(ReadOnlyAdmin, admin.ModelAdmin[Alert]):
     list_filter = ["severity", "state", "check_id"]
     search_fields = ["title", "run__name"]
     list_select_related = ["run"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Alert]:
+        """Leave out the alerts of deleted runs."""
+        return super().get_queryset(request).exclude(run__in=Run.objects.in_trash())
 
 
 @admin.register(ApiToken)

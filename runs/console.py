@@ -88,11 +88,6 @@ def require_installation() -> None:
         raise CommandError("this installation was never prepared; start it once with: nnlab up")
 
 
-def runs(number: int) -> str:
-    """Write a number of runs in words."""
-    return f"{number:,} run{'' if number == 1 else 's'}"
-
-
 def print_line(text: str) -> None:
     """Print a line of plain text."""
     console.print(text, markup=False)

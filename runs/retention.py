@@ -60,6 +60,9 @@ class Freed:
     runs: int = 0
     bytes: int = 0
 
+    def __str__(self) -> str:
+        return f"{file_size(self.bytes)} in {counted(self.runs)}"
+
     def __add__(self, other: Freed) -> Freed:
         return Freed(self.runs + other.runs, self.bytes + other.bytes)
 
@@ -70,6 +73,19 @@ class Discarded:
 
     moved: int
     left: int
+
+
+def counted(runs: int) -> str:
+    """Write a number of runs: 1 run, 1,200 runs."""
+    return f"{runs:,} run{'' if runs == 1 else 's'}"
+
+
+def file_size(size: float) -> str:
+    """Write a number of bytes: 714 B, 12.3 kB, 1.2 GB."""
+    for limit, unit in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if size >= limit * 0.99995:
+            return f"{size / limit:.1f} {unit}"
+    return f"{size:.0f} B"
 
 
 def in_reach_of(user: User | AnonymousUser) -> Q:

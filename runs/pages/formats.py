@@ -167,16 +167,6 @@ def ago(moment: datetime, now: datetime) -> str:
     return "just now" if seconds < 5 else f"{seconds} s ago"
 
 
-def file_size(size: float | None) -> str:
-    """Write a number of bytes: 714 B, 12.3 kB, 1.2 GB."""
-    if size is None:
-        return MISSING
-    for limit, unit in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
-        if size >= limit * 0.99995:
-            return f"{size / limit:.1f} {unit}"
-    return f"{size:.0f} B"
-
-
 def network(hidden_units: Any) -> str:
     """Write the widths of the hidden layers: 64-64-64, 10 × 64 where many are equal, linear where none is."""
     widths = list(hidden_units or [])

@@ -17,13 +17,12 @@ from django.utils.html import format_html
 from django.views.decorators.http import require_GET, require_POST
 
 from runs import retention
-from runs.console import runs as in_words
 from runs.models import Project, Run, Sweep
 from runs.models.runs import RunQuerySet
-from runs.pages.formats import file_size
 from runs.pages.frame import needs, render_page
 from runs.pages.selection import run_numbers
 from runs.reading.trash import page_of_trash, total_size, trash
+from runs.retention import counted
 
 PURGE_SECONDS = 2.0  # that a page waits; the scheduler does the rest
 
@@ -121,12 +120,10 @@ def discard(request: HttpRequest, runs: RunQuerySet, *, stop: bool = False) -> N
     if discarded.moved:
         link = format_html('<a href="{}">the trash</a>', reverse("trash"))
         is_are = "is" if discarded.moved == 1 else "are"
-        messages.success(request, format_html("{} {} in {} now.", in_words(discarded.moved), is_are, link))
+        messages.success(request, format_html("{} {} in {} now.", counted(discarded.moved), is_are, link))
     if discarded.left:
         waits = "it waits or trains" if discarded.left == 1 else "they wait or train"
-        messages.warning(
-            request, f"{in_words(discarded.left)} not deleted: {waits}. Stop first, then delete."
-        )
+        messages.warning(request, f"{counted(discarded.left)} not deleted: {waits}. Stop first, then delete.")
 
 
 def purged_at(run: Run) -> Any:
@@ -152,7 +149,7 @@ def _in_reach(request: HttpRequest, runs: RunQuerySet) -> RunQuerySet:
         )
     if missed:
         messages.warning(
-            request, f"{in_words(missed)} left as before: other people's need the right {retention.DELETE}."
+            request, f"{counted(missed)} left as before: other people's need the right {retention.DELETE}."
         )
     return in_reach
 
@@ -160,7 +157,7 @@ def _in_reach(request: HttpRequest, runs: RunQuerySet) -> RunQuerySet:
 def _restore(request: HttpRequest, runs: RunQuerySet) -> None:
     restored = retention.restore(runs)
     if restored:
-        messages.success(request, f"{in_words(restored)} restored.")
+        messages.success(request, f"{counted(restored)} restored.")
     else:
         messages.info(request, "No run was restored: its purge has begun, or it is not in the trash.")
 
@@ -170,7 +167,7 @@ def _purge(request: HttpRequest, runs: RunQuerySet) -> None:
     freed = retention.purge(PURGE_SECONDS)
     left = retention.left_to_purge()
     if freed.runs or left:
-        rest = f" {in_words(left)} still being purged; that goes on by itself." if left else ""
-        messages.success(request, f"{file_size(freed.bytes)} in {in_words(freed.runs)} freed.{rest}")
+        rest = f" {counted(left)} still being purged; that goes on by itself." if left else ""
+        messages.success(request, f"{freed} freed.{rest}")
     elif not begun:
         messages.info(request, "No run was purged: it is still being stopped, or it is not in the trash.")

@@ -12,6 +12,7 @@ from django.utils.html import format_html
 
 from runs.pages import formats
 from runs.reading.overview import Best
+from runs.retention import file_size
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -31,11 +32,11 @@ for _filter in (
     formats.percent,
     formats.small_share,
     formats.duration,
-    formats.file_size,
     formats.network,
     formats.metric_title,
     formats.activation,
     formats.task,
+    file_size,
 ):
     register.filter(_filter.__name__, _filter)
 

@@ -16,8 +16,8 @@ from runs import console, retention
 from runs.management.commands.trash import named
 from runs.models import OVER, Run
 from runs.models.runs import RunQuerySet
-from runs.pages.formats import file_size
 from runs.reading.trash import total_size
+from runs.retention import counted, file_size
 
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 
@@ -51,12 +51,12 @@ class Command(BaseCommand):
         if options["dry_run"]:
             doomed = chosen.in_trash().filter(status__in=OVER)
             console.print_line(
-                f"{file_size(total_size(doomed))} in {console.runs(doomed.count())} would be freed."
+                f"{file_size(total_size(doomed))} in {counted(doomed.count())} would be freed."
             )
             return
         retention.begin_purge(chosen)
         freed = _purge_all()
-        console.print_line(f"{file_size(freed.bytes)} in {console.runs(freed.runs)} freed.")
+        console.print_line(f"{freed} freed.")
         if options["vacuum"]:
             retention.vacuum()
             console.print_line("The freed space was given back to the file system.")
@@ -88,7 +88,7 @@ def _purge_all() -> retention.Freed:
         task = progress.add_task("purging")
         for part in retention.purging():
             freed += part
-            progress.update(task, description=f"{file_size(freed.bytes)} in {console.runs(freed.runs)} freed")
+            progress.update(task, description=f"{freed} freed")
     return freed
 
 

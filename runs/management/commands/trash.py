@@ -10,8 +10,9 @@ from django.utils import timezone
 from runs import console, retention
 from runs.models import Run
 from runs.models.runs import RunQuerySet
-from runs.pages.formats import ago, file_size
+from runs.pages.formats import ago
 from runs.reading.trash import total_size, trash
+from runs.retention import counted, file_size
 
 
 class Command(BaseCommand):
@@ -39,13 +40,13 @@ class Command(BaseCommand):
         runs = named(options["runs"])
         if options["restore"]:
             restored = retention.restore(runs)
-            console.print_line(f"{console.runs(restored)} restored, of {len(options['runs'])} named.")
+            console.print_line(f"{counted(restored)} restored, of {len(options['runs'])} named.")
             return
         discarded = retention.discard(runs, stop=options["stop"])
-        console.print_line(f"{console.runs(discarded.moved)} moved to the trash.")
+        console.print_line(f"{counted(discarded.moved)} moved to the trash.")
         if discarded.left:
             raise CommandError(
-                f"{console.runs(discarded.left)} left, for they wait or train; add --stop to stop them first"
+                f"{counted(discarded.left)} left, for they wait or train; add --stop to stop them first"
             )
 
 
@@ -74,7 +75,7 @@ def _show() -> None:
         console.print_line("The trash is empty.")
         return
     console.print_table(
-        f"Trash: {console.runs(len(rows))}, {file_size(total_size(runs))}",
+        f"Trash: {counted(len(rows))}, {file_size(total_size(runs))}",
         ["run", "name", "project", "deleted", "size"],
         rows,
     )
