@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +48,8 @@ class Process:
     def send(self, line: str) -> None:
         """Ask; ``answer`` waits for what it says."""
         assert self._process.stdin is not None
-        self._process.stdin.write(line + "\n")
+        with suppress(BrokenPipeError):  # the process has ended: answer says how
+            self._process.stdin.write(line + "\n")
 
     def answer(self) -> dict[str, Any]:
         """Wait for the next answer."""
@@ -67,7 +69,8 @@ class Process:
         """End the process."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.close()
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
         self._process.stdout.close()
         self._process.wait()
 

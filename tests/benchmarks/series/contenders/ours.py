@@ -1,0 +1,117 @@
+"""Ours in process: what a worker does, a buffer that is drained into the store every 1,024 steps."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import django
+
+from tests.benchmarks.series.contender import kept_bytes
+from tests.benchmarks.series.contenders import logged
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DURABILITY = "SQLite: WAL, synchronous=NORMAL, synced at checkpoints; PostgreSQL: as the store sets it"
+FLUSHED_EVERY = 1024  # steps
+
+
+class Store:
+    """An installation's database. Options: ``full`` syncs SQLite at every commit."""
+
+    def __init__(self, folder: Path, option: str) -> None:
+        os.environ["NNLAB_HOME"] = str(folder / "nnlab")
+        os.environ["DJANGO_SETTINGS_MODULE"] = "nnlab.settings"
+        os.environ["NNLAB_LOG_LEVEL"] = "ERROR"
+        if "BENCH_DATABASE" in os.environ:
+            os.environ["DATABASE_URL"] = os.environ["BENCH_DATABASE"]
+        django.setup()
+        from django.core.management import call_command  # noqa: PLC0415 - django.setup() comes first
+        from django.db import connection  # noqa: PLC0415
+
+        from nnlab.series.buffer import StepBuffer  # noqa: PLC0415
+        from runs.models import Project, Sweep  # noqa: PLC0415
+        from runs.store import writing  # noqa: PLC0415
+
+        call_command("migrate", verbosity=0, interactive=False)
+        self._connection, self._folder = connection, folder
+        self._buffer_of, self._writing = StepBuffer, writing
+        if option == "full" and connection.vendor == "sqlite":
+            with connection.cursor() as cursor:
+                cursor.execute("PRAGMA synchronous=FULL")
+        self._project, _ = Project.objects.get_or_create(slug="benchmark", defaults={"name": "benchmark"})
+        self._sweep, _ = Sweep.objects.get_or_create(
+            project=self._project, name="benchmark", defaults={"specification": {}}
+        )
+
+    def versions(self) -> dict[str, str]:
+        """Name the versions; pcodec is what chunks are encoded with where it is there."""
+        return {**logged.versions(["nnlab", "django", "numpy"]), **_version_of("pcodec")}
+
+    def begin(self, steps: int, keys: int) -> None:
+        """Make the values, and a new run."""
+        self._rows = logged.rows(steps, keys)
+        self._run = self._new_run()
+
+    def log(self) -> int:
+        """Log all rows, and write what is left as the end."""
+        self._buffer = self._buffer_of()
+        log = self._buffer.log
+        for step, row in enumerate(self._rows):
+            log(step, row)
+            if not (step + 1) % FLUSHED_EVERY:
+                self._flush(final=False)
+        self._flush(final=True)
+        return sum(map(len, self._rows))
+
+    def readable(self) -> int:
+        """Count the points by reading every series in full."""
+        return sum(len(steps) for steps, _ in self._read_all(self._run).values())
+
+    def stored(self, run: int) -> int:
+        """Count the points of any run."""
+        return sum(len(steps) for steps, _ in self._read_all(run).values())
+
+    def kept(self) -> int:
+        """Give the bytes of everything kept; on PostgreSQL of the whole database."""
+        if self._connection.vendor == "postgresql":
+            with self._connection.cursor() as cursor:
+                cursor.execute("SELECT pg_database_size(current_database())")
+                return int(cursor.fetchone()[0])
+        self._connection.close()  # the last to close a WAL database checkpoints it
+        return kept_bytes(self._folder / "nnlab")
+
+    def _flush(self, *, final: bool) -> None:
+        from django.db import transaction  # noqa: PLC0415
+
+        with transaction.atomic():
+            self._writing.write(self._run, self._buffer.drain(), final=final)
+
+    def _read_all(self, run: int) -> dict[Any, Any]:
+        from runs.reading.points import read_all  # noqa: PLC0415
+
+        return dict(read_all(run))
+
+    def _new_run(self) -> int:
+        from django.utils import timezone  # noqa: PLC0415
+
+        from runs.models import Run  # noqa: PLC0415
+
+        made = Run.objects.create(
+            project=self._project, sweep=self._sweep, name="benchmark", source="outside", config={},
+            group="benchmark", status="running", token=uuid.uuid4(),
+            lease_until=timezone.now() + timedelta(hours=6), started_at=timezone.now(),
+        )  # fmt: skip
+        return int(made.pk)
+
+
+def _version_of(name: str) -> dict[str, str]:
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415
+
+    try:
+        return {name: version(name)}
+    except PackageNotFoundError:
+        return {}

@@ -1,0 +1,105 @@
+"""Ours at work: a training loop that logs, writers at a steady pace, and readers beside them."""
+
+from __future__ import annotations
+
+from time import perf_counter, sleep
+from typing import Any
+
+import numpy as np
+
+from tests.benchmarks.series.contenders import logged
+from tests.benchmarks.series.contenders.ours import FLUSHED_EVERY, Store
+from tests.benchmarks.series.network import NAMES
+
+STEP_SECONDS = 100e-6  # of a loop of 10,000 steps a second
+PACED_EVERY = 100  # steps
+
+
+class Worker(Store):
+    """A worker, or somebody who looks."""
+
+    def prepare_loop(self, steps: int) -> float:
+        """Make the values and find how much work takes a step's time; give the seconds of a step."""
+        self._rows = logged.rows(steps, len(NAMES))
+        self._matrix = np.random.default_rng(0).standard_normal((48, 48)).astype(np.float32)
+        self._products = 1
+        while self._step_seconds() < STEP_SECONDS:
+            self._products += 1
+        return self._step_seconds()
+
+    def loop(self, log: bool) -> int:
+        """Do all steps, with or without logging each; the writing is part of it."""
+        self._run = self._new_run() if log else 0
+        self._buffer = self._buffer_of()
+        record = self._buffer.log
+        for step, row in enumerate(self._rows):
+            self._step()
+            if log:
+                record(step, row)
+                if not (step + 1) % FLUSHED_EVERY:
+                    self._flush(final=False)
+        if log:
+            self._flush(final=True)
+        return len(self._rows)
+
+    def prepare_writer(self, seconds: float, rate: int) -> int:
+        """Make the values, and a run; name it."""
+        self._rows = logged.rows(min(int(seconds * rate), logged.SOURCE_STEPS), len(NAMES))
+        self._run = self._new_run()
+        return self._run
+
+    def write_for(self, seconds: float, rate: int) -> dict[str, Any]:
+        """Log so many steps a second, or as many as can be; give the milliseconds of each flush."""
+        from django.db import OperationalError  # noqa: PLC0415
+
+        self._buffer = self._buffer_of()
+        flushes, locked, steps = [], 0, int(seconds * rate)
+        began = perf_counter()
+        for step in range(steps):
+            self._buffer.log(step, self._rows[step % len(self._rows)])
+            if not step % PACED_EVERY:
+                sleep(max(0.0, began + step / rate - perf_counter()))
+            if not (step + 1) % FLUSHED_EVERY or step + 1 == steps:
+                flushing = perf_counter()
+                try:
+                    self._flush(final=step + 1 == steps)
+                except OperationalError:
+                    locked += 1
+                flushes.append(1e3 * (perf_counter() - flushing))
+        return {"points": steps * len(NAMES), "flush_ms": flushes, "lock_errors": locked}
+
+    def prepare_reader(self, runs: list[int]) -> None:
+        """Say which runs to look at."""
+        self._runs = runs
+
+    def read_for(self, seconds: float) -> dict[str, Any]:
+        """Look at the loss of one run after another, as a chart asks; give each look's milliseconds."""
+        from django.db import OperationalError  # noqa: PLC0415
+
+        looks, locked = [], 0
+        until = perf_counter() + seconds
+        while perf_counter() < until:
+            run = self._runs[len(looks) % len(self._runs)]
+            looking = perf_counter()
+            try:
+                self._window([run], None, None)
+            except OperationalError:
+                locked += 1
+            looks.append(1e3 * (perf_counter() - looking))
+            sleep(0.02)
+        return {"look_ms": looks, "lock_errors": locked}
+
+    def _step(self) -> None:
+        for _ in range(self._products):
+            self._matrix @ self._matrix
+
+    def _step_seconds(self) -> float:
+        best = []
+        for _ in range(50):
+            began = perf_counter()
+            self._step()
+            best.append(perf_counter() - began)
+        return sorted(best)[len(best) // 2]
+
+    def _window(self, runs: list[int], first: int | None, last: int | None) -> Any:
+        raise NotImplementedError
