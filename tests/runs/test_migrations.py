@@ -1,0 +1,43 @@
+"""Migrations that move data: what earlier versions stored is there afterwards."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+from runs.models import RunMetric, RunParam
+
+BEFORE, AFTER = ("runs", "0006_run_purge_began_at"), ("runs", "0007_fill_typed_rows")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_runs_of_earlier_versions_get_their_typed_rows() -> None:
+    executor = MigrationExecutor(connection)
+    newest = executor.loader.graph.leaf_nodes("runs")
+    executor.migrate([BEFORE])
+    apps = executor.loader.project_state([BEFORE]).apps
+    project = apps.get_model("runs", "Project").objects.create(slug="old", name="Old")
+    sweep = apps.get_model("runs", "Sweep").objects.create(project=project, name="s", specification={})
+    config = {"data": {"dataset": "digits"}, "training": {"learning_rate": 0.1, "hidden_units": [8, 8]}}
+    for number in range(3):
+        run = apps.get_model("runs", "Run").objects.create(
+            project=project, sweep=sweep, name="r", config=config
+        )
+        for place, layer in enumerate((None, 0)):
+            apps.get_model("runs", "Series").objects.create(
+                run=run, number=place, metric="loss", layer=layer, points=2, first_step=1, last_step=2,
+                last=number, minimum=0, maximum=None,
+            )  # fmt: skip
+    executor = MigrationExecutor(connection)
+    executor.migrate([AFTER])
+    executor = MigrationExecutor(connection)
+    executor.migrate(newest)
+    rows = RunMetric.objects.values_list("name__text", "project__slug", "last", "minimum", "maximum")
+    assert set(rows) == {("loss", "old", number, 0, None) for number in range(3)}
+    params = set(RunParam.objects.filter(run=run.pk).values_list("name__text", "number", "text"))
+    assert params == {
+        ("data.dataset", None, "digits"),
+        ("training.learning_rate", 0.1, None),
+        ("training.hidden_units", None, "8,8"),
+    }
