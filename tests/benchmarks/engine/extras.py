@@ -10,9 +10,10 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from tests.benchmarks.engine import machine
-from tests.benchmarks.engine.processes import BLIND, NETWORKS, ROOT, Process, command, environment
+from tests.benchmarks.engine.processes import BLIND, NETWORKS, Process, command, environment
 from tests.benchmarks.engine.rounds import measure
 from tests.benchmarks.engine.workloads import WORKLOADS
+from tests.benchmarks.pipes import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable

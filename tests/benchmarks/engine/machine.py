@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nnlab.engine.native import library
-from tests.benchmarks.engine.processes import PACKAGE, ROOT, environment
+from tests.benchmarks.engine.processes import PACKAGE, environment
+from tests.benchmarks.pipes import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable

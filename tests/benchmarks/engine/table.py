@@ -7,9 +7,10 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from tests.benchmarks.engine.processes import NETWORKS, POPULATIONS, ROOT
+from tests.benchmarks.engine.processes import NETWORKS, POPULATIONS
 from tests.benchmarks.engine.rounds import fastest, speed_ratio
 from tests.benchmarks.engine.workloads import WORKLOADS
+from tests.benchmarks.pipes import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

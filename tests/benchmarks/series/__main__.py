@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-from contextlib import nullcontext
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -120,7 +119,7 @@ def compare(names: Sequence[str], rounds: int) -> None:
     for name in names:
         measure, databases = MEASUREMENTS[name]
         began = monotonic()
-        with postgres(databases) if databases else nullcontext({}) as addresses:
+        with postgres(databases) as addresses:
             found = measure(rounds, addresses)
         kept = {"machine": about, "commit": commit, "seconds": round(monotonic() - began), **found}
         (RESULTS / f"{name}.json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")

@@ -45,7 +45,7 @@ def make(names: Iterable[str] = REQUIREMENTS) -> dict[str, str]:
 
 def _install(name: str) -> str:
     home = ENVIRONMENTS / name
-    install = [python_of(name), "-m", "pip", "install", "--quiet", *REQUIREMENTS[name]]
+    install = [str(python_of(name)), "-m", "pip", "install", "--quiet", *REQUIREMENTS[name]]
     for command in ([sys.executable, "-m", "venv", str(home)], install):
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tests.benchmarks.pipes import ContenderError
@@ -34,7 +35,7 @@ def overhead(rounds: int, databases: Mapping[str, str], only: Collection[str] = 
             variables = {"BENCH_DATABASE": databases[name]} if name in databases else {}
             with Contender(ENTRIES[name], store(f"overhead-{name}"), variables) as contender:
                 row.notes = {"step_seconds": contender.call("prepare_loop", steps=STEPS).gave}
-                play({name: row}, {name: lambda one=contender: _pair(one)}, max(rounds, PAIRS))
+                play({name: row}, {name: partial(_pair, contender)}, max(rounds, PAIRS))
         except ContenderError as error:
             row.failure = str(error)
     return measurement("overhead", rows, load, steps=STEPS)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[3]
+from tests.benchmarks.pipes import ROOT
+
 BUILD = ROOT / "build"
 ENVIRONMENTS = BUILD / "bench-series-venvs"
 HOME = BUILD / "bench-series"

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from nnlab.series.names import Key, Points
+
 MLFLOW = "/api/2.0/mlflow"
 BATCH = 1000  # the most metrics that log-batch takes
 
@@ -151,9 +153,11 @@ class Client:
         source = values(logged.SOURCE_STEPS)[:keys]
         bodies = []
         for number in range(requests):
-            steps = np.arange(number * self._steps, (number + 1) * self._steps)
+            steps = np.arange(number * self._steps, (number + 1) * self._steps, dtype=np.int64)
             part = source[:, steps % source.shape[1]].astype(np.float64)
-            points = {(name, None): (steps, row) for name, row in zip(NAMES[:keys], part, strict=True)}
+            points: dict[Key, Points] = {
+                (name, None): (steps, row) for name, row in zip(NAMES[:keys], part, strict=True)
+            }
             path = f"/api/runs/{self._run}/columns?writer=bench&batch={number}"
             bodies.append((path, encode_batch(points), "application/octet-stream"))
         return bodies

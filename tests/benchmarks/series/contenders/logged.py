@@ -26,7 +26,7 @@ def loss(steps: int) -> list[float]:
     return [float(value) for value in marked_loss(steps)]
 
 
-def summary_of(read: Sequence[float]) -> dict[str, Any]:
+def summary_of(read: Sequence[float | None]) -> dict[str, Any]:
     """Say what a reader found: how many points, the largest, and how many are NaN."""
     finite = [value for value in read if value is not None and not isnan(value)]
     return {

@@ -29,16 +29,20 @@ class Filled(Store):
         rows = [_metric("loss", value, now, self._run, step) for step, value in enumerate(logged.loss(steps))]
         self._insert("metrics", rows)
         self._insert("latest_metrics", [_latest(rows[-1])])
-        return self._run
+        return str(self._run)
 
     def run(self) -> str:
         """Name the run that was filled or taken up."""
-        return self._run
+        return str(self._run)
 
     def fill_table(self, path: str) -> str:
         """Store the runs that a file of JSON lines tells, metrics and parameters; name the experiment."""
         template = self._client.create_run(self._experiment).info
-        runs, metrics, latest, params, tags = [], [], [], [], []
+        runs: list[tuple[Any, ...]] = []
+        metrics: list[tuple[Any, ...]] = []
+        latest: list[tuple[Any, ...]] = []
+        params: list[tuple[Any, ...]] = []
+        tags: list[tuple[Any, ...]] = []
         with open(path, encoding="utf-8") as lines:  # noqa: PTH123 - this environment's Python is the peer's
             for place, told in enumerate(map(json.loads, lines)):
                 one, began = uuid.uuid4().hex, template.start_time + 60_000 * place

@@ -76,7 +76,8 @@ class Worker(Store):
         """Look at the loss of one run after another, as a chart asks; give each look's milliseconds."""
         from django.db import OperationalError  # noqa: PLC0415
 
-        looks, locked = [], 0
+        looks: list[float] = []
+        locked = 0
         until = perf_counter() + seconds
         while perf_counter() < until:
             run = self._runs[len(looks) % len(self._runs)]
