@@ -1,0 +1,181 @@
+"""Collect what a training loop logs, step by step, and hand it over series by series."""
+
+from __future__ import annotations
+
+import struct
+from collections import deque
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnlab.series.batch import FloatArray, IntArray, Key, Points
+from nnlab.series.errors import SeriesError
+from nnlab.series.names import checked_layer, checked_metric
+
+MAX_PROBLEMS = 100  # that are told of: a loop that invents names must not fill the memory with complaints
+
+_Form: TypeAlias = tuple[int | None, tuple[str, ...]]  # layer and names of a row
+# What the ``__float__`` of a stranger raises, and Python where there is none; the training goes on.
+_REFUSALS = (
+    struct.error,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    Warning,
+)
+_INTEGER, _FLOAT = struct.Struct("q"), struct.Struct("d")
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The points of a series in rows of one form; their places tell them apart from those of other forms."""
+
+    form: int
+    places: list[int]
+    steps: IntArray
+    values: FloatArray
+
+
+class StepBuffer:
+    """Rows of numbers between the loop that logs them and the flush that stores them.
+
+    One thread may log while another drains. What cannot be kept costs only itself: a name that cannot be, or
+    a value that is no number, is left out of its row, and ``problems`` tells of it once.
+    """
+
+    def __init__(self) -> None:
+        self._rows: deque[tuple[_Form, bytes]] = deque()
+        self._problems: deque[str] = deque()
+        self._told: set[Hashable] = set()
+
+    def __len__(self) -> int:
+        """Count the rows that wait."""
+        return len(self._rows)
+
+    def log(self, step: int, values: Mapping[str, float], layer: int | None = None) -> None:
+        """Keep the values of some metrics at a step, as numbers of this moment: a tensor may change later.
+
+        Args:
+            step: within 64 bits; in any order.
+            values: numbers of Python or NumPy, tensors with one element: what ``float`` takes but text.
+            layer: None for the whole run.
+        """
+        try:
+            names = tuple(values)
+            row = _packer(len(names))(step, *values.values())
+        except _REFUSALS:
+            self._log_good(step, values, layer)
+            return
+        if type(step) is bool or (layer is not None and type(layer) is not int):
+            self._log_good(step, values, layer)
+        else:
+            self._rows.append(((layer, names), row))
+
+    def drain(self) -> dict[Key, Points]:
+        """Take out the rows, as steps and values of each series in the order in which they were logged.
+
+        Series of the same rows share one array of steps.
+        """
+        forms: dict[_Form, tuple[list[int], list[bytes]]] = {}
+        for place in range(len(self._rows)):
+            form, row = self._rows.popleft()
+            places, rows = forms.setdefault(form, ([], []))
+            places.append(place)
+            rows.append(row)
+        series: dict[Key, list[_Part]] = {}
+        for number, ((layer, names), (places, rows)) in enumerate(forms.items()):
+            columns = np.frombuffer(b"".join(rows)).reshape(len(rows), -1).T.copy()
+            steps = columns[0].view(np.int64)
+            for name, values in zip(names, columns[1:], strict=True):
+                key = self._key(name, layer)
+                if key is not None:
+                    series.setdefault(key, []).append(_Part(number, places, steps, values))
+        return _joined(series)
+
+    def problems(self) -> list[str]:
+        """Take out what was wrong with what was left out, once for each name."""
+        return [self._problems.popleft() for _ in range(len(self._problems))]
+
+    def _log_good(self, step: Any, values: Any, layer: Any) -> None:
+        """Keep what is right in a row that is not."""
+        whole, at = _integer(step), None if layer is None else _integer(layer)
+        if whole is None:
+            self._complain("step", f"expected a whole step within 64 bits, got {_shown(step)}")
+        elif layer is not None and at is None:
+            self._complain("layer", f"expected a whole number of a layer, or None, got {_shown(layer)}")
+        elif not isinstance(values, Mapping):
+            self._complain("values", f"expected a dictionary of names and numbers, got {_shown(values)}")
+        else:
+            numbers = {name: _number(_FLOAT, value) for name, value in values.items()}
+            for name, number in numbers.items():
+                if number is None:
+                    problem = (
+                        f"expected a number for {_shown(name)} at step {whole}, got {_shown(values[name])}"
+                    )
+                    self._complain(("value", name), problem)
+            self.log(whole, {name: number for name, number in numbers.items() if number is not None}, at)
+
+    def _key(self, name: Any, layer: int | None) -> Key | None:
+        try:
+            if not isinstance(name, str):
+                raise SeriesError(f"expected a name as text, got {_shown(name)}")
+            return checked_metric(name), None if layer is None else checked_layer(layer)
+        except SeriesError as error:
+            self._complain(("name", name, layer), str(error))
+            return None
+
+    def _complain(self, about: Hashable, problem: str) -> None:
+        if about in self._told or len(self._told) > MAX_PROBLEMS:
+            return
+        self._told.add(about)
+        last = len(self._told) > MAX_PROBLEMS
+        self._problems.append("expected fewer problems; further ones are not told" if last else problem)
+
+
+@lru_cache(maxsize=1024)
+def _packer(values: int) -> Callable[..., bytes]:
+    """Return what packs a step and so many values; it takes no text for a number."""
+    return struct.Struct(f"q{values}d").pack
+
+
+def _integer(value: Any) -> int | None:
+    return None if isinstance(value, bool) else _number(_INTEGER, value)
+
+
+def _number(kind: struct.Struct, value: Any) -> Any:
+    """Return a value as the number that a row would hold; None for what is none."""
+    try:
+        return kind.unpack(kind.pack(value))[0]
+    except _REFUSALS:
+        return None
+
+
+def _shown(value: Any) -> str:
+    try:
+        return f"{value!r:.80}"
+    except _REFUSALS:
+        return f"a {type(value).__name__}"
+
+
+def _joined(series: Mapping[Key, Sequence[_Part]]) -> dict[Key, Points]:
+    """Put the parts of each series together, in the order of their rows."""
+    orders: dict[tuple[int, ...], tuple[NDArray[np.intp], IntArray]] = {}
+    points: dict[Key, Points] = {}
+    for key, parts in series.items():
+        if len(parts) == 1:
+            points[key] = parts[0].steps, parts[0].values
+            continue
+        forms = tuple(part.form for part in parts)
+        if forms not in orders:
+            order = np.argsort(np.concatenate([part.places for part in parts]))
+            orders[forms] = order, np.concatenate([part.steps for part in parts])[order]
+        order, steps = orders[forms]
+        points[key] = steps, np.concatenate([part.values for part in parts])[order]
+    return points
