@@ -1,7 +1,7 @@
 """Pack the values and the steps of a series into bytes and back, bit for bit.
 
 A blob is a header (format, layout, count), a body and a CRC-32 of both. All numbers are little-endian.
-The format byte comes first, so that another codec can be added and old blobs stay readable.
+Bodies are packed by pcodec where it is installed, else by deflate; both are read wherever they can be.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import zlib
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nnlab.series import pco
 from nnlab.series.errors import SeriesError
 
 FloatArray = NDArray[np.float64]
@@ -21,9 +22,16 @@ Blob = bytes | bytearray | memoryview
 MAX_COUNT = 1 << 22  # numbers in one blob: 32 MiB once decoded, the most a hostile blob can claim
 
 _VALUES, _STEPS = 1, 2  # formats
-_RUN, _WIDE, _NARROW = 0, 1, 2  # layouts: start and stride, 8 bytes a number, 4 bytes a number
-_LAYOUT_NAMES = {_RUN: "run", _WIDE: "8 bytes", _NARROW: "4 bytes"}
-_LAYOUTS = {_VALUES: (_RUN, _WIDE, _NARROW), _STEPS: (_RUN, _WIDE)}
+_RUN = 0  # layouts: start and stride, or numbers of 8 or 4 bytes, deflated or packed by pcodec
+_WIDE, _NARROW, _PCO_WIDE, _PCO_NARROW = 1, 2, 3, 4
+_LAYOUT_NAMES = {
+    _RUN: "run",
+    _WIDE: "8 bytes",
+    _NARROW: "4 bytes",
+    _PCO_WIDE: "8 bytes by pcodec",
+    _PCO_NARROW: "4 bytes by pcodec",
+}
+_LAYOUTS = {_VALUES: tuple(_LAYOUT_NAMES), _STEPS: (_RUN, _WIDE, _PCO_WIDE)}
 _NAMES = {_VALUES: "values", _STEPS: "steps"}
 
 _HEADER = struct.Struct("<BBI")
@@ -50,9 +58,7 @@ def encode(values: ArrayLike) -> bytes:
     with np.errstate(all="ignore"):  # too large for float32 is an answer here, not a problem
         narrow = floats.astype("<f4")
         fits = np.array_equal(narrow.astype("<f8").view("<i8"), bits)
-    if fits:
-        return _blob(_VALUES, _NARROW, len(bits), _compressed(narrow))
-    return _blob(_VALUES, _WIDE, len(bits), _compressed(floats))
+    return _packed(_VALUES, narrow if fits else floats)
 
 
 def decode(blob: Blob) -> FloatArray:
@@ -62,11 +68,15 @@ def decode(blob: Blob) -> FloatArray:
         SeriesError: for a blob that is cut, changed, of another kind, or longer than ``MAX_COUNT``.
     """
     layout, count, body = _opened(blob, _VALUES)
+    if layout == _RUN:
+        return _expanded(body, count).view(np.float64)
+    if layout == _PCO_NARROW:
+        return _widened(pco.decompressed(body, count, np.float32))
+    if layout == _PCO_WIDE:
+        return pco.decompressed(body, count, np.float64)
     if layout == _NARROW:
-        return _decompressed(body, count, 4).view("<f4").astype(np.float64)
-    if layout == _WIDE:
-        return _decompressed(body, count, 8).view("<f8").astype(np.float64)
-    return _expanded(body, count).view(np.float64)
+        return _widened(_decompressed(body, count, 4).view("<f4"))
+    return _decompressed(body, count, 8).view("<f8").astype(np.float64, copy=False)
 
 
 def encode_steps(steps: ArrayLike) -> bytes:
@@ -81,7 +91,7 @@ def encode_steps(steps: ArrayLike) -> bytes:
     if _is_progression(integers):
         return _blob(_STEPS, _RUN, len(integers), _progression(integers))
     # Differences wrap around at 2**64 and so does their sum: nothing is lost.
-    return _blob(_STEPS, _WIDE, len(integers), _compressed(np.diff(integers, prepend=np.int64(0))))
+    return _packed(_STEPS, np.diff(integers, prepend=np.int64(0)))
 
 
 def decode_steps(blob: Blob) -> IntArray:
@@ -91,9 +101,11 @@ def decode_steps(blob: Blob) -> IntArray:
         SeriesError: for a blob that is cut, changed, of another kind, or longer than ``MAX_COUNT``.
     """
     layout, count, body = _opened(blob, _STEPS)
-    if layout == _WIDE:
-        return np.cumsum(_decompressed(body, count, 8).view("<i8"), dtype=np.int64)
-    return _expanded(body, count)
+    if layout == _RUN:
+        return _expanded(body, count)
+    if layout == _PCO_WIDE:
+        return np.cumsum(pco.decompressed(body, count, np.int64))
+    return np.cumsum(_decompressed(body, count, 8).view("<i8"), dtype=np.int64)
 
 
 def _checked(numbers: ArrayLike, kinds: str) -> NDArray[np.generic]:
@@ -128,6 +140,21 @@ def _expanded(body: memoryview, count: int) -> IntArray:
         raise SeriesError(f"expected {_PROGRESSION.size} bytes for start and stride, got {len(body)}")
     start, stride = _PROGRESSION.unpack(body)
     return np.int64(start) + np.arange(count, dtype=np.int64) * np.int64(stride)
+
+
+def _widened(narrow: NDArray[np.float32]) -> FloatArray:
+    with np.errstate(invalid="ignore"):  # a signalling NaN, which no blob of ours holds, is still a value
+        return narrow.astype(np.float64)
+
+
+def _packed(kind: int, numbers: NDArray[np.generic]) -> bytes:
+    is_wide = numbers.itemsize == 8
+    if pco.IS_INSTALLED:
+        native = numbers.astype(numbers.dtype.newbyteorder("="), copy=False)
+        layout, body = _PCO_WIDE if is_wide else _PCO_NARROW, pco.compressed(native)
+    else:
+        layout, body = _WIDE if is_wide else _NARROW, _compressed(numbers)
+    return _blob(kind, layout, len(numbers), body)
 
 
 def _compressed(numbers: NDArray[np.generic]) -> bytes:

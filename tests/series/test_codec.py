@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import struct
+import subprocess
+import sys
 import tracemalloc
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from nnlab.series import pco
 from nnlab.series.codec import MAX_COUNT, decode, decode_steps, encode, encode_steps
 from nnlab.series.errors import SeriesError
 
@@ -35,6 +38,14 @@ def assert_same_bits(got: Bits, expected: Bits) -> None:
 def sealed(content: bytes) -> bytes:
     """Give forged content a checksum that holds."""
     return content + struct.pack("<I", zlib.crc32(content))
+
+
+@pytest.fixture(params=["pcodec", "deflate"], autouse=True, scope="module")
+def packer(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Run each test with pcodec and as on a machine that lacks it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pco, "IS_INSTALLED", request.param == "pcodec")
+        yield request.param
 
 
 @given(st.lists(st.integers(0, 2**64 - 1) | st.sampled_from(ODD_BITS)))
@@ -87,6 +98,54 @@ def test_irregular_steps_cost_less_than_a_byte_each() -> None:
     assert len(encode_steps(steps)) < 4096
 
 
+def test_pcodec_packs_what_deflate_cannot(packer: str) -> None:
+    rates = 1e-3 * np.cos(np.arange(4096) / 1e5)
+    assert (len(encode(rates)) < 5000) == (packer == "pcodec")
+
+
+OLD_VALUES = {
+    "01020400000063608081030df60df5f5001cdb2cc0": [0.5, -0.0, np.nan, np.inf],
+    "0101030000009b3587616629c34c0686991d0c336d18663e61d869ce625f7700004faef1d1": [0.1, 1e300, -2.5],
+    "0100050000000000000000001d400000000000000000600c4998": [7.25] * 5,
+}
+OLD_STEPS = {
+    "0201050000006366faff998181e1ff7f0204001b3c33df": [3, 5, 4, -9, -9],
+    "0200030000000a000000000000000a000000000000004e93a34c": [10, 20, 30],
+}
+
+
+def test_blobs_from_before_pcodec_are_read() -> None:
+    for blob, values in OLD_VALUES.items():
+        assert_same_bits(decode(bytes.fromhex(blob)), np.array(values))
+    for blob, steps in OLD_STEPS.items():
+        assert_same_bits(decode_steps(bytes.fromhex(blob)), np.array(steps))
+
+
+def test_without_pcodec_numbers_are_deflated_and_what_it_packed_is_refused() -> None:
+    program = f"""
+import sys
+sys.modules["pcodec"] = None  # what an import of it finds where it is not installed
+from nnlab.series.codec import decode, encode
+from nnlab.series.errors import SeriesError
+print(decode(encode([0.5, 3.25, 7.0])).tolist(), encode([0.5, 3.25, 7.0])[1])
+try:
+    decode(bytes.fromhex("{encode_by_pcodec([0.5, 3.25, 7.0]).hex()}"))
+except SeriesError as error:
+    print(error)
+"""
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert told.splitlines() == [
+        "[0.5, 3.25, 7.0] 2",
+        "expected pcodec, which packed this blob, got none; install it: pip install pcodec",
+    ]
+
+
+def encode_by_pcodec(values: list[float]) -> bytes:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pco, "IS_INSTALLED", True)
+        return encode(values)
+
+
 def test_narrow_and_foreign_floats_are_widened_exactly() -> None:
     values = np.array([1.5, -0.0, np.inf])
     for dtype in (np.float16, np.float32, ">f8"):
@@ -119,7 +178,7 @@ def test_one_changed_byte_is_noticed(numbers: list[int], data: st.DataObject) ->
         decode_steps(blob)
 
 
-@given(st.binary(max_size=200), st.integers(1, 2), st.integers(0, 2), st.integers(0, 2**32 - 1))
+@given(st.binary(max_size=200), st.integers(1, 2), st.integers(0, 4), st.integers(0, 2**32 - 1))
 def test_forged_content_is_an_error_or_an_array(body: bytes, kind: int, layout: int, count: int) -> None:
     blob = sealed(struct.pack("<BBI", kind, layout, count) + body)
     for read in (decode, decode_steps):
@@ -157,6 +216,23 @@ FORGERIES = {
 def test_a_forged_blob_is_refused_with_the_reason(content: bytes, message: str) -> None:
     with pytest.raises(SeriesError, match=message):
         decode(sealed(content))
+
+
+@pytest.mark.parametrize(
+    ("start", "message"),
+    [
+        (b"\x01\x04\x02\x00\x00\x00", "2 numbers packed by pcodec, got more"),
+        (b"\x01\x04\x04\x00\x00\x00", "4 numbers packed by pcodec, got 3"),
+        (b"\x01\x03\x03\x00\x00\x00", "3 numbers packed by pcodec, got a broken stream"),
+    ],
+)
+def test_a_forged_blob_of_pcodec_is_refused(
+    start: bytes, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pco, "IS_INSTALLED", True)
+    body = encode([0.5, 3.25, 7.0])[len(start) : -4]
+    with pytest.raises(SeriesError, match=message):
+        decode(sealed(start + body))
 
 
 def test_an_empty_deflated_body_is_an_empty_series() -> None:
