@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SCIENCE = ("engine", "data", "health", "series", "stats")
+SCIENCE = ("engine", "data", "health", "series", "stats", "client")
 HEAVY = ("django", "celery", "kombu", "plotly", "cupy", "sklearn", "pandas", "pyarrow", "runs")
 
 BARE = """

@@ -1,0 +1,66 @@
+"""The thread that moves what was logged out of the training's memory, about a second after it was logged."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from nnlab.client.backlog import Backlog
+from nnlab.client.spool import Kind
+from nnlab.series.buffer import StepBuffer
+
+logger = logging.getLogger("nnlab.client")
+
+INTERVAL = 1.0  # seconds of logging that a kill may cost
+LOOK = 0.1  # seconds between two looks at how much was logged
+DISK_TIMEOUT = 10.0  # seconds; a disk that takes longer hangs
+MANY = 10_000  # steps that are moved sooner
+
+
+class Recorder(threading.Thread):
+    """Moves points from a buffer into the backlog, until it is told to end."""
+
+    def __init__(
+        self,
+        buffer: StepBuffer,
+        backlog: Backlog,
+        notify: Callable[[], None],
+        give_up: Callable[[str], None],
+    ) -> None:
+        super().__init__(name="nnlab-recorder", daemon=True)
+        self._buffer = buffer
+        self._backlog = backlog
+        self._notify = notify
+        self._give_up = give_up
+        self._ending = threading.Event()
+        self._end = b""
+
+    def end(self, end: bytes) -> None:
+        """Move what is left, add how the run ended behind it, and stop."""
+        self._end = end
+        self._ending.set()
+        self.join(DISK_TIMEOUT)
+
+    def run(self) -> None:
+        """Move points until the end; the thread's own method."""
+        due = time.monotonic() + INTERVAL
+        try:
+            while not self._ending.wait(LOOK):
+                if time.monotonic() >= due or len(self._buffer) >= MANY:
+                    self._move()
+                    due = time.monotonic() + INTERVAL
+            self._move()
+            self._backlog.add(Kind.END, self._end)
+        except Exception as error:
+            logger.exception("nnlab stops recording")
+            self._give_up(f"it cannot be recorded: {error}")
+
+    def _move(self) -> None:
+        points = self._buffer.drain()
+        for problem in self._buffer.problems():
+            logger.warning("left out of what is logged: %s", problem)
+        if points:
+            self._backlog.add_points(points)
+            self._notify()

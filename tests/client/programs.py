@@ -1,0 +1,22 @@
+"""A program of somebody else's, in a process of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.client.server import Server
+
+CHECKOUT = Path(__file__).parents[2]
+
+PROGRAM = """
+import sys, threading, nnlab.client
+run = nnlab.client.start(project="p", name="n", url=sys.argv[1])
+for step in range(100):
+    run.log(step, {"loss": float(step)})
+"""
+
+
+def program(text: str, server: Server) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", text, server.url], cwd=CHECKOUT, stderr=subprocess.PIPE)
