@@ -1,10 +1,11 @@
-"""The console script ``nnlab``: every command is a Django management command."""
+"""The console script ``nnlab``: Django's management commands, and two that need no installation."""
 
 from __future__ import annotations
 
 import os
 import signal
 import sys
+from typing import NoReturn
 
 from nnlab import home
 
@@ -18,6 +19,8 @@ def main() -> None:
     if sys.argv[1:] in (["version"], ["--version"]):
         _print_versions()
         return
+    if sys.argv[1:2] == ["sync"]:
+        _sync()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "nnlab.settings")
     try:
         _check_folder()
@@ -38,6 +41,16 @@ def _print_versions() -> None:
             sys.stdout.write(f"{line}\n")
     except EngineError as error:
         sys.exit(f"nnlab: {error}")
+
+
+def _sync() -> NoReturn:
+    """Send what training programs have left on this machine, which may have no installation of its own."""
+    from nnlab.client import syncing  # noqa: PLC0415 - the environment is set
+
+    try:
+        sys.exit(syncing.main(sys.argv[2:]))
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
 
 
 def _check_folder() -> None:
