@@ -52,7 +52,8 @@ def _export(
 ) -> list[Path]:
     total = exporting.point_count(runs, metrics)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console.console, transient=True) as progress:
+    quiet = not console.console.is_terminal
+    with Progress(*columns, console=console.console, transient=True, disable=quiet) as progress:
         task = progress.add_task(f"points of {counted(runs.count())}", total=total)
         return exporting.export(
             runs,

@@ -84,7 +84,8 @@ def _chosen(options: dict[str, Any]) -> RunQuerySet:
 def _purge_all() -> retention.Freed:
     freed = retention.Freed()
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=console.console, transient=True) as progress:
+    quiet = not console.console.is_terminal
+    with Progress(*columns, console=console.console, transient=True, disable=quiet) as progress:
         task = progress.add_task("purging")
         for part in retention.purging():
             freed += part
