@@ -12,6 +12,7 @@ from django.db import OperationalError, connection
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
+from runs.api import access
 from runs.models import ApiToken, Run, Status, Sweep
 from tests.runs.builders import (
     build_alert,
@@ -319,3 +320,18 @@ def test_the_document_names_the_keys_of_a_submission(client: Client) -> None:
     schema = document["paths"]["/api/sweeps"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert set(schema["properties"]) == {"project", "name", "data", "training", "grid", "seeds"}
     assert client.get("/api/docs").status_code == 404  # its scripts would come from elsewhere
+
+
+def test_a_permission_is_believed_for_a_moment_only(script: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    script.post("/sweeps", build_submission(), status=201)
+    User.objects.get().user_permissions.clear()
+    monkeypatch.setattr(access, "_granted", dict.fromkeys(access._granted, 0.0))  # the moment is over
+    script.post("/sweeps", build_submission(), status=403)
+
+
+def test_few_permissions_are_remembered(script: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(access, "_granted", {})
+    monkeypatch.setattr(access, "MAX_REMEMBERED", 1)
+    for _ in range(2):
+        Api(User.objects.get()).post("/sweeps", build_submission(), status=201)
+    assert len(access._granted) == 1
