@@ -19,6 +19,7 @@ FOUND = {
         "nnlab": {
             "title": "nnlab, SQLite",
             "versions": {"nnlab": "1"},
+            "durability": "synced at times",
             "figures": {"points_per_second": [4e6, 3e6, 5e6]},
         },
         "mlflow": {
@@ -80,6 +81,7 @@ def test_the_table_names_figures_losses_and_failures() -> None:
     assert "| 28 keys a step, MLflow log_batch, SQLite | **400** [300 .. 500] x | >= 300 | met |" in written
     assert "| nnlab, SQLite | 4,000,000 |" in written
     assert "MLflow log_batch, SQLite loses the spike." in written
+    assert "nnlab: synced at times." in written
     assert "Aim track(dict): cannot be installed." in written
 
 

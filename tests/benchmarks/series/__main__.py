@@ -55,7 +55,7 @@ QUICK: dict[str, Callable[..., dict[str, Any]]] = {
     "full_read": partial(reads.full, points=200_000),
     "chart_http": charts.charts,
     "zooms": partial(zooms.zooms, runs=4, long=4_000_000),
-    "runs_table": partial(tables.tables, sizes={"10k": 10_000}),
+    "runs_table": partial(tables.tables, sizes={"small": 2_000}),
     "crowd": partial(crowd.crowd, seconds=4.0),
     "overhead": overhead.overhead,
 }

@@ -37,13 +37,14 @@ def serve(path: str, folder: str) -> None:
 def _answers(path: str, folder: Path) -> Any:
     if "BENCH_CPU" in os.environ:
         os.sched_setaffinity(0, set(map(int, os.environ["BENCH_CPU"].split(","))))
-    module, name, option = path.split(":")
+    place, name, option = path.split(":")
     try:
-        contender = getattr(import_module(module), name)(folder, option)
+        module = import_module(place)
+        contender = getattr(module, name)(folder, option)
     except Unable as error:
         yield {"unable": str(error)}
         return
-    yield {"versions": contender.versions()}
+    yield {"versions": contender.versions(), "durability": getattr(module, "DURABILITY", "")}
     for line in sys.stdin:
         method, arguments = json.loads(line)
         before, wall = cpu_seconds(os.getpid()), perf_counter()

@@ -81,7 +81,7 @@ def _measure(
                     raise ContenderError("no PostgreSQL server was started")
                 contender = Contender(entries[key], store(f"{name}-{key}"), variables)
                 stack.enter_context(contender)
-                row.notes = {"versions": contender.hello["versions"]}
+                row.notes = dict(contender.hello)
                 turns[key] = _turn(contender, _calibrated(contender, keys), keys, row)
             except ContenderError as error:
                 row.failure = str(error)

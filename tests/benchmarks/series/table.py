@@ -124,6 +124,9 @@ def _figures(found: Found) -> str:
     table = _markdown(["", *(COLUMNS[name] for name in named)], rows) if rows else ""
     notes = [f"{one['title']} loses {', '.join(one['loses'])}." for one in told.values() if one.get("loses")]
     notes += [f"{one['title']}: {one['unread']}." for one in told.values() if "unread" in one]
+    if found["measurement"].startswith("ingest"):
+        durable = {one["title"].split()[0].rstrip(","): one.get("durability") for one in told.values()}
+        notes += [f"{tool}: {said}." for tool, said in durable.items() if said]
     failures = [f"{one['title']}: {one['failure']}." for one in told.values() if "failure" in one]
     if failures:
         notes += ["No number:", *failures]

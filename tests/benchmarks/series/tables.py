@@ -11,7 +11,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from tests.benchmarks.pipes import ContenderError
-from tests.benchmarks.series.processes import Contender, Entry, store
+from tests.benchmarks.series.processes import Contender, Entry, filled, store
 from tests.benchmarks.series.rounds import Row, measurement, play
 from tests.benchmarks.series.servers import mlflow_server, nnlab_server
 
@@ -23,14 +23,13 @@ if TYPE_CHECKING:
 
 OURS = Entry("nnlab", "ours_rows:Filled:")
 MLFLOW = Entry("MLflow", "mlflow_rows:Filled:", "mlflow")
-SIZES = {"10k": 10_000, "100k": 100_000}
-PEERS_SIZE = "10k"
+SIZES = {"small": 10_000, "large": 100_000}
+PEERS_SIZE = "small"
 TITLES = {"SQLite": "", "PostgreSQL": "_pg"}
 DATABASES = (
-    "nnlab_pg_10k", "nnlab_pg_100k", "mlflow_pg_10k", "mlflow_pg_10k_analysed",
+    "nnlab_pg_small", "nnlab_pg_large", "mlflow_pg_small", "mlflow_pg_small_analysed",
 )  # fmt: skip
 TIMES = {"nnlab": 11, "mlflow": 1}  # a round
-FAR_ROWS = {"10k": 5_000, "100k": 50_000}  # above the far page: half of the table
 
 
 def tables(
@@ -86,33 +85,36 @@ def _ours(stack: ExitStack, name: str, database: str, count: int) -> Callable[[]
         if name.endswith(PEERS_SIZE) and not _told(count).exists():
             contender.call("write_table", path=str(_told(count)))
     server = stack.enter_context(nnlab_server(folder, database))
-    return _asking(stack, name, "nnlab", server.address, server.token, "many")
+    return _asking(stack, name, "nnlab", server.address, server.token, "many", count)
 
 
 def _mlflow(stack: ExitStack, name: str, database: str, count: int) -> Callable[[], Figures]:
     if not _told(count).exists():
         raise ContenderError("ours has not written the runs that it would be filled with")
-    folder = store(f"table-{name}")
-    with Contender(MLFLOW, folder, _variables(database)) as contender:
-        experiment = contender.call("fill_table", path=str(_told(count))).gave
-        if name.endswith("_analysed"):
-            contender.call("analyse")
+    method = "fill_analysed" if name.endswith("_analysed") else "fill_table"
+    if database:
+        folder = store(f"table-{name}")
+        with Contender(MLFLOW, folder, _variables(database)) as contender:
+            contender.call(method, path=str(_told(count)))
+    else:
+        folder = filled(MLFLOW, f"table-{name}-{count}", method, path=str(_told(count)))
+    with Contender(MLFLOW, folder, _variables(database), kept=True) as contender:
+        experiment = contender.call("experiment").gave
     server = stack.enter_context(mlflow_server(folder, database))
-    return _asking(stack, name, "mlflow", server.address, "", experiment)
+    return _asking(stack, name, "mlflow", server.address, "", experiment, count)
 
 
 def _asking(
-    stack: ExitStack, name: str, kind: str, address: str, token: str, where: str
+    stack: ExitStack, name: str, kind: str, address: str, token: str, where: str, count: int
 ) -> Callable[[], Figures]:
     client = stack.enter_context(
         Contender(Entry("client", f"http_tables:Tables:{kind}"), store(f"table-client-{name}"))
     )
     client.call("connect", address=address, token=token)
     client.call("open_table", where=where)
-    size = name.removesuffix("_analysed").rpartition("_")[2]
     return lambda: {
         figure: median(spent)
-        for figure, spent in client.call("ask", times=TIMES[kind], far=FAR_ROWS[size]).gave.items()
+        for figure, spent in client.call("ask", times=TIMES[kind], far=count // 2).gave.items()
     }
 
 

@@ -90,10 +90,12 @@ TARGETS = (
     _sooner("every point read, MLflow", "full_read", "nnlab", "mlflow", "seconds", 1000),
     _sooner("every point read, TensorBoard", "full_read", "nnlab", "tensorboard", "seconds", 200),
     _sooner("every point read, trackio", "full_read", "nnlab", "trackio", "seconds", 100),
-    _at_most("100,000 runs sorted, SQLite", "runs_table", "nnlab_100k", "sort_ms", 25, "ms"),
-    _at_most("100,000 runs sorted, PostgreSQL", "runs_table", "nnlab_pg_100k", "sort_ms", 25, "ms"),
-    _sooner("10,000 runs sorted, SQLite", "runs_table", "nnlab_10k", "mlflow_10k", "sort_ms", 5),
-    _sooner("10,000 runs sorted, PostgreSQL", "runs_table", "nnlab_pg_10k", "mlflow_pg_10k", "sort_ms", 5),
+    _at_most("100,000 runs sorted, SQLite", "runs_table", "nnlab_large", "sort_ms", 25, "ms"),
+    _at_most("100,000 runs sorted, PostgreSQL", "runs_table", "nnlab_pg_large", "sort_ms", 25, "ms"),
+    _sooner("10,000 runs sorted, SQLite", "runs_table", "nnlab_small", "mlflow_small", "sort_ms", 5),
+    _sooner(
+        "10,000 runs sorted, PostgreSQL", "runs_table", "nnlab_pg_small", "mlflow_pg_small", "sort_ms", 5
+    ),
     Target("4 writers and 2 readers, SQLite", "crowd", ("nnlab", RATE), 1.1e6, unit="points/s"),
     Target("4 writers and 2 readers, PostgreSQL", "crowd", ("nnlab_pg", RATE), 1.1e6, unit="points/s"),
     _at_most("their lock errors, SQLite", "crowd", "nnlab", "lock_errors", 0),

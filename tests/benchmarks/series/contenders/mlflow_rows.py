@@ -35,8 +35,17 @@ class Filled(Store):
         """Name the run that was filled or taken up."""
         return str(self._run)
 
-    def fill_table(self, path: str) -> str:
-        """Store the runs that a file of JSON lines tells, metrics and parameters; name the experiment."""
+    def experiment(self) -> str:
+        """Name the experiment that everything is in."""
+        return str(self._experiment)
+
+    def fill_analysed(self, path: str) -> None:
+        """Do so, and what MLflow leaves to an administrator: let the database count its rows."""
+        self.fill_table(path)
+        self._execute("ANALYZE")
+
+    def fill_table(self, path: str) -> None:
+        """Store the runs that a file of JSON lines tells, metrics and parameters."""
         template = self._client.create_run(self._experiment).info
         runs: list[tuple[Any, ...]] = []
         metrics: list[tuple[Any, ...]] = []
@@ -61,11 +70,6 @@ class Filled(Store):
         ):  # fmt: skip
             self._insert(table, rows)
         self._client.delete_run(template.run_id)
-        return str(self._experiment)
-
-    def analyse(self) -> None:
-        """Do what MLflow leaves to an administrator: let the database count its rows."""
-        self._execute("ANALYZE")
 
     def _insert(self, table: str, rows: Iterable[tuple[Any, ...]]) -> None:
         columns = COLUMNS[table]

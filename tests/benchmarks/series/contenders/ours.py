@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import uuid
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import django
@@ -13,10 +11,12 @@ from tests.benchmarks.series.contender import kept_bytes
 from tests.benchmarks.series.contenders import logged
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 DURABILITY = "SQLite: WAL, synchronous=NORMAL, synced at checkpoints; PostgreSQL: as the store sets it"
 FLUSHED_EVERY = 1024  # steps
+BEGUN = {"project": "benchmark", "name": "benchmark"}
 
 
 class Store:
@@ -29,23 +29,21 @@ class Store:
         if "BENCH_DATABASE" in os.environ:
             os.environ["DATABASE_URL"] = os.environ["BENCH_DATABASE"]
         django.setup()
-        from django.core.management import call_command  # noqa: PLC0415 - django.setup() comes first
-        from django.db import connection  # noqa: PLC0415
+        from django.contrib.auth import get_user_model  # noqa: PLC0415 - django.setup() comes first
+        from django.core.management import call_command  # noqa: PLC0415
+        from django.db import connection, transaction  # noqa: PLC0415
 
         from nnlab.series.buffer import StepBuffer  # noqa: PLC0415
-        from runs.models import Project, Sweep  # noqa: PLC0415
+        from runs.outside import beginning  # noqa: PLC0415
         from runs.store import writing  # noqa: PLC0415
 
         call_command("migrate", verbosity=0, interactive=False)
-        self._connection, self._folder = connection, folder
-        self._buffer_of, self._writing = StepBuffer, writing
+        self._connection, self._transaction, self._folder = connection, transaction, folder
+        self._buffer_of, self._writing, self._beginning = StepBuffer, writing, beginning
+        self._user, _ = get_user_model().objects.get_or_create(username="benchmark")
         if option == "full" and connection.vendor == "sqlite":
             with connection.cursor() as cursor:
                 cursor.execute("PRAGMA synchronous=FULL")
-        self._project, _ = Project.objects.get_or_create(slug="benchmark", defaults={"name": "benchmark"})
-        self._sweep, _ = Sweep.objects.get_or_create(
-            project=self._project, name="benchmark", defaults={"specification": {}}
-        )
 
     def versions(self) -> dict[str, str]:
         """Name the versions; pcodec is what chunks are encoded with where it is there."""
@@ -85,27 +83,30 @@ class Store:
         return kept_bytes(self._folder / "nnlab")
 
     def _flush(self, *, final: bool) -> None:
-        from django.db import transaction  # noqa: PLC0415
+        self._write(self._run, self._buffer.drain(), final=final)
 
-        with transaction.atomic():
-            self._writing.write(self._run, self._buffer.drain(), final=final)
+    def _write(self, run: int, points: Mapping[Any, Any], *, final: bool) -> None:
+        with self._transaction.atomic():
+            self._writing.write(run, points, final=final)
 
-    def _read_all(self, run: int) -> dict[Any, Any]:
-        from runs.reading.points import read_all  # noqa: PLC0415
-
-        return dict(read_all(run))
+    def _end(self, run: int) -> None:
+        self._write(run, {}, final=True)
 
     def _new_run(self) -> int:
-        from django.utils import timezone  # noqa: PLC0415
-
-        from runs.models import Run  # noqa: PLC0415
-
-        made = Run.objects.create(
-            project=self._project, sweep=self._sweep, name="benchmark", source="outside", config={},
-            group="benchmark", status="running", token=uuid.uuid4(),
-            lease_until=timezone.now() + timedelta(hours=6), started_at=timezone.now(),
-        )  # fmt: skip
+        made, _ = self._beginning.begin(self._beginning.parse(BEGUN), self._user)
         return int(made.pk)
+
+    def _read_all(self, run: int) -> dict[Any, Any]:
+        """Read every point of every series of a run: steps and values by key."""
+        raise NotImplementedError
+
+    def _window(self, runs: list[int], first: int | None, last: int | None, px: int) -> Any:
+        """Read what a chart of the loss asks for."""
+        raise NotImplementedError
+
+    def _drawn(self, runs: list[int], first: int | None, last: int | None, px: int) -> list[float]:
+        """Read what a chart of the loss shows, value by value."""
+        raise NotImplementedError
 
 
 def _version_of(name: str) -> dict[str, str]:

@@ -83,7 +83,7 @@ class Worker(Store):
             run = self._runs[len(looks) % len(self._runs)]
             looking = perf_counter()
             try:
-                self._window([run], None, None)
+                self._window([run], None, None, 1000)
             except OperationalError:
                 locked += 1
             looks.append(1e3 * (perf_counter() - looking))
@@ -101,6 +101,3 @@ class Worker(Store):
             self._step()
             best.append(perf_counter() - began)
         return sorted(best)[len(best) // 2]
-
-    def _window(self, runs: list[int], first: int | None, last: int | None) -> Any:
-        raise NotImplementedError
