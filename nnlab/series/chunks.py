@@ -45,16 +45,22 @@ class SealedChunk:
         Raises:
             SeriesError: for blobs that are cut or changed, or that do not hold what the fields say.
         """
-        if self.steps is None:
-            steps = _regular(self.first_step, self.last_step, self.points)
-        else:
-            steps = decode_steps(self.steps)
-        values = decode(self.data)
+        steps, values = self.unpacked_steps(), decode(self.data)
         if not len(steps) == len(values) == self.points:
             raise SeriesError(
                 f"expected a chunk of {self.points} points, got {len(steps)} steps and {len(values)} values"
             )
         return steps, values
+
+    def unpacked_steps(self) -> IntArray:
+        """Decode the steps only.
+
+        Raises:
+            SeriesError: for a blob that is cut or changed.
+        """
+        if self.steps is None:
+            return _regular(self.first_step, self.last_step, self.points)
+        return decode_steps(self.steps)
 
 
 def points_from(chunks: Sequence[SealedChunk], start: int) -> Points:

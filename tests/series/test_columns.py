@@ -1,0 +1,56 @@
+"""Columns: drawn as a line that shows each extreme and breaks where nothing is finite."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nnlab.series.columns import drawn, grouped, with_points
+from nnlab.series.pyramid import NAN, POSITIVE, Buckets
+from tests.series.stored import random_points
+
+
+def columns_of(steps: list[int], values: list[float], size: int) -> Buckets:
+    return Buckets.of_points(np.array(steps), np.array(values), size)
+
+
+def test_single_points_are_drawn_as_they_are() -> None:
+    line = drawn(columns_of([1, 5, 6], [3.0, 1.0, 2.0], 1))
+    assert line.steps.tolist() == [1, 5, 6]
+    assert line.values.tolist() == [3.0, 1.0, 2.0]
+    assert len(line.marked_steps) == 0
+
+
+def test_a_column_is_entered_at_the_end_that_faces_the_one_before() -> None:
+    line = drawn(columns_of([0, 1, 2, 3, 4, 5], [0.0, 2.0, 9.0, 8.0, 3.0, 1.0], 2))
+    assert line.steps.tolist() == [0, 0, 2, 2, 4, 4]
+    assert line.values.tolist() == [0.0, 2.0, 8.0, 9.0, 3.0, 1.0]
+
+
+def test_a_line_breaks_where_nothing_is_finite_and_marks_what_is_not() -> None:
+    nan, inf = np.nan, np.inf
+    line = drawn(columns_of([0, 1, 2, 3, 4, 5], [0.0, 1.0, nan, inf, 4.0, nan], 2))
+    np.testing.assert_array_equal(line.values, [0.0, 1.0, nan, 4.0])
+    assert line.marked_steps.tolist() == [2, 4]
+    assert line.marked_flags.tolist() == [NAN + POSITIVE, NAN]
+
+
+@given(st.integers(0, 2**32), st.integers(1, 300), st.integers(2, 50))
+def test_a_line_shows_every_extreme_with_two_values_a_column(seed: int, count: int, most: int) -> None:
+    steps, values = random_points(np.random.default_rng(seed), count)
+    found = grouped(Buckets.of_points(steps, values, 1), most)
+    line = drawn(found)
+    assert len(line.steps) == len(line.values) <= 2 * most
+    assert set(found.minimum[found.counts > found.nonfinite]) <= set(line.values)
+    assert set(found.maximum[found.counts > found.nonfinite]) <= set(line.values)
+
+
+def test_a_point_between_buckets_stays_alone_and_one_inside_becomes_a_part() -> None:
+    sealed = columns_of([0, 4, 6, 8], [1.0, 2.0, 3.0, 4.0], 2)
+    found = with_points(sealed, columns_of([-1, 2, 4, 6, 7, 8, 9], [9.0, 9.0, 0.0, 8.0, -9.0, 7.0, 0.0], 1))
+    assert found.counts.tolist() == [1, 3, 1, 4, 1, 1]
+    assert found.first_steps.tolist() == [-1, 0, 4, 6, 8, 9]
+    assert found.last_steps.tolist() == [-1, 4, 4, 8, 8, 9]
+    assert found.minimum.tolist() == [9.0, 1.0, 0.0, -9.0, 7.0, 0.0]
+    assert found.maximum.tolist() == [9.0, 9.0, 0.0, 8.0, 7.0, 0.0]
