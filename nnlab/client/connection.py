@@ -80,7 +80,7 @@ class Connection:
                 return self._exchange(method, target, body, {**self._headers, **headers})
         except (OSError, http.client.HTTPException) as error:
             self.close()
-            raise AwayError(f"{type(error).__name__}: {error}") from error
+            raise AwayError(f"{self.url} does not answer ({type(error).__name__}: {error})") from error
 
     def _exchange(self, method: str, target: str, body: bytes, headers: dict[str, str]) -> Answer:
         self._line.request(method, target, body=body or None, headers=headers)
@@ -88,7 +88,8 @@ class Connection:
         content = response.read()
         if response.status in {408, 429} or response.status >= 500:
             pause = _seconds(response.headers.get("Retry-After"))
-            raise AwayError(f"{response.status} {response.reason}: {_said(content)[1]}", pause)
+            told = f"{response.status} {response.reason}: {_said(content)[1]}"
+            raise AwayError(f"{self.url} cannot take it now ({told})", pause)
         payload, text = _said(content)
         return Answer(response.status, payload, f"{response.status} {response.reason}: {text}")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 
 from nnlab.client.backlog import Backlog
@@ -36,6 +37,11 @@ class Recorder(threading.Thread):
         self._give_up = give_up
         self._ending = threading.Event()
         self._end = b""
+        self._config: deque[bytes] = deque()
+
+    def configure(self, config: bytes) -> None:
+        """Move a change of the configuration, too, when the points are moved."""
+        self._config.append(config)
 
     def end(self, end: bytes) -> None:
         """Move what is left, add how the run ended behind it, and stop."""
@@ -61,6 +67,10 @@ class Recorder(threading.Thread):
         points = self._buffer.drain()
         for problem in self._buffer.problems():
             logger.warning("left out of what is logged: %s", problem)
+        config = [self._config.popleft() for _ in range(len(self._config))]
+        for change in config:
+            self._backlog.add(Kind.CONFIG, change)
         if points:
             self._backlog.add_points(points)
+        if points or config:
             self._notify()

@@ -14,7 +14,6 @@ from nnlab.client.backlog import Backlog
 from nnlab.client.delivery import Delivery
 from nnlab.client.recording import Recorder
 from nnlab.client.sending import Sender
-from nnlab.client.spool import Kind
 from nnlab.client.values import plain
 from nnlab.series.buffer import StepBuffer
 
@@ -82,8 +81,7 @@ class Run:
         if not isinstance(told, dict):
             logger.warning("expected a dictionary to configure %r with, got %r", self.name, values)
             return
-        self._backlog.add(Kind.CONFIG, json.dumps(told).encode())
-        self._sender.notify()
+        self._recorder.configure(json.dumps(told).encode())
 
     def finish(self, timeout: float = TIMEOUT) -> None:
         """End the run well, and wait so many seconds at most until all is sent."""

@@ -44,12 +44,16 @@ class Sender(threading.Thread):
     def run(self) -> None:
         """Send until the end; the thread's own method."""
         try:
-            while not self._abandoned.is_set():
+            while not self._over and not self._abandoned.is_set():
+                is_last = (
+                    self._ending.is_set()
+                )  # asked before the try: what is added after it needs another one
                 pause = self._tried()
                 self.asked.set()
-                if self._ending.is_set() and (pause is None or self._over):
+                if is_last and pause is None:
                     break
                 self._rest(pause)
+            self._ending.wait()
             self._delivery.close()
         except Exception:
             logger.exception("nnlab stops sending; what is logged waits in %s", self._delivery.place)
@@ -82,16 +86,12 @@ class Sender(threading.Thread):
 
     def _rest(self, pause: float | None) -> None:
         """Wait until there is something to do."""
-        if self._over:
-            self._ending.wait()
-        elif pause is None:
+        if pause is None:
             if not self._wake.wait(BEAT):
                 self._beat()
             self._wake.clear()
-        elif self._ending.is_set():
-            self._abandoned.wait(pause)
-        else:
-            self._ending.wait(pause)
+        elif not self._over:
+            (self._abandoned if self._ending.is_set() else self._ending).wait(pause)
 
     def _beat(self) -> None:
         try:

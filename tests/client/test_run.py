@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from nnlab import client
-from nnlab.client import ClientError, Run
+from nnlab.client import ClientError, Run, sending
 from tests.client.programs import PROGRAM, program
 from tests.client.server import CUT, Server
 
@@ -195,6 +197,48 @@ def test_what_is_logged_after_the_end_is_told_once(server: Server, caplog: pytes
     assert [record.getMessage() for record in caplog.records] == [
         "nothing more is logged to 'n': the run is over"
     ]
+
+
+def test_a_configuration_that_is_none_is_told(server: Server, caplog: pytest.LogCaptureFixture) -> None:
+    with start(server) as run:
+        run.update_config(["depth"])  # type: ignore[arg-type]
+        run.update_config(
+            {"odd name": {1: float("nan"), "where": Path("data"), "sizes": (np.int64(3), None)}}
+        )
+    assert server.run.config == {"odd name": {"1": "nan", "where": "data", "sizes": [3, None]}}
+    assert "expected a dictionary" in caplog.text
+
+
+def test_a_run_that_is_asked_to_stop_can_be_seen_to(
+    server: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(sending, "BEAT", 0.01)
+    with start(server) as run:
+        assert not run.stop_requested
+        server.stop = True
+        await_that(lambda: run.stop_requested)
+    assert server.run.beats > 0
+    assert caplog.text.count("asked to stop") == 1
+
+
+def test_a_run_that_somebody_ends_is_told_once_and_kept(
+    server: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(sending, "BEAT", 0.01)
+    with start(server) as run:
+        server.run.status = "cancelled"
+        await_that(lambda: bool(caplog.records))
+        run.log(0, {"loss": 1.0})
+    assert server.run.status == "cancelled"
+    assert caplog.text.count("takes no more of this run") == 1
+    assert "1 points of run n were not sent" in caplog.text
+
+
+def await_that(reached: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not reached():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_an_outage_in_the_middle_costs_nothing(server: Server, spool: Path) -> None:
