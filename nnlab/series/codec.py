@@ -53,7 +53,7 @@ def encode(values: ArrayLike) -> bytes:
     """
     floats = _checked(values, "f").astype("<f8")
     bits = floats.view("<i8")
-    if _is_progression(bits, stride=0):
+    if (bits[1:] == bits[:-1]).all():
         return _blob(_VALUES, _RUN, len(bits), _progression(bits))
     with np.errstate(all="ignore"):  # too large for float32 is an answer here, not a problem
         narrow = floats.astype("<f4")
@@ -88,10 +88,11 @@ def encode_steps(steps: ArrayLike) -> bytes:
         SeriesError: for other shapes, types or sizes.
     """
     integers = _checked(steps, "iu").astype("<i8")
-    if _is_progression(integers):
+    gaps = np.diff(integers, prepend=np.int64(0))
+    if (gaps[2:] == gaps[1:-1]).all():
         return _blob(_STEPS, _RUN, len(integers), _progression(integers))
     # Differences wrap around at 2**64 and so does their sum: nothing is lost.
-    return _packed(_STEPS, np.diff(integers, prepend=np.int64(0)))
+    return _packed(_STEPS, gaps)
 
 
 def decode_steps(blob: Blob) -> IntArray:
@@ -120,13 +121,6 @@ def _checked(numbers: ArrayLike, kinds: str) -> NDArray[np.generic]:
     if array.size > MAX_COUNT:
         raise SeriesError(f"expected at most {MAX_COUNT:,} numbers in a blob, got {array.size:,}; split them")
     return array
-
-
-def _is_progression(integers: IntArray, stride: int | None = None) -> bool:
-    gaps = np.diff(integers)
-    if gaps.size == 0:
-        return True
-    return bool((gaps == (gaps[0] if stride is None else stride)).all())
 
 
 def _progression(integers: IntArray) -> bytes:
