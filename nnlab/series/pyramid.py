@@ -29,7 +29,10 @@ _WIDE, _BROKEN = 1, 2  # shape: float64 instead of float32, values that are not 
 
 @dataclass(frozen=True)
 class Layout:
-    """How many points go into a chunk and into a bucket, and how many buckets into a row."""
+    """How many points go into a chunk and into a bucket, how many buckets into a larger one and a row.
+
+    A row holds a multiple of the fanout.
+    """
 
     chunk: int = 4096
     bucket: int = 64
@@ -96,8 +99,11 @@ class Buckets:
         if size == 1:
             return cls._single(steps, values)
         starts = np.arange(0, len(steps), size)
-        if len(steps) and len(steps) % size == 0 and np.isfinite(values).all():
-            return cls._full(steps, values.reshape(-1, size))
+        if len(steps) and len(steps) % size == 0:
+            with np.errstate(over="ignore", invalid="ignore"):
+                means = np.add.reduceat(values, starts) / size
+            if np.isfinite(means).all():  # then so are the values
+                return cls._full(steps, values, starts, means)
         return cls._single(steps, values).merged(starts)
 
     @classmethod
@@ -145,19 +151,17 @@ class Buckets:
         return cls(steps, steps, counts, kept, kept, kept, broken, flags.astype(np.uint8))
 
     @classmethod
-    def _full(cls, steps: IntArray, table: FloatArray) -> Buckets:
-        number, size = table.shape
-        with np.errstate(over="ignore"):
-            mean = table.mean(axis=1)
-        if not np.isfinite(mean).all():  # their sum is too large, they are not
-            mean = (table / size).sum(axis=1)
+    def _full(
+        cls, steps: IntArray, values: FloatArray, starts: NDArray[np.integer], means: FloatArray
+    ) -> Buckets:
+        number, size = len(starts), len(steps) // len(starts)
         return cls(
-            steps[::size],
-            steps[size - 1 :: size],
+            steps[::size].copy(),  # a view would keep all steps in memory
+            steps[size - 1 :: size].copy(),
             np.full(number, size),
-            table.min(axis=1),
-            table.max(axis=1),
-            mean,
+            np.minimum.reduceat(values, starts),
+            np.maximum.reduceat(values, starts),
+            means,
             np.zeros(number, np.int64),
             np.zeros(number, np.uint8),
         )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -29,18 +30,6 @@ class Sealed:
         return sum(len(part.data) + len(part.steps or b"") for part in parts)
 
 
-@dataclass
-class _Level:
-    """A level of the pyramid: its full buckets outside of finished rows, and how many there ever were."""
-
-    pending: Buckets = field(default_factory=Buckets.none)
-    total: int = 0
-
-    def loose(self, fanout: int) -> Buckets:
-        """Return the last buckets, which do not fill one of the next level yet."""
-        return self.pending[len(self.pending) - self.total % fanout :]
-
-
 class SeriesTail:
     """The end of one series, from which it grows."""
 
@@ -50,7 +39,9 @@ class SeriesTail:
         self.last_sealed_step: int | None = None
         self._open: list[Points] = []
         self._rest: Points = no_points()  # sealed points that do not fill a bucket yet
-        self._levels: list[_Level] = [_Level()]
+        # Of each level the full buckets behind its last finished row. A level grows by finished rows of the
+        # level below: to climb at every seal would cost more than to encode the points.
+        self._pending: list[list[Buckets]] = [[]]
 
     @property
     def open(self) -> Points:
@@ -84,7 +75,7 @@ class SeriesTail:
             for stop in (min(start + self.layout.chunk, end),)
         ]
         rows = self._climbed(steps[:end], values[:end]) if end else []
-        self._open = [(steps[end:], values[end:])]
+        self._open = [(steps[end:], values[end:])] if end < len(steps) else []
         return Sealed(chunks, [*rows, *self._unfinished_rows()] if final and end else rows)
 
     def take_open(self) -> Points:
@@ -113,13 +104,14 @@ class SeriesTail:
         """
         tail = cls(layout)
         tail.sealed_points, tail.last_sealed_step = points, last_step
-        level = 0
-        while points >= layout.bucket_points(level):
-            tail._reopen_level(level, chunks, rows)
-            level += 1
-        if level == 0:
-            tail._rest = points_from(chunks(0), 0)
+        tail._reopen_points(chunks)
+        for level in itertools.takewhile(lambda n: points >= layout.row_points(n), itertools.count()):
+            tail._reopen_level(level + 1, chunks, rows)
         return tail
+
+    def _reopen_points(self, chunks: Callable[[int], Sequence[SealedChunk]]) -> None:
+        start = self._finished(0)
+        self._add_points(*points_from(chunks(start), start))
 
     def _reopen_level(
         self,
@@ -127,85 +119,78 @@ class SeriesTail:
         chunks: Callable[[int], Sequence[SealedChunk]],
         rows: Callable[[int, int], Sequence[PyramidRow]],
     ) -> None:
-        layout, points = self.layout, self.sealed_points
-        while len(self._levels) <= level:
-            self._levels.append(_Level())
-        size, row = layout.bucket_points(level), layout.row_points(level)
-        start = points // row * row
-        total = points // size
-        if level == 0:
-            steps, values = points_from(chunks(start), start)
-            full = total * size - start
-            self._rest = steps[full:], values[full:]
-            pending = Buckets.of_points(steps[:full], values[:full], size) if full else Buckets.none()
-        else:
-            finer = self._finer(level - 1, start, chunks, rows)
-            finer = finer[: (total * size - start) // layout.bucket_points(level - 1)]
-            pending = finer.merged(np.arange(0, len(finer), layout.fanout))
-        self._levels[level] = _Level(pending, total)
-
-    def _finer(
-        self,
-        level: int,
-        start: int,
-        chunks: Callable[[int], Sequence[SealedChunk]],
-        rows: Callable[[int, int], Sequence[PyramidRow]],
-    ) -> Buckets:
-        """Return the full buckets of a level from a place on: of its stored rows, and those pending."""
-        size, row = self.layout.bucket_points(level), self.layout.row_points(level)
-        finished = self.sealed_points // row * row
-        found = [one for one in rows(level, start) if one.points == row and one.start < finished]
-        if [one.start for one in found] != list(range(start, finished, row)):
+        """Merge the finished rows of the level below, from the last row of the level on."""
+        size, row = self.layout.bucket_points(level - 1), self.layout.row_points(level - 1)
+        start, stop = self._finished(level), self._finished(level - 1)
+        found = [one for one in rows(level - 1, start) if one.points == row and one.start < stop]
+        if [one.start for one in found] != list(range(start, stop, row)):
             steps, values = points_from(chunks(start), start)  # rows are missing
-            full = (finished - start) // size * size
-            stored = Buckets.of_points(steps[:full], values[:full], size) if full else Buckets.none()
+            below = Buckets.of_points(steps[: stop - start], values[: stop - start], size)
         else:
-            stored = Buckets.joined([one.unpacked(size) for one in found])
-        return Buckets.joined([stored, self._levels[level].pending])
+            below = Buckets.joined([one.unpacked(size) for one in found])
+        self._pending.append([self._merged(below)])
 
     def _climbed(self, steps: IntArray, values: FloatArray) -> list[PyramidRow]:
         """Let the pyramid grow over points that are sealed. Returns the rows that are finished."""
         self.sealed_points += len(steps)
         self.last_sealed_step = int(steps[-1])
-        steps, values = joined([self._rest, (steps, values)])
-        full = len(steps) // self.layout.bucket * self.layout.bucket
-        self._rest = steps[full:], values[full:]
-        fresh = Buckets.of_points(steps[:full], values[:full], self.layout.bucket)
+        self._add_points(steps, values)
         rows: list[PyramidRow] = []
         level = 0
-        while len(fresh):
-            fresh = self._raise(level, fresh, rows)
+        while sum(map(len, self._pending[level])) >= self.layout.row:
+            finished = self._finish_rows(level, rows)
             level += 1
+            if level == len(self._pending):
+                self._pending.append([])
+            self._pending[level].append(self._merged(finished))
         return rows
 
-    def _raise(self, level: int, fresh: Buckets, rows: list[PyramidRow]) -> Buckets:
-        """Add full buckets to a level, and its finished rows to ``rows``. Returns the next level's."""
-        if level == len(self._levels):
-            self._levels.append(_Level())
-        found, fanout = self._levels[level], self.layout.fanout
-        climbing = Buckets.joined([found.loose(fanout), fresh])
-        climbing = climbing[: len(climbing) // fanout * fanout]
-        found.pending = Buckets.joined([found.pending, fresh])
-        found.total += len(fresh)
-        size = self.layout.bucket_points(level)
-        while len(found.pending) >= self.layout.row:
-            start = (found.total - len(found.pending)) * size
-            rows.append(PyramidRow.packed(level, start, found.pending[: self.layout.row], size))
-            found.pending = found.pending[self.layout.row :]
-        return climbing.merged(np.arange(0, len(climbing), fanout))
+    def _add_points(self, steps: IntArray, values: FloatArray) -> None:
+        """Put sealed points into buckets of the finest level."""
+        if len(self._rest[0]):
+            steps, values = joined([self._rest, (steps, values)])
+        full = len(steps) // self.layout.bucket * self.layout.bucket
+        self._rest = steps[full:].copy(), values[full:].copy()
+        if full:
+            self._pending[0].append(Buckets.of_points(steps[:full], values[:full], self.layout.bucket))
+
+    def _finish_rows(self, level: int, rows: list[PyramidRow]) -> Buckets:
+        """Add the finished rows of a level to ``rows``. Returns their buckets."""
+        buckets, row = Buckets.joined(self._pending[level]), self.layout.row
+        number = len(buckets) // row
+        start, size = (
+            self._finished(level) - number * self.layout.row_points(level),
+            self.layout.bucket_points(level),
+        )
+        rows += [
+            PyramidRow.packed(level, start + place * size, buckets[place : place + row], size)
+            for place in range(0, number * row, row)
+        ]
+        self._pending[level] = [buckets[number * row :]] if number * row < len(buckets) else []
+        return buckets[: number * row]
 
     def _unfinished_rows(self) -> list[PyramidRow]:
         """Write the rows that are not full; none for a series of one chunk."""
-        rows = []
-        loose = Buckets.of_points(*self._rest, self.layout.bucket) if len(self._rest[0]) else Buckets.none()
-        for level, found in enumerate(self._levels):
-            buckets = Buckets.joined([found.pending, loose])
-            size = self.layout.bucket_points(level)
-            worth = found.total + len(loose) >= LEAST_BUCKETS and self.sealed_points > self.layout.chunk
-            if worth and len(buckets):
-                start = (found.total - len(found.pending)) * size
-                rows.append(PyramidRow.packed(level, start, buckets, size))
-            loose = Buckets.joined([found.loose(self.layout.fanout), loose])
-            if len(loose):
-                loose = loose.merged(np.zeros(1, np.int64))
+        if self.sealed_points <= self.layout.chunk:
+            return []
+        rows: list[PyramidRow] = []
+        climbing = Buckets.of_points(*self._rest, self.layout.bucket)
+        level = 0
+        while self.sealed_points > self.layout.bucket_points(level) * (LEAST_BUCKETS - 1):
+            pending = self._pending[level] if level < len(self._pending) else []
+            buckets = Buckets.joined([*pending, climbing])
+            if len(buckets):
+                size = self.layout.bucket_points(level)
+                rows.append(PyramidRow.packed(level, self._finished(level), buckets, size))
+            climbing = self._merged(buckets)
+            level += 1
         return rows
+
+    def _finished(self, level: int) -> int:
+        """Return the points in finished rows of a level."""
+        row = self.layout.row_points(level)
+        return self.sealed_points // row * row
+
+    def _merged(self, buckets: Buckets) -> Buckets:
+        """Merge buckets into those of the next level; the last one may be in part."""
+        return buckets.merged(np.arange(0, len(buckets), self.layout.fanout))
