@@ -21,7 +21,7 @@ class Window:
     """The points of a series to draw between two steps.
 
     Shapes: ``steps`` and ``values`` (n,), ``nonfinite_steps`` and ``nonfinite_values`` (m,); n and m are at
-    most the columns asked for. Values are finite, steps increase, and every point is one of the series.
+    most the columns asked for. Values are finite, steps do not fall, and every point is one of the series.
 
     Args:
         kind: ``raw`` if every finite point is there, else ``extremes``.
@@ -48,14 +48,14 @@ def window(
     extreme stays at its own step, the earliest where several are equal. The same input gives the same output.
 
     Args:
-        steps: (n,) integers that increase.
+        steps: (n,) integers that do not fall; a step may be repeated.
         values: (n,) floats, NaN and infinities among them.
         columns: at least 4.
         first: leave out points before this step.
         last: leave out points after this step.
 
     Raises:
-        SeriesError: for shapes that differ, steps that do not increase, or too few columns.
+        SeriesError: for shapes that differ, steps that fall, or too few columns.
     """
     all_steps, all_values = _checked(steps, values)
     if not columns >= MIN_COLUMNS:
@@ -90,12 +90,12 @@ def _checked(steps: ArrayLike, values: ArrayLike) -> tuple[IntArray, FloatArray]
     if step_array.size and (step_array.dtype.kind not in "iu" or step_array.dtype == np.uint64):
         raise SeriesError(f"expected integer steps, got {step_array.dtype}")
     step_array = step_array.astype(np.int64, copy=False)
-    falls = np.flatnonzero(step_array[1:] <= step_array[:-1])
+    falls = np.flatnonzero(step_array[1:] < step_array[:-1])
     if falls.size:
         at = int(falls[0])
         raise SeriesError(
-            f"expected steps that increase, got {step_array[at + 1]} after {step_array[at]} "
-            f"at position {at + 1}; sort the points and keep one a step"
+            f"expected steps that do not fall, got {step_array[at + 1]} after {step_array[at]} "
+            f"at position {at + 1}; sort the points"
         )
     return step_array, value_array
 

@@ -13,7 +13,7 @@ from nnlab.series.window import Window, window
 
 Million = tuple[NDArray[np.int64], NDArray[np.float64]]
 VALUES = st.floats(-3, 3, width=16) | st.sampled_from([np.nan, np.inf, -np.inf, -0.0])
-GAPS = st.integers(1, 9)
+GAPS = st.integers(0, 9)
 
 
 def points_of(gaps_and_values: list[tuple[int, float]]) -> list[tuple[int, float]]:
@@ -44,11 +44,13 @@ def buckets_of(points: list[tuple[int, float]], count: int) -> list[list[tuple[i
 def kept_by_hand(points: list[tuple[int, float]], columns: int) -> list[tuple[int, float]]:
     if len(points) <= columns:
         return points
-    kept = {points[0], points[-1]}
+    kept = {0, len(points) - 1}
+    at = 0
     for bucket in buckets_of(points, (columns - 2) // 2):
-        kept.add(min(bucket, key=lambda point: (point[1], point[0])))
-        kept.add(max(bucket, key=lambda point: (point[1], -point[0])))
-    return sorted(kept)
+        values = [value for _, value in bucket]
+        kept |= {at + values.index(min(values)), at + values.index(max(values))}
+        at += len(bucket)
+    return [points[place] for place in sorted(kept)]
 
 
 @given(POINTS, COLUMNS, st.none() | st.integers(-70, 20), st.none() | st.integers(20, 320))
@@ -78,12 +80,9 @@ def test_never_more_points_than_columns_and_never_one_that_was_not_there(
     points: list[tuple[int, float]], columns: int
 ) -> None:
     got = window_of(points, columns, None, None)
-    known = dict(points)
     assert len(got.steps) <= columns
     assert len(got.nonfinite_steps) <= columns
-    assert all(
-        known[step] == value for step, value in zip(got.steps.tolist(), got.values.tolist(), strict=True)
-    )
+    assert set(zip(got.steps.tolist(), got.values.tolist(), strict=True)) <= set(points)
 
 
 @given(POINTS, COLUMNS)
@@ -94,9 +93,9 @@ def test_every_value_lies_between_the_extremes_kept_of_its_bucket(
     if not finite:
         return
     got = window_of(finite, columns, None, None)
-    shown = dict(zip(got.steps.tolist(), got.values.tolist(), strict=True))
+    shown = set(zip(got.steps.tolist(), got.values.tolist(), strict=True))
     for bucket in buckets_of(finite, (columns - 2) // 2):
-        drawn = [shown[step] for step, _ in bucket if step in shown]
+        drawn = [value for step, value in bucket if (step, value) in shown]
         assert all(min(drawn) <= value <= max(drawn) for _, value in bucket)
 
 
@@ -143,9 +142,7 @@ def test_an_empty_series_has_an_empty_window() -> None:
 
 
 def test_what_is_no_series_is_refused() -> None:
-    with pytest.raises(SeriesError, match="increase, got 2 after 2 at position 2"):
-        window([1, 2, 2], [0.0, 0.0, 0.0], 10)
-    with pytest.raises(SeriesError, match="increase, got 1 after 5 at position 1"):
+    with pytest.raises(SeriesError, match="do not fall, got 1 after 5 at position 1"):
         window([5, 1], [0.0, 0.0], 10)
     with pytest.raises(SeriesError, match=r"shapes \(2,\) and \(1,\)"):
         window([1, 2], [0.0], 10)
