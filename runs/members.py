@@ -56,7 +56,7 @@ class Member:
     def end(self, last: Records) -> None:
         """Write the rest, and how the run ended by itself."""
         self._recorder.record_events(self._monitor.close())
-        self._recorder.flush()
+        self._recorder.flush(final=True)
         if last.ended is Ending.DIVERGED:
             message = _divergence(last.nonfinite, self._info)
             lifecycle.fail(self.run_id, self.token, "diverged", message)
@@ -65,7 +65,7 @@ class Member:
 
     def stop(self) -> None:
         """Write the rest, and that the run was stopped because its owner asked for it."""
-        self._recorder.flush()
+        self._recorder.flush(final=True)
         lifecycle.stop(self.run_id, self.token)
 
 

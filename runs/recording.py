@@ -7,8 +7,9 @@ longer fits, nothing is written and the worker learns that the run was taken fro
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
@@ -19,35 +20,18 @@ from numpy.typing import NDArray
 from nnlab.engine.native import library
 from nnlab.engine.records import Evaluation, Records, RunInfo, Sample
 from nnlab.health.monitor import AlertEvent
-from nnlab.series import codec
-from runs.models import Alert, Chunk, Run, Series
+from nnlab.series.batch import Key, Points
+from runs.models import Alert, Run
+from runs.store.journal import in_order
+from runs.store.rewinding import rewind
+from runs.store.writing import write
 
-CHUNK_POINTS = 4096
 LAYER_PROBES = ("gradient_rms", "delta_rms", "weight_norm", "update_ratio")
 HIDDEN_PROBES = ("spread", "zero_share", "saturated_share")
-
-Key = tuple[str, int | None]
 
 
 class RunTakenError(RuntimeError):
     """The run is no longer this worker's: it fell silent and another attempt began."""
-
-
-@dataclass
-class _Tail:
-    """The open end of one series: what its last chunk holds, and how the series stands."""
-
-    number: int
-    sequence: int = 0
-    steps: list[NDArray[np.int64]] = field(default_factory=list)
-    values: list[NDArray[np.float64]] = field(default_factory=list)
-    points: int = 0
-    first_step: int = 0
-    last_step: int = 0
-    last: float | None = None
-    minimum: float | None = None
-    maximum: float | None = None
-    nonfinite: int = 0
 
 
 class Recorder:
@@ -57,15 +41,18 @@ class Recorder:
         self._run_id = run_id
         self._token = token
         self._info = info
-        self._tails: dict[Key, _Tail] = {}
-        self._dirty: set[Key] = set()
+        self._points: dict[Key, list[Points]] = defaultdict(list)
         self._events: list[AlertEvent] = []
         self._summary: dict[str, float | str] = {}
         self._steps_run = 0
         self._probe_share: float | None = None
 
-    def start(self, target_unit: str) -> None:
+    def start(self, target_unit: str, *, after: int | None = None) -> None:
         """Write what is known before step 1, and remove what an earlier attempt left.
+
+        Args:
+            target_unit: of the values that a regression predicts.
+            after: the step of the checkpoint that this attempt goes on from; points up to it stay.
 
         Raises:
             RunTakenError: if the run is no longer this worker's.
@@ -80,8 +67,7 @@ class Recorder:
                 summary={},
                 score=None,
             )
-            Chunk.objects.filter(run_id=self._run_id).delete()
-            Series.objects.filter(run_id=self._run_id).delete()
+            rewind(self._run_id, after)
             Alert.objects.filter(run_id=self._run_id).delete()
 
     def record(self, records: Records, events: Iterable[AlertEvent]) -> None:
@@ -103,8 +89,11 @@ class Recorder:
         """Take what the health monitor says without new steps."""
         self._events.extend(events)
 
-    def flush(self) -> None:
+    def flush(self, *, final: bool = False) -> None:
         """Write everything taken since the last flush, or nothing at all.
+
+        Args:
+            final: the attempt has ended: the points are sealed.
 
         Raises:
             RunTakenError: if the run is no longer this worker's.
@@ -117,10 +106,10 @@ class Recorder:
                 summary=self._summary,
                 score=score if isinstance(score, float) else None,
             )
-            self._write_points()
+            write(self._run_id, {key: in_order(parts) for key, parts in self._points.items()}, final=final)
             for event in self._events:
                 _store_event(self._run_id, event)
-        self._dirty.clear()
+        self._points.clear()
         self._events.clear()
 
     def _update(self, **values: Any) -> None:
@@ -144,84 +133,9 @@ class Recorder:
     def _extend(self, key: Key, steps: NDArray[np.int64], values: NDArray[np.float64]) -> None:
         if not len(steps):
             return
-        tail = self._tails.get(key)
-        if tail is None:
-            tail = self._tails[key] = _Tail(number=len(self._tails), first_step=int(steps[0]))
-        tail.steps.append(steps)
-        tail.values.append(values)
-        tail.points += len(steps)
-        tail.last_step = int(steps[-1])
-        self._dirty.add(key)
-        _summarise(tail, values)
+        self._points[key].append((steps, values))
         if key[1] is None:
             self._summary[key[0]] = float(values[-1]) if math.isfinite(values[-1]) else _spelled(values[-1])
-
-    def _write_points(self) -> None:
-        chunks = [chunk for key in self._dirty for chunk in self._chunks(self._tails[key])]
-        Chunk.objects.bulk_create(
-            chunks,
-            update_conflicts=True,
-            unique_fields=["run_id", "series_number", "sequence"],
-            update_fields=["first_step", "last_step", "points", "steps", "values"],
-        )
-        Series.objects.bulk_create(
-            [self._series(key) for key in self._dirty],
-            update_conflicts=True,
-            unique_fields=["run", "number"],
-            update_fields=["points", "last_step", "last", "minimum", "maximum", "nonfinite"],
-        )
-
-    def _chunks(self, tail: _Tail) -> Iterable[Chunk]:
-        """Encode the open chunk of a series, and those that were filled since the last flush."""
-        steps, values = np.concatenate(tail.steps), np.concatenate(tail.values)
-        while True:
-            yield self._chunk(tail, steps[:CHUNK_POINTS], values[:CHUNK_POINTS])
-            if len(steps) < CHUNK_POINTS:
-                break
-            steps, values = steps[CHUNK_POINTS:], values[CHUNK_POINTS:]
-            tail.sequence += 1
-            if not len(steps):
-                break
-        tail.steps, tail.values = [steps], [values]
-
-    def _chunk(self, tail: _Tail, steps: NDArray[np.int64], values: NDArray[np.float64]) -> Chunk:
-        return Chunk(
-            run_id=self._run_id,
-            series_number=tail.number,
-            sequence=tail.sequence,
-            first_step=int(steps[0]),
-            last_step=int(steps[-1]),
-            points=len(steps),
-            steps=codec.encode_steps(steps),
-            values=codec.encode(values),
-        )
-
-    def _series(self, key: Key) -> Series:
-        tail = self._tails[key]
-        return Series(
-            run_id=self._run_id,
-            number=tail.number,
-            metric=key[0],
-            layer=key[1],
-            points=tail.points,
-            first_step=tail.first_step,
-            last_step=tail.last_step,
-            last=tail.last,
-            minimum=tail.minimum,
-            maximum=tail.maximum,
-            nonfinite=tail.nonfinite,
-        )
-
-
-def _summarise(tail: _Tail, values: NDArray[np.float64]) -> None:
-    finite = values[np.isfinite(values)]
-    tail.nonfinite += len(values) - len(finite)
-    tail.last = float(values[-1]) if math.isfinite(values[-1]) else None
-    if not len(finite):
-        return
-    low, high = float(finite.min()), float(finite.max())
-    tail.minimum = low if tail.minimum is None else min(tail.minimum, low)
-    tail.maximum = high if tail.maximum is None else max(tail.maximum, high)
 
 
 def _described(info: RunInfo, target_unit: str) -> dict[str, Any]:

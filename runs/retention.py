@@ -43,8 +43,8 @@ OWN = "runs.submit_sweep"
 # A run's many rows, and which of their columns are heavy. The few others go along with the run itself.
 _HEAVY: tuple[tuple[type[models.Model], tuple[str, ...]], ...] = (
     (Journal, ("batch",)),
-    (Pyramid, ("steps", "buckets")),
-    (Chunk, ("steps", "values")),
+    (Pyramid, ("steps", "data")),
+    (Chunk, ("steps", "data")),
     (Series, ()),
     (RunMetric, ()),
     (RunParam, ()),

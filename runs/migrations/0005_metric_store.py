@@ -35,7 +35,7 @@ class Migration(migrations.Migration):
                 ('pending_batches', models.PositiveIntegerField(default=0, help_text='Rows of the journal.')),
                 ('pending_points', models.PositiveBigIntegerField(default=0, help_text='Points in them.')),
                 ('folds', models.PositiveIntegerField(default=0, help_text='Times that the journal became chunks.')),
-                ('stored_bytes', models.PositiveBigIntegerField(default=0, help_text='Of chunks and pyramid.')),
+                ('stored_bytes', models.PositiveBigIntegerField(default=0, help_text='Of chunks and pyramid, nearly.')),
                 ('thinned', models.PositiveSmallIntegerField(default=0, help_text='Where its writer had to leave points out: it kept one step in 2^this.')),
                 ('summarised_at', models.DateTimeField(help_text='When the runs table last heard of the points.', null=True)),
             ],

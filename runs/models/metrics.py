@@ -13,18 +13,23 @@ from runs.models.runs import Run
 
 
 class Series(models.Model):
-    """One metric of a run, or of one of its layers: what it is called and how it stands."""
+    """One metric of a run, or of one of its layers: what it is called and what of it is sealed in chunks.
+
+    What stands in the journal is not counted here.
+    """
 
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="series", db_index=False)
     number = models.PositiveIntegerField(help_text="0, 1, ... within the run; names its chunks.")
-    metric = models.CharField(max_length=60)
+    metric = models.CharField(max_length=250)
     layer = models.PositiveIntegerField(null=True, help_text="Empty for a metric of the whole run.")
-    points = models.PositiveBigIntegerField()
-    first_step = models.BigIntegerField()
-    last_step = models.BigIntegerField()
+    points = models.PositiveBigIntegerField(default=0)
+    first_step = models.BigIntegerField(null=True)
+    last_step = models.BigIntegerField(null=True)
     last = models.FloatField(null=True, help_text="Empty where it is not finite.")
     minimum = models.FloatField(null=True)
+    minimum_step = models.BigIntegerField(null=True)
     maximum = models.FloatField(null=True)
+    maximum_step = models.BigIntegerField(null=True)
     nonfinite = models.PositiveBigIntegerField(default=0)
 
     class Meta:
@@ -39,17 +44,23 @@ class Series(models.Model):
 
 
 class Chunk(models.Model):
-    """Up to 4,096 points of a series, encoded by ``nnlab.series.codec``; the last of a series is open."""
+    """Up to 4,096 points of a series, sealed: encoded by ``nnlab.series.codec``, then only read."""
 
-    pk = models.CompositePrimaryKey("run_id", "series_number", "sequence")
+    pk = models.CompositePrimaryKey("run_id", "series_number", "start")
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="chunks", db_index=False)
     series_number = models.PositiveIntegerField()
-    sequence = models.PositiveIntegerField(help_text="0, 1, ... within the series.")
+    start = models.PositiveBigIntegerField(help_text="Points of the series before the chunk.")
+    points = models.PositiveIntegerField()
     first_step = models.BigIntegerField()
     last_step = models.BigIntegerField()
-    points = models.PositiveIntegerField()
-    steps = models.BinaryField()
-    values = models.BinaryField()
+    steps = models.BinaryField(null=True, help_text="Empty where they are regular.")
+    data = models.BinaryField(help_text="The values.")
+
+    class Meta:
+        indexes = [
+            # For windows: the chunks that overlap a range of steps.
+            models.Index(name="chunk_by_step", fields=["run", "series_number", "first_step"]),
+        ]
 
     def __str__(self) -> str:
         return f"steps {self.first_step} to {self.last_step}"
@@ -70,7 +81,7 @@ class Pyramid(models.Model):
     first_step = models.BigIntegerField()
     last_step = models.BigIntegerField()
     steps = models.BinaryField(null=True, help_text="First step of each bucket; empty where regular.")
-    buckets = models.BinaryField()
+    data = models.BinaryField(help_text="The buckets.")
 
     class Meta:
         indexes = [
@@ -91,8 +102,11 @@ class Ledger(models.Model):
     )
     pending_batches = models.PositiveIntegerField(default=0, help_text="Rows of the journal.")
     pending_points = models.PositiveBigIntegerField(default=0, help_text="Points in them.")
+    carried_points = models.PositiveBigIntegerField(
+        default=0, help_text="Those among them that the last fold left for the next."
+    )
     folds = models.PositiveIntegerField(default=0, help_text="Times that the journal became chunks.")
-    stored_bytes = models.PositiveBigIntegerField(default=0, help_text="Of chunks and pyramid.")
+    stored_bytes = models.PositiveBigIntegerField(default=0, help_text="Of chunks and pyramid, nearly.")
     thinned = models.PositiveSmallIntegerField(
         default=0, help_text="Where its writer had to leave points out: it kept one step in 2^this."
     )

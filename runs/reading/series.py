@@ -1,4 +1,4 @@
-"""Series of runs, decoded from their chunks: two queries, however many runs and metrics are asked for."""
+"""Series of runs, every point of them: three queries, however many runs and metrics are asked for."""
 
 from __future__ import annotations
 
@@ -9,13 +9,22 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.series.codec import decode, decode_steps
+from nnlab.series.batch import Key
+from nnlab.series.chunks import SealedChunk, no_points
 from nnlab.series.window import Window, window
-from runs.models import Chunk, Series
+from runs.models import Series
+from runs.store import journal, rows
+from runs.store.snapshot import snapshot
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 Cursor = Mapping[int, int]
+
+_FIRST = -(2**63)
+_CHUNKS = """
+SELECT run_id, series_number, start, points, first_step, last_step, steps, data FROM runs_chunk
+WHERE (run_id, series_number) IN (VALUES {}) AND last_step >= %s
+ORDER BY run_id, series_number, start"""
 
 
 @dataclass(frozen=True)
@@ -60,20 +69,27 @@ def read_series(
         after: for one run, the last step already known of each series number; only later points are read,
             and series without later points are left out.
     """
-    rows = list(Series.objects.filter(run_id__in=run_ids, metric__in=metrics).order_by("run_id", "number"))
-    known = after or {}
-    if after is not None:
-        rows = [row for row in rows if row.last_step > known.get(row.number, row.first_step - 1)]
-    if not rows:
-        return []
-    blobs = _chunks(rows, after)
+    with snapshot():
+        series = list(
+            Series.objects.filter(run_id__in=run_ids, metric__in=metrics).order_by("run_id", "number")
+        )
+        chunks = _chunks(series, after)
+        journals = journal.blobs({row.run_id for row in series})
+    wanted: dict[int, set[Key]] = defaultdict(set)
+    for row in series:
+        wanted[row.run_id].add((row.metric, row.layer))
+    pending = {run_id: journal.decoded(blobs, wanted[run_id]) for run_id, blobs in journals.items()}
     found = []
-    for row in rows:
-        steps, values = _joined(blobs.get((row.run_id, row.number), []))
-        if after is not None:
-            later = steps > known.get(row.number, row.first_step - 1)
-            steps, values = steps[later], values[later]
-        found.append(Points(row.run_id, row.number, row.metric, row.layer, steps, values))
+    for row in series:
+        parts = [chunk.unpacked() for chunk in chunks.get((row.run_id, row.number), ())]
+        if (open_points := pending.get(row.run_id, {}).get((row.metric, row.layer))) is not None:
+            parts.append(open_points)
+        steps, values = journal.in_order(parts) if parts else no_points()
+        if after is not None and row.number in after:
+            later = int(np.searchsorted(steps, after[row.number], side="right"))
+            steps, values = steps[later:], values[later:]
+        if after is None or len(steps):
+            found.append(Points(row.run_id, row.number, row.metric, row.layer, steps, values))
     return found
 
 
@@ -102,29 +118,16 @@ def block_means(points: Points, edges: IntArray) -> tuple[IntArray, FloatArray]:
     return edges[1:][held], sums[held] / counts[held]
 
 
-def _chunks(rows: Sequence[Series], after: Cursor | None) -> dict[tuple[int, int], list[tuple[bytes, bytes]]]:
-    chunks = Chunk.objects.filter(
-        run_id__in={row.run_id for row in rows}, series_number__in={row.number for row in rows}
-    )
-    if after is not None:
-        chunks = chunks.filter(last_step__gt=min(after.get(row.number, row.first_step - 1) for row in rows))
-    wanted = {(row.run_id, row.number) for row in rows}
-    blobs: dict[tuple[int, int], list[tuple[bytes, bytes]]] = defaultdict(list)
-    in_order = chunks.order_by("run_id", "series_number", "sequence")
-    for run_id, number, steps, values in in_order.values_list("run_id", "series_number", "steps", "values"):
-        if (run_id, number) in wanted:
-            blobs[run_id, number].append((bytes(steps), bytes(values)))
-    return blobs
-
-
-def _joined(blobs: Sequence[tuple[bytes, bytes]]) -> tuple[IntArray, FloatArray]:
-    """Decode and join chunks; a step that was written twice keeps what was written last."""
-    if not blobs:
-        return np.zeros(0, np.int64), np.zeros(0)
-    steps = np.concatenate([decode_steps(blob) for blob, _ in blobs])
-    values = np.concatenate([decode(blob) for _, blob in blobs])
-    if (np.diff(steps) > 0).all():
-        return steps, values
-    order = np.argsort(steps, kind="stable")
-    last_of_step = np.append(np.diff(steps[order]) > 0, True)
-    return steps[order][last_of_step], values[order][last_of_step]
+def _chunks(series: Sequence[Series], after: Cursor | None) -> dict[tuple[int, int], list[SealedChunk]]:
+    """Read the chunks of series, of one run those with points after the steps that are known."""
+    found: dict[tuple[int, int], list[SealedChunk]] = defaultdict(list)
+    known = after or {}
+    grown = [row for row in series if row.points and (row.last_step or 0) > known.get(row.number, _FIRST - 1)]
+    if not grown:
+        return found
+    places = ", ".join(["(%s, %s)"] * len(grown))
+    values = [value for row in grown for value in (row.run_id, row.number)]
+    earliest = min(known.get(row.number, _FIRST) for row in grown)
+    for run_id, number, *chunk in rows.fetch(_CHUNKS.format(places), [*values, earliest]):
+        found[run_id, number].append(SealedChunk(*chunk))
+    return found

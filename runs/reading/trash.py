@@ -25,7 +25,7 @@ def trash(project: str = "") -> QuerySet[Any]:
 
 def sized(runs: QuerySet[Run]) -> QuerySet[Any]:
     """Say how many bytes the points of each run take: as counted by their writer, or else by looking."""
-    chunks = Chunk.objects.annotate(size=Coalesce(Length("steps"), 0) + Length("values"))
+    chunks = Chunk.objects.annotate(size=Coalesce(Length("steps"), 0) + Length("data"))
     journal = Journal.objects.annotate(size=Length("batch"))
     return runs.annotate(
         size=Coalesce(F("ledger__stored_bytes"), _total(chunks), 0, output_field=BigIntegerField())

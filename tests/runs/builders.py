@@ -16,8 +16,8 @@ from django.utils import timezone
 from nnlab.data.config import DataConfig
 from nnlab.engine.config import TrainingConfig
 from nnlab.engine.population import shape_key
-from nnlab.series.codec import encode, encode_steps
-from runs.models import Alert, Chunk, Project, Run, Series, Status, Sweep
+from runs.models import Alert, Project, Run, Series, Status, Sweep
+from runs.store.writing import write
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -128,55 +128,22 @@ def build_series(
     steps: Sequence[int] | None = None,
     chunk_sizes: Sequence[int] | None = None,
 ) -> Series:
-    """Store a series, cut into chunks of these sizes and one of the rest; steps default to 1, 2, ..."""
+    """Store a series, sealed in chunks of these sizes and one of the rest; steps default to 1, 2, ..."""
     floats = np.asarray(values, np.float64)
     all_steps = np.arange(1, len(floats) + 1) if steps is None else np.asarray(steps, np.int64)
-    number = Series.objects.filter(run=run).count()
-    finite = floats[np.isfinite(floats)]
-    series = Series.objects.create(
-        run=run,
-        number=number,
-        metric=metric,
-        layer=layer,
-        points=len(floats),
-        first_step=int(all_steps[0]),
-        last_step=int(all_steps[-1]),
-        last=float(floats[-1]) if np.isfinite(floats[-1]) else None,
-        minimum=float(finite.min()) if finite.size else None,
-        maximum=float(finite.max()) if finite.size else None,
-        nonfinite=len(floats) - len(finite),
-    )
     edges = np.minimum(np.cumsum([0, *(chunk_sizes or []), len(floats)]), len(floats))
-    for sequence, (start, stop) in enumerate(pairwise(edges)):
+    for start, stop in pairwise(edges):
         if stop > start:
-            build_chunk(run, number, sequence, all_steps[start:stop], floats[start:stop])
-    return series
-
-
-def build_chunk(
-    run: Run, number: int, sequence: int, steps: np.ndarray[Any, Any], values: np.ndarray[Any, Any]
-) -> Chunk:
-    return Chunk.objects.create(
-        run=run,
-        series_number=number,
-        sequence=sequence,
-        first_step=int(steps.min()),
-        last_step=int(steps.max()),
-        points=len(steps),
-        steps=encode_steps(steps),
-        values=encode(values),
-    )
+            write(run.pk, {(metric, layer): (all_steps[start:stop], floats[start:stop])}, final=True)
+    return Series.objects.get(run=run, metric=metric, layer=layer)
 
 
 def extend_series(series: Series, values: Sequence[float], *, steps: Sequence[int] | None = None) -> None:
-    """Append points to a stored series, as a later flush of the recorder does."""
-    first = series.last_step + 1
+    """Append points to a stored series, as a later flush of the recorder does; they stay in the journal."""
+    first = (series.last_step or 0) + 1
     all_steps = np.arange(first, first + len(values)) if steps is None else np.asarray(steps, np.int64)
-    sequence = Chunk.objects.filter(run=series.run, series_number=series.number).count()
-    build_chunk(series.run, series.number, sequence, all_steps, np.asarray(values, np.float64))
-    series.points += len(values)
+    write(series.run_id, {(series.metric, series.layer): (all_steps, np.asarray(values, np.float64))})
     series.last_step = int(all_steps[-1])
-    series.save()
 
 
 def build_alert(run: Run, check_id: str = "vanishing", **fields: Any) -> Alert:

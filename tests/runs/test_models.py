@@ -57,10 +57,10 @@ def test_a_series_number_is_unique_in_its_run() -> None:
         Series.objects.create(run=run, number=0, metric="val_loss", points=1, first_step=1, last_step=1)
 
 
-def test_a_chunk_is_named_by_run_series_and_number() -> None:
+def test_a_chunk_is_named_by_run_series_and_the_points_before_it() -> None:
     run = build_run()
     build_series(run, "train_loss", [1.0, 2.0, 3.0], chunk_sizes=[2])
-    assert list(Chunk.objects.order_by("pk").values_list("pk", flat=True)) == [(run.pk, 0, 0), (run.pk, 0, 1)]
+    assert list(Chunk.objects.order_by("pk").values_list("pk", flat=True)) == [(run.pk, 0, 0), (run.pk, 0, 2)]
 
 
 def test_deleting_a_project_deletes_all_that_belongs_to_it_and_nothing_else() -> None:

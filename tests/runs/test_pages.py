@@ -89,7 +89,7 @@ def test_home_costs_the_same_for_one_project_and_for_ten(
         reader.get(reverse("home"))
     for _ in range(10):
         build_trained_run()
-    with django_assert_num_queries(19):  # now also the best runs, their series and chunks
+    with django_assert_num_queries(20):  # now also the best runs, their series, chunks and journal
         reader.get(reverse("home"))
 
 
@@ -234,7 +234,7 @@ def test_a_run_costs_the_same_however_many_series_and_alerts_it_has(
     for check in ("vanishing", "dead_layer", "exploding"):
         builders.build_alert(run, check)
     # Session, user, 2 rights; run, alerts, series, chunks, place in the sweep, badge.
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(11):
         text_of(reader, run.get_absolute_url())
 
 

@@ -63,9 +63,9 @@ def test_points_arrive_once_and_in_order_however_the_asking_falls() -> None:
         builders.extend_series(train, values)
         expected += values
         if rng.random() < 0.4:
-            builders.extend_series(validation, [1.0], steps=[train.last_step])
+            builders.extend_series(validation, [1.0], steps=[train.last_step or 0])
             for series in gradients:
-                builders.extend_series(series, [0.2], steps=[train.last_step])
+                builders.extend_series(series, [0.2], steps=[train.last_step or 0])
         steady.ask(run)
         if rng.random() < 0.2:
             absent.ask(run)
@@ -172,7 +172,7 @@ def test_a_quiet_moment_costs_few_queries(
     client.force_login(builders.build_user())
     address = reverse("run-live", args=[run.pk])
     cursor = client.get(address).json()["next"]
-    with django_assert_max_num_queries(7):  # session, user, 2 of rights, run, alerts, series
+    with django_assert_max_num_queries(8):  # session, user, 2 of rights, run, alerts, series, journal
         client.get(address, {"after": cursor})
 
 

@@ -22,10 +22,12 @@ from nnlab.engine.records import Evaluation, Records, RunInfo
 from nnlab.engine.training import describe, train
 from nnlab.health.events import AlertEvent, EventKind, Severity
 from nnlab.health.patches import Advice, Op
+from nnlab.series.pyramid import Layout
 from runs import recording
-from runs.models import Alert, Chunk, Run, Series
+from runs.models import Alert, Chunk, Journal, Run, Series
 from runs.reading.series import read_series
 from runs.recording import Recorder, RunTakenError
+from runs.store import tails, writing
 from tests.runs.builders import build_running_run
 
 pytestmark = pytest.mark.django_db
@@ -149,17 +151,21 @@ def run() -> Run:
 def test_what_the_engine_yielded_is_stored_bit_for_bit(
     run: Run, monkeypatch: pytest.MonkeyPatch, chunk: int, size: int, every: int
 ) -> None:
-    monkeypatch.setattr(recording, "CHUNK_POINTS", chunk)
+    monkeypatch.setattr(tails, "LAYOUT", Layout(chunk=chunk, bucket=2, fanout=2, row=4))
+    monkeypatch.setattr(writing, "FOLD_POINTS", 20)
     info, all_records = run_engine()
-    record(run, info, rechunked(all_records, size), every=every)
+    recorder = record(run, info, rechunked(all_records, size), every=every)
+    assert_same(stored(run), by_hand(all_records))
+    recorder.flush(final=True)
     assert_same(stored(run), by_hand(all_records))
     assert not Chunk.objects.filter(points__gt=chunk).exists()
+    assert not Journal.objects.exists()
     assert Series.objects.get(run=run, metric="train_loss").points == info.steps == 48
 
 
 def test_a_series_knows_how_it_stands(run: Run) -> None:
     info, all_records = run_engine()
-    record(run, info, all_records)
+    record(run, info, all_records).flush(final=True)
     for (metric, layer), (steps, values) in by_hand(all_records).items():
         series = Series.objects.get(run=run, metric=metric, layer=layer)
         finite = [value for value in values if math.isfinite(value)]
@@ -202,7 +208,7 @@ def test_values_that_are_not_finite_are_stored_and_the_summary_stays_json(run: R
     losses = [1.0, math.inf, -math.inf, math.nan, -0.0, math.nan]
     bad = Evaluation(6, 1, {"val_loss": math.inf, "val_accuracy": -math.inf}, np.empty(0), np.empty(0), 32)
     records = build_records(losses, evaluations=(bad,))
-    record(run, info, [records])
+    record(run, info, [records]).flush(final=True)
     assert_same(stored(run), by_hand([records]))
     run.refresh_from_db()
     assert run.summary == {"train_loss": "NaN", "val_loss": "Infinity", "val_accuracy": "-Infinity"}
@@ -224,24 +230,9 @@ def test_what_is_known_before_step_1_is_json_too(run: Run) -> None:
 def test_a_flush_without_news_writes_no_points(run: Run) -> None:
     info, all_records = run_engine()
     recorder = record(run, info, all_records)
-    before = list(Chunk.objects.values_list("series_number", "sequence", "steps", "values"))
+    before = list(Journal.objects.values_list("number", "batch"))
     recorder.flush()
-    assert list(Chunk.objects.values_list("series_number", "sequence", "steps", "values")) == before
-
-
-def test_a_flush_rewrites_only_the_open_chunk(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recording, "CHUNK_POINTS", 4)
-    info, _ = run_engine()
-    recorder = Recorder(run.pk, TOKEN, info)
-    recorder.start("")
-    recorder.record(build_records(range(6)), [])
-    recorder.flush()
-    Chunk.objects.filter(sequence=0).update(values=b"untouched")
-    recorder.record(build_records(range(6, 9), first_step=7), [])
-    recorder.flush()
-    sizes = list(Chunk.objects.order_by("sequence").values_list("points", "first_step", "last_step"))
-    assert sizes == [(4, 1, 4), (4, 5, 8), (1, 9, 9)]
-    assert bytes(Chunk.objects.get(sequence=0).values) == b"untouched"
+    assert list(Journal.objects.values_list("number", "batch")) == before
 
 
 def test_a_stale_token_writes_nothing(run: Run) -> None:
@@ -255,7 +246,7 @@ def test_a_stale_token_writes_nothing(run: Run) -> None:
     with pytest.raises(RunTakenError, match=f"run {run.pk} is no longer ours"):
         recorder.flush()
     assert Run.objects.values().get() == before
-    assert [model.objects.count() for model in (Chunk, Series, Alert)] == [0, 0, 0]
+    assert [model.objects.count() for model in (Chunk, Journal, Series, Alert)] == [0, 0, 0, 0]
 
 
 def test_a_stale_token_does_not_remove_what_another_attempt_wrote(run: Run) -> None:
@@ -268,9 +259,8 @@ def test_a_stale_token_does_not_remove_what_another_attempt_wrote(run: Run) -> N
 
 
 def test_a_second_attempt_leaves_no_point_doubled_and_none_of_the_first(
-    run: Run, monkeypatch: pytest.MonkeyPatch
+    run: Run,
 ) -> None:
-    monkeypatch.setattr(recording, "CHUNK_POINTS", 4)
     info, all_records = run_engine(seed=1)
     recorder = record(run, info, all_records)
     recorder.record_events([build_event()])
@@ -306,7 +296,7 @@ def test_a_flush_that_fails_leaves_nothing_half_written(run: Run, monkeypatch: p
         recorder.flush()
     run.refresh_from_db()
     assert run.steps_run != all_records[1].last_step
-    assert [model.objects.count() for model in (Chunk, Series)] == [0, 0]
+    assert [model.objects.count() for model in (Chunk, Journal, Series)] == [0, 0, 0]
 
 
 def build_event(kind: EventKind = EventKind.OPEN, step: int = 40, **changes: Any) -> AlertEvent:

@@ -22,7 +22,6 @@ from runs.models import (
     Alert,
     Chunk,
     Journal,
-    Ledger,
     Name,
     Project,
     Pyramid,
@@ -38,6 +37,7 @@ from runs.pages.highlights import highlights
 from runs.reading import overview
 from runs.reading.comparison import select
 from runs.reading.sweeps import recent_sweeps
+from runs.store.writing import write
 from tests.runs.builders import (
     build_alert,
     build_finished_run,
@@ -67,10 +67,9 @@ def build_stored_run(sweep: Sweep | None = None) -> Run:
     build_series(run, "gradient_rms", np.cos(np.arange(50.0)), layer=0)
     build_alert(run)
     Pyramid.objects.create(
-        run=run, series_number=0, level=0, start=0, points=64, first_step=1, last_step=64, buckets=b"x" * 10
+        run=run, series_number=0, level=0, start=0, points=64, first_step=1, last_step=64, data=b"x" * 10
     )
-    Journal.objects.create(run=run, number=0, points=1, batch=b"y" * 7)
-    Ledger.objects.create(run=run, batches=1, stored_bytes=10)
+    write(run.pk, {("train_loss", None): (np.arange(301, 303), np.zeros(2))})
     Writer.objects.create(run=run, writer="w", last_batch=0)
     name, _ = Name.objects.get_or_create(text="val_loss")
     RunMetric.objects.create(run=run, name=name, project=run.project, last=1.0)
@@ -171,11 +170,13 @@ def test_a_purge_leaves_no_row_and_no_file_of_the_run(settings: LazySettings, tm
     mine.write_bytes(b"z" * 1000)
     others.write_bytes(b"z")
     clone = build_run(other.sweep, parent=run)
-    blobs = sum(len(chunk.steps) + len(chunk.values) for chunk in Chunk.objects.filter(run=run))
+    chunks = list(Chunk.objects.filter(run=run))
+    blobs = sum(len(chunk.steps or b"") + len(chunk.data) for chunk in chunks)
+    blobs += sum(len(row.batch) for row in Journal.objects.filter(run=run))
     both = rows_of_runs()
 
     retention.discard(only(run))
-    assert purge_all() == retention.Freed(runs=1, bytes=blobs + 10 + 7 + 1000)
+    assert purge_all() == retention.Freed(runs=1, bytes=blobs + 10 + 1000)
     left = {name: count // 2 for name, count in both.items()} | {"Run": 2, "Sweep": 1}
     assert rows_of_runs() == left
     assert (mine.exists(), others.exists()) == (False, True)

@@ -63,7 +63,7 @@ def test_a_purge_says_what_it_freed() -> None:
     run, other = build_deleted_run(), build_deleted_run()
     build_series(run, "train_loss", np.random.default_rng(3).standard_normal(4000))
     Ledger.objects.all().delete()  # of a run that was written before there were any
-    size = sum(len(chunk.steps or b"") + len(chunk.values) for chunk in Chunk.objects.all())
+    size = sum(len(chunk.steps or b"") + len(chunk.data) for chunk in Chunk.objects.all())
     said = command("purge", str(run.pk))
     assert f"{size / 1000:.1f} kB in 1 run freed." in said
     assert "--vacuum makes the database's file smaller" in said

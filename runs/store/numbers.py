@@ -1,0 +1,55 @@
+"""The numbers of a run's series: given when a series is written to first, and remembered by each process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import partial
+
+from django.db import transaction
+
+from nnlab.series.batch import Key
+from nnlab.series.errors import SeriesError
+from runs.models import Series
+from runs.store.memory import Memory
+
+MAX_SERIES = 2_000
+
+
+_remembered: Memory[dict[Key, int]] = Memory(1_000)
+
+
+def series_numbers(run_id: int, folds: int, keys: Iterable[Key]) -> Mapping[Key, int]:
+    """Return the number of each series, and make those that are new; the run's ledger is held.
+
+    Raises:
+        SeriesError: where the run would have more than ``MAX_SERIES``.
+    """
+    wanted = list(keys)
+    known = _remembered.get(run_id, folds)
+    if known is None or not all(key in known for key in wanted):
+        known = _with_new(run_id, wanted)
+        transaction.on_commit(partial(_remembered.put, run_id, folds, known))
+    return known
+
+
+def stored_numbers(run_id: int) -> dict[Key, int]:
+    """Return the numbers of a run's series as they are stored."""
+    found = Series.objects.filter(run_id=run_id).order_by("number").values_list("metric", "layer", "number")
+    return {(metric, layer): number for metric, layer, number in found}
+
+
+def _with_new(run_id: int, wanted: Iterable[Key]) -> dict[Key, int]:
+    known = stored_numbers(run_id)
+    new = [key for key in dict.fromkeys(wanted) if key not in known]
+    if len(known) + len(new) > MAX_SERIES:
+        raise SeriesError(
+            f"expected at most {MAX_SERIES:,} series in a run, got {len(known):,} and {len(new):,} new ones; "
+            "a metric's name should not hold a number that changes, such as the step or a file's name"
+        )
+    first = max(known.values(), default=-1) + 1
+    given = {key: first + place for place, key in enumerate(new)}
+    Series.objects.bulk_create(
+        Series(run_id=run_id, number=number, metric=metric, layer=layer)
+        for (metric, layer), number in given.items()
+    )
+    return known | given
