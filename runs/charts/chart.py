@@ -165,7 +165,7 @@ def value_axis(title: str, values: FloatArray, *, log: bool = False, percent: bo
         return axis | {"tickformat": "~%"}
     if log:
         drawn = values[np.isfinite(values) & (values > 0)]
-        decades = float(np.log10(drawn.max() / drawn.min())) if drawn.size else 0.0
+        decades = float(np.log10(drawn.max()) - np.log10(drawn.min())) if drawn.size else 0.0
         return axis | {"type": "log", "nticks": int(min(8, max(3, decades / 0.75)))}
     return axis | large_numbers(values)
 

@@ -182,7 +182,8 @@ def test_large_numbers_get_a_prefix_unless_there_is_none_so_large(
 
 
 @pytest.mark.parametrize(
-    ("values", "ticks"), [([1.0, 5.0], 3), ([1e-6, 1.0], 8), ([1e-12, 1.0], 8), ([0.0, NAN], 3)]
+    ("values", "ticks"),
+    [([1.0, 5.0], 3), ([1e-6, 1.0], 8), ([1e-12, 1.0], 8), ([5e-324, 1e308], 8), ([0.0, NAN], 3)],
 )
 def test_a_log_axis_has_ticks_at_whole_powers_rather_than_a_crowd(values: list[float], ticks: int) -> None:
     assert value_axis("RMS", np.array(values), log=True)["nticks"] == ticks
