@@ -6,7 +6,7 @@ from django.urls import path
 
 from runs.api.access import own_access
 from runs.api.views import api
-from runs.pages import actions, alerts, compare, datasets, home, project, run, sweeps, trash
+from runs.pages import actions, alerts, compare, datasets, downloads, home, project, run, sweeps, trash
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -18,6 +18,7 @@ urlpatterns = [
     path("p/<str:slug>/compare/", compare.compare, name="compare"),
     path("r/<int:run_id>/", run.run, name="run"),
     path("r/<int:run_id>/live/", run.live, name="run-live"),
+    path("r/<int:run_id>/points.csv", downloads.points, name="run-points"),
     path("r/<int:run_id>/stop/", actions.stop_run, name="run-stop"),
     path("r/<int:run_id>/clone/", actions.clone, name="run-clone"),
     path("r/<int:run_id>/delete/", trash.delete_run, name="run-delete"),

@@ -22,6 +22,7 @@ PAGES = {
     "gradients as a map": "/r/{lab.sick}/?measure=gradient_rms",
     "alerts": "/alerts/",
     "datasets": "/datasets/",
+    "trash": "/trash/",
     "new sweep": "/sweeps/new/",
     "clone and edit": "/sweeps/new/?from={lab.sick}",
     "admin": "/admin/",

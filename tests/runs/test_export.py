@@ -6,6 +6,7 @@ import csv
 import json
 import struct
 from collections.abc import Iterator
+from http import HTTPStatus
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,10 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from asgiref.sync import async_to_sync
 from django.core.management import CommandError, call_command
+from django.test import AsyncClient, Client
+from django.urls import reverse
 from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,7 +26,7 @@ from nnlab.series.codec import FloatArray, IntArray
 from runs import console, exporting, parquet
 from runs.models import Run
 from runs.reading.series import Points
-from tests.runs.builders import build_finished_run, build_project, build_series, build_sweep
+from tests.runs.builders import build_finished_run, build_project, build_series, build_sweep, build_user
 
 pytestmark = pytest.mark.django_db
 
@@ -237,3 +241,31 @@ def test_memory_holds_one_metric_of_one_run(monkeypatch: pytest.MonkeyPatch) -> 
     assert list(exporting.points_of(Run.objects.all())) == []
     names = ("gradient_rms", "train_loss")
     assert asked == [([found.pk], [name]) for found in (run, other) for name in names]
+
+
+async def downloaded(client: AsyncClient, address: str) -> tuple[Any, bytes]:
+    answer: Any = await client.get(address)
+    if not answer.streaming:
+        return answer, answer.content
+    return answer, b"".join([part async for part in answer.streaming_content])
+
+
+def test_a_runs_page_offers_all_its_points(client: Client, tmp_path: Path) -> None:
+    user = build_user()
+    client.force_login(user)
+    run = build_finished_run()
+    build_series(run, "train_loss", np.random.default_rng(2).standard_normal(20_000))
+    build_series(run, "gradient_rms", STRANGE, layer=1)
+    address = reverse("run-points", args=[run.pk])
+    assert address in client.get(run.get_absolute_url()).content.decode()
+
+    browser = AsyncClient()
+    browser.cookies = client.cookies
+    answer, content = async_to_sync(downloaded)(browser, address)
+    assert answer["Content-Disposition"] == f'attachment; filename="run-{run.pk}.csv"'
+    command(str(run.pk), "--csv", "--output", str(tmp_path))
+    assert content == (tmp_path / "points.csv").read_bytes()
+
+    Run.objects.update(deleted_at=timezone.now())
+    answer, _ = async_to_sync(downloaded)(browser, address)
+    assert answer.status_code == HTTPStatus.NOT_FOUND
