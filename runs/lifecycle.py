@@ -103,7 +103,9 @@ def requeue(run_id: int) -> bool:
 
     A run that a program outside trains cannot be: no worker knows how to train it.
     """
-    over = Run.objects.filter(pk=run_id, source=Source.ENGINE, status__in=[Status.FAILED, Status.CANCELLED])
+    over = Run.objects.kept().filter(
+        pk=run_id, source=Source.ENGINE, status__in=[Status.FAILED, Status.CANCELLED]
+    )
     return bool(
         over.update(
             status=Status.QUEUED,

@@ -17,7 +17,7 @@ from django.http import QueryDict
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from runs import retention
+from runs import lifecycle, retention
 from runs.models import (
     Alert,
     Chunk,
@@ -160,6 +160,13 @@ def test_a_run_that_lost_its_worker_can_be_deleted() -> None:
     run = build_run(status=Status.LOST, started_at=timezone.now(), attempt=1)
     assert retention.discard(only(run)).moved == 1
     assert Run.objects.get().status == Status.CANCELLED  # or it would be queued again, and trained
+
+
+def test_a_run_in_the_trash_is_not_queued_again() -> None:
+    run = build_run(status=Status.CANCELLED, ended_at=timezone.now(), deleted_at=timezone.now())
+    assert not lifecycle.requeue(run.pk)
+    retention.restore(only(run))
+    assert lifecycle.requeue(run.pk)
 
 
 def test_a_purge_leaves_no_row_and_no_file_of_the_run(settings: LazySettings, tmp_path: Path) -> None:
