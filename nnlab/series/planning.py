@@ -64,8 +64,8 @@ class WindowSize:
             raise SeriesError(f"expected a window that ends after step {self.first}, got step {self.last}")
 
     def level(self, points: int, layout: Layout = LAYOUT) -> int | None:
-        """Choose the level for so many points; None for single ones."""
-        if points <= self.columns or points < RAW_POINTS * self.columns:
+        """Choose the level for so many sealed points; None for single ones."""
+        if points < RAW_POINTS * self.columns:
             return None
         most = points // (self.columns * (4 if self.lines <= FEW_LINES else 1))
         level = 0
@@ -88,7 +88,9 @@ class _Piece:
             steps, values = self.source.unpacked()
             return steps[first:last], values[first:last]
         size = layout.bucket_points(self.source.level)
-        return self.source.unpacked(size)[first // size : -(-last // size)]
+        buckets = self.source.unpacked(size)
+        whole = last - first == self.source.points
+        return buckets if whole else buckets[first // size : -(-last // size)]
 
 
 class WindowPlan:
@@ -99,7 +101,6 @@ class WindowPlan:
         first_step: of the first of them; None without points.
         last_step: of the last of them.
         size: what is to be shown.
-        more: points that are not sealed, in the order of steps.
         layout: of the stored series.
     """
 
@@ -109,13 +110,11 @@ class WindowPlan:
         first_step: int | None,
         last_step: int | None,
         size: WindowSize,
-        more: Points | None = None,
         layout: Layout = LAYOUT,
     ) -> None:
         self._points = points
         self._size = size
         self._layout = layout
-        self._more = _between(more or no_points(), size.first, size.last)
         self._head, self._tail = _cuts(first_step, last_step, size)
         self._edges: list[SealedChunk] = []
         self._pieces: list[_Piece] = []
@@ -130,11 +129,6 @@ class WindowPlan:
     def edges(self) -> list[int]:
         """Steps at which the window cuts the sealed points."""
         return [step for step in (self._head, self._tail) if step is not None]
-
-    @property
-    def open_points(self) -> int:
-        """Points of the window that are not sealed."""
-        return len(self._more[0])
 
     @property
     def chunk_points(self) -> int:
@@ -184,8 +178,11 @@ class WindowPlan:
             start, stop = self._gaps[0]
             raise SeriesError(f"expected a chunk with the points {start:,} to {stop:,}, got none")
 
-    def buckets(self) -> Buckets:
+    def buckets(self, more: Points | None = None) -> Buckets:
         """Decode the window: all its points, in at most as many columns as were asked for.
+
+        Args:
+            more: points of the series that are not sealed, in the order of steps.
 
         Raises:
             SeriesError: for blobs that are cut or changed.
@@ -200,12 +197,13 @@ class WindowPlan:
             else:
                 waiting.append(decoded)
         sealed = Buckets.joined([*parts, *_singles(waiting)])
-        return grouped(with_points(sealed, Buckets.of_points(*self._more, 1)), self._size.columns)
+        single = Buckets.of_points(*_between(more or no_points(), self._size.first, self._size.last), 1)
+        return grouped(with_points(sealed, single), self._size.columns)
 
     def _begin(self, start: int, stop: int) -> None:
         """Plan the window, whose places are known now."""
         self._gaps = [(start, stop)] if start < stop else []
-        self._level = self._size.level(max(stop - start, 0) + self.open_points, self._layout)
+        self._level = self._size.level(stop - start, self._layout)
 
     def _place(self, step: int) -> int:
         """Count the sealed points before a step."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,7 +86,8 @@ class Buckets:
 
     def columns(self) -> list[NDArray[np.generic]]:
         """Return the columns, in their order."""
-        return [getattr(self, column.name) for column in fields(self)]
+        every = (self.first_steps, self.last_steps, self.counts, self.minimum, self.maximum, self.mean)
+        return [*every, self.nonfinite, self.flags]
 
     @property
     def points(self) -> int:

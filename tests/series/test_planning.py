@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from nnlab.series import planning, sealing
 from nnlab.series.batch import Points
@@ -14,7 +13,7 @@ from nnlab.series.errors import SeriesError
 from nnlab.series.planning import WindowPlan, WindowSize
 from nnlab.series.pyramid import Buckets
 from nnlab.series.sealing import SeriesTail
-from tests.series.reading import fulfil, plan_of
+from tests.series.reading import assert_matches, fulfil, plan_of, window_of
 from tests.series.stored import StoredSeries, random_points
 
 
@@ -45,16 +44,6 @@ def in_order(*parts: Points) -> Points:
     steps = np.concatenate([steps for steps, _ in parts])
     order = np.argsort(steps, kind="stable")
     return steps[order], np.concatenate([values for _, values in parts])[order]
-
-
-def window_of(points: Points, size: WindowSize) -> Points:
-    steps, values = points
-    inside = np.ones(len(steps), np.bool_)
-    if size.first is not None:
-        inside &= steps >= size.first
-    if size.last is not None:
-        inside &= steps <= size.last
-    return steps[inside], values[inside]
 
 
 def random_size(rng: np.random.Generator, steps: np.ndarray) -> WindowSize:
@@ -94,7 +83,7 @@ def test_every_column_of_any_window_tells_the_truth_about_its_points(seed: int, 
         lost = rng.choice([0.1, 0.5, 1.0])
         stored.drop_rows(lambda: rng.random() < lost)
     for size in (WindowSize(25), *(random_size(rng, points[0]) for _ in range(2))):
-        assert_true(fulfil(plan_of(stored, size, more), stored), points, size)
+        assert_true(fulfil(plan_of(stored, size), stored, more), points, size)
 
 
 @given(st.integers(0, 2**32), st.integers(1, 400), st.integers(1, 30))
@@ -107,25 +96,9 @@ def test_points_that_came_late_are_in_their_columns(seed: int, count: int, late_
     late = np.sort(rng.integers(low, high, late_count)), rng.standard_normal(late_count)
     waiting = in_order(more, late)
     for size in (WindowSize(15), random_size(rng, points[0])):
-        found = fulfil(plan_of(stored, size, waiting), stored)
+        found = fulfil(plan_of(stored, size), stored, waiting)
         expected = window_of(in_order(sealed, waiting), size)
-        assert found.points == len(expected[0])
-        assert (found.first_steps <= found.last_steps).all()
-        assert (found.last_steps[:-1] <= found.first_steps[1:]).all()
-        for at in np.flatnonzero(_stand_apart(found)) if len(found) else ():
-            inside = (expected[0] >= found.first_steps[at]) & (expected[0] <= found.last_steps[at])
-            part = expected[1][inside]
-            good = part[np.isfinite(part)]
-            assert (found.counts[at], found.nonfinite[at]) == (len(part), len(part) - len(good))
-            extremes = (good.min(), good.max()) if len(good) else (np.nan, np.nan)
-            np.testing.assert_array_equal([found.minimum[at], found.maximum[at]], extremes)
-
-
-def _stand_apart(found: Buckets) -> NDArray[np.bool_]:
-    """Tell which columns share no step with those beside them."""
-    apart = found.last_steps[:-1] < found.first_steps[1:]
-    both: NDArray[np.bool_] = np.append(True, apart) & np.append(apart, True)
-    return both
+        assert_matches(found, expected)
 
 
 @given(st.integers(0, 2**32), st.integers(2, 500))
@@ -133,7 +106,7 @@ def test_columns_are_equally_wide_in_steps(seed: int, columns: int) -> None:
     rng = np.random.default_rng(seed)
     points, stored = random_points(rng, 300), StoredSeries()
     more = grown(points, rng, stored)
-    found = fulfil(plan_of(stored, WindowSize(columns), more), stored)
+    found = fulfil(plan_of(stored, WindowSize(columns)), stored, more)
     span = int(points[0][-1]) - int(points[0][0]) + 1
     places = (found.first_steps - points[0][0]) // -(-span // columns)
     if len(found) < columns and len(found) < 300:
@@ -148,7 +121,7 @@ def test_one_spike_and_one_nan_are_seen_at_any_zoom(rng: np.random.Generator) ->
     for columns in (2, 7, 40, 333):
         for _ in range(30):
             size = WindowSize(columns, 1, int(rng.integers(0, 1235)), int(rng.integers(2345, 3000)))
-            found = fulfil(plan_of(stored, size, more), stored)
+            found = fulfil(plan_of(stored, size), stored, more)
             assert found.maximum.max() == 1e4
             assert found.flags.max() == 1
 
@@ -163,7 +136,7 @@ def test_steps_at_the_edges_of_64_bits_do_not_overflow() -> None:
             for columns in (2, 5, 30):
                 if first is None or last is None or first <= last:
                     size = WindowSize(columns, 1, first, last)
-                    assert_true(fulfil(plan_of(stored, size, more), stored), points, size)
+                    assert_true(fulfil(plan_of(stored, size), stored, more), points, size)
 
 
 def test_a_series_without_points_has_no_columns() -> None:
