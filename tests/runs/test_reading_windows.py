@@ -140,3 +140,12 @@ def test_a_spike_and_a_nan_among_a_hundred_thousand_points_are_seen_at_any_zoom(
             assert found.buckets.maximum.max() == 1e4
             assert found.buckets.flags.max() == 1
             assert found.buckets.points == (100_000 if first is None or last is None else last - first + 1)
+
+
+@pytest.mark.usefixtures("_tiny")
+def test_a_step_that_fills_several_chunks_is_in_the_window_or_not() -> None:
+    run = build_run()
+    written(run.pk, {("loss", None): (np.repeat([5, 6], 40), np.arange(80.0))}, final=True)
+    for first, last, count in ((6, None, 40), (None, 5, 40), (5, 6, 80), (6, 6, 40), (7, 9, 0)):
+        [found] = read_windows([run.pk], ["loss"], columns=10, first=first, last=last)
+        assert found.buckets.points == count
