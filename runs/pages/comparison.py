@@ -10,8 +10,8 @@ from functools import cached_property
 from typing import Any
 
 from nnlab.stats.intervals import Interval, mean_interval
-from runs.models import Run, Status
-from runs.pages.formats import higher_is_better, learning_rate, network, unit_of
+from runs.models import Run, Source, Status
+from runs.pages.formats import NOT_SAID, higher_is_better, learning_rate, network, unit_of
 
 FACTORS = ("depth", "width", "activation", "dropout")
 MORE_FACTORS = ("optimizer", "learning_rate", "batch_size", "dataset")
@@ -141,7 +141,11 @@ def compare_runs(runs: Sequence[Run], metric: str) -> Comparison:
         factor: sorted({member.levels[factor] for member in members}, key=_level_order)
         for factor in (*FACTORS, *MORE_FACTORS)
     }
-    factors = {factor: levels for factor, levels in factors.items() if factor in FACTORS or len(levels) > 1}
+    factors = {
+        factor: levels
+        for factor, levels in factors.items()
+        if len(levels) > 1 or (factor in FACTORS and levels != [NOT_SAID])
+    }
     varied = [factor for factor, levels in factors.items() if len(levels) > 1]
     by_group: dict[str, list[Member]] = {}
     for member in members:
@@ -156,28 +160,40 @@ def compare_runs(runs: Sequence[Run], metric: str) -> Comparison:
 
 def level_text(factor: str, level: Any) -> str:
     """Write a level as it stands on an axis."""
-    if factor == "learning_rate":
+    if factor == "learning_rate" and level != NOT_SAID:
         return learning_rate(level)
     return f"{level:g}" if isinstance(level, float) else str(level)
 
 
 def _member(run: Run, metric: str) -> Member:
-    training = run.config["training"]
-    levels = {
-        "depth": run.depth,
-        "width": run.width if run.width is not None else network(training.get("hidden_units")),
-        "activation": run.activation,
-        "dropout": run.dropout if run.dropout is not None else "differs",
-        "optimizer": run.optimizer,
-        "learning_rate": run.learning_rate,
-        "batch_size": run.batch_size,
-        "dataset": run.dataset,
-    }
-    rest = {key: value for key, value in training.items() if key not in _NETWORK_FIELDS}
-    data = {key: value for key, value in run.config["data"].items() if key != "dataset"}
-    text = json.dumps({"data": data, "training": rest}, sort_keys=True)
     counts = run.diverged or (run.status == Status.FINISHED and metric in run.summary)
-    return Member(run, levels, text, None if run.diverged else _finite(run.summary.get(metric)), counts)
+    value = None if run.diverged else _finite(run.summary.get(metric))
+    levels = {factor: getattr(run, factor) for factor in (*FACTORS, *MORE_FACTORS)}
+    if run.source == Source.OUTSIDE:
+        said = {factor: NOT_SAID if level in {None, ""} else level for factor, level in levels.items()}
+        return Member(run, said, _rest_outside(run), value, counts)
+    if run.width is None:
+        levels["width"] = network(run.config["training"].get("hidden_units"))
+    if run.dropout is None:
+        levels["dropout"] = "differs"
+    return Member(run, levels, _rest(run), value, counts)
+
+
+def _rest(run: Run) -> str:
+    rest = {key: value for key, value in run.config["training"].items() if key not in _NETWORK_FIELDS}
+    data = {key: value for key, value in run.config["data"].items() if key != "dataset"}
+    return json.dumps({"data": data, "training": rest}, sort_keys=True)
+
+
+def _rest_outside(run: Run) -> str:
+    known = {*_NETWORK_FIELDS, *FACTORS, *MORE_FACTORS, "lr"}
+    return json.dumps({key: value for key, value in run.config.items() if key not in known}, sort_keys=True)
+
+
+def _network_text(run: Run) -> str:
+    if run.source == Source.OUTSIDE:
+        return run.name
+    return f"{network(run.config['training'].get('hidden_units'))} {run.activation}"
 
 
 def _finite(value: Any) -> float | None:
@@ -190,10 +206,7 @@ def _labels(first: Mapping[str, Member], varied: Sequence[str]) -> dict[str, str
     taken: dict[str, int] = {}
     for key, member in first.items():
         parts = [_named_level(factor, member.levels[factor]) for factor in varied]
-        name = (
-            ", ".join(parts)
-            or f"{network(member.run.config['training'].get('hidden_units'))} {member.run.activation}"
-        )
+        name = ", ".join(parts) or _network_text(member.run)
         taken[name] = taken.get(name, 0) + 1
         labels[key] = name if taken[name] == 1 else f"{name} ({taken[name]})"
     return labels

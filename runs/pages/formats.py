@@ -8,6 +8,7 @@ from typing import Any
 
 MISSING = "–"
 THIN_SPACE = "\u2009"
+NOT_SAID = "not said"  # by a program outside, of what the engine's own runs all have
 
 _TITLES = {
     "train_loss": "training loss",
@@ -175,6 +176,15 @@ def network(hidden_units: Any) -> str:
     if len(widths) > 4 and len(set(widths)) == 1:
         return f"{len(widths)} × {widths[0]}"
     return "-".join(str(width) for width in widths)
+
+
+def sketch(depth: int | None, width: int | None) -> str:
+    """Write what a program outside said of its network: 3 × 64, 3 layers, 64 units a layer, not said."""
+    if depth is None:
+        return NOT_SAID if width is None else f"{width} units a layer"
+    if width is None:
+        return f"{depth} layer{'' if depth == 1 else 's'}"
+    return f"{depth} × {width}"
 
 
 def activation(name: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +15,9 @@ from django.views.decorators.http import require_GET
 from nnlab.data.config import DataConfig
 from nnlab.engine.config import TrainingConfig
 from runs.charts.layers import MEASURES
-from runs.models import Alert, Run
+from runs.models import Alert, Run, Source
 from runs.pages import live as live_charts
+from runs.pages import outside_charts
 from runs.pages.formats import metric_title
 from runs.pages.frame import render_page
 from runs.pages.run_charts import RunView, view_of
@@ -42,6 +43,8 @@ def run(request: HttpRequest, run_id: int) -> HttpResponse:
     found, alerts, view = _load(request, run_id)
     if found.deleted_at:
         return _deleted(request, found)
+    if found.source == Source.OUTSIDE:
+        return _outside(request, found, alerts)
     charts, cursor = live_charts.whole(found, view)
     context = {
         "run": found,
@@ -62,17 +65,48 @@ def run(request: HttpRequest, run_id: int) -> HttpResponse:
 def live(request: HttpRequest, run_id: int) -> HttpResponse:
     """Return what is new in a run since the cursor in ``after``."""
     found, alerts, view = _load(request, run_id)
-    answer = live_charts.news(found, view, live_charts.Cursor.parse(request.GET.get("after", "")))
+    after = request.GET.get("after", "")
+    state: dict[str, Any] = {"run": found, "alerts_open": _open(alerts)}
+    if found.source == Source.OUTSIDE:
+        answer, template = outside_charts.news(found, after), "runs/_outside_state.html"
+        state |= outside_charts.facts(found)
+    else:
+        answer, template = (
+            live_charts.news(found, view, live_charts.Cursor.parse(after)),
+            "runs/_run_state.html",
+        )
     answer["fragments"] = answer.get("fragments", {}) | {
-        "run-state": render_to_string(
-            "runs/_run_state.html", {"run": found, "alerts_open": _open(alerts)}, request
-        ),
+        "run-state": render_to_string(template, state, request),
         "alerts": render_to_string("runs/_alerts.html", {"run": found, "alerts": alerts}, request),
     }
     answer["over"] = found.is_over
     return HttpResponse(
         orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY), content_type="application/json"
     )
+
+
+def _outside(request: HttpRequest, found: Run, alerts: Sequence[Alert]) -> HttpResponse:
+    gallery = outside_charts.gallery(found)
+    context = {
+        "run": found,
+        "place": _place(found),
+        "alerts": alerts,
+        "alerts_open": _open(alerts),
+        "gallery": gallery,
+        "cursor": gallery.cursor,
+        "parameters": list(_flat("", found.config)),
+        "mine": may_delete(request.user, found),
+        **outside_charts.facts(found),
+    }
+    return render_page(request, "runs/run_outside.html", context)
+
+
+def _flat(prefix: str, config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in config.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat(f"{prefix}{name}.", value)
+        else:
+            yield f"{prefix}{name}", value
 
 
 def _deleted(request: HttpRequest, found: Run) -> HttpResponse:
@@ -83,7 +117,9 @@ def _deleted(request: HttpRequest, found: Run) -> HttpResponse:
 
 
 def _load(request: HttpRequest, run_id: int) -> tuple[Run, list[Alert], RunView]:
-    found = get_object_or_404(Run.objects.select_related("project", "sweep__project", "parent"), pk=run_id)
+    found = get_object_or_404(
+        Run.objects.select_related("project", "sweep__project", "sweep__created_by", "parent"), pk=run_id
+    )
     alerts = sorted(
         found.alerts.all(),
         key=lambda alert: (alert.state != "open", _RANKS[alert.severity], alert.opened_step),

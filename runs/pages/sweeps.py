@@ -15,7 +15,7 @@ from nnlab.data.config import DataConfig
 from nnlab.engine.config import TrainingConfig
 from runs import submission
 from runs.forms import FOLDED, SweepForm
-from runs.models import Alert, Project, Run
+from runs.models import Alert, Project, Run, Source
 from runs.pages.frame import needs, render_page, signed_in
 from runs.pages.selection import run_numbers
 from runs.specification import Specification, SubmissionError
@@ -106,6 +106,8 @@ def _source(request: HttpRequest) -> tuple[Run | None, dict[str, Any], list[str]
     source = Run.objects.kept().select_related("project").filter(pk=number).first()
     if source is None:
         return None, {}, [f"There is no run {number} to copy; the form holds the defaults."]
+    if source.source == Source.OUTSIDE:
+        return None, {}, [f"Run {number} was trained by a program outside; the form holds the defaults."]
     if "advice" not in request.GET:
         return source, {}, []
     alert = Alert.objects.filter(run=source, pk=_number(request, "alert") or 0).first()

@@ -10,6 +10,7 @@ from django import template
 from django.utils import timezone
 from django.utils.html import format_html
 
+from runs.models import Source
 from runs.pages import formats
 from runs.reading.overview import Best
 from runs.retention import file_size
@@ -112,7 +113,9 @@ def metric_value(value: Any, metric: str, unit: str = "", *, bare: bool = False)
 
 @register.filter
 def run_network(run: Run) -> str:
-    """Write the widths of a run's hidden layers."""
+    """Write the widths of a run's hidden layers, as far as they are known."""
+    if run.source == Source.OUTSIDE:
+        return formats.sketch(run.depth, run.width)
     return formats.network(run.config["training"].get("hidden_units"))
 
 

@@ -1,0 +1,133 @@
+"""The charts of a run that a program outside trains: one a metric, whatever it logs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.html import escape
+
+from runs.charts.chart import Chart
+from runs.charts.curves import Line, curves
+from runs.models import Ledger, Run, Series
+from runs.pages.formats import is_share, metric_title, sentence
+from runs.pages.run_charts import COLUMNS, spans_decades
+from runs.reading.series import Points, read_series
+
+MAX_CHARTS = 24
+MAX_LAYERS = 12  # lines of one chart
+REDRAWN_EVERY = 5  # seconds
+_CLOCK = "_t"
+
+
+@dataclass(frozen=True)
+class Section:
+    """Charts of metrics whose names begin alike: those of ``val/loss`` and ``val/accuracy`` under val."""
+
+    title: str
+    charts: Sequence[Chart]
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """What the page shows of a run's metrics.
+
+    Args:
+        others: names of the metrics that are not drawn.
+        cursor: names the state that is drawn; see ``news``.
+    """
+
+    sections: Sequence[Section]
+    others: Sequence[str]
+    cursor: str
+
+
+def gallery(run: Run) -> Gallery:
+    """Draw a run's metrics: the headline first, then in the order in which they appeared."""
+    metrics = _metrics(run)
+    shown = metrics[:MAX_CHARTS]
+    by_metric: dict[str, list[Points]] = {metric: [] for metric in shown}
+    for points in read_series([run.pk], shown):
+        by_metric[points.metric].append(points)
+    sections: dict[str, list[Chart]] = {}
+    for metric, series in by_metric.items():
+        if not series:
+            continue
+        title = metric.rpartition("/")[0]
+        sections.setdefault(title, []).append(_chart(metric, series))
+    return Gallery(
+        [Section(title, charts) for title, charts in sections.items()],
+        metrics[MAX_CHARTS:],
+        f"{_state(run)}_{int(time.time())}",
+    )
+
+
+def news(run: Run, cursor: str) -> dict[str, Any]:
+    """Return the charts again where points came since the cursor; while a run goes on, every few seconds."""
+    state, _, drawn_at = cursor.rpartition("_")
+    is_early = drawn_at.isdecimal() and time.time() < int(drawn_at[:12]) + REDRAWN_EVERY
+    if not run.is_over and (state == _state(run) or is_early):
+        return {"next": cursor}
+    found = gallery(run)
+    charts = [chart for section in found.sections for chart in section.charts]
+    return {
+        "replace": {chart.key: chart.figure for chart in charts},
+        "fragments": {f"{chart.key}-summary": escape(chart.summary) for chart in charts},
+        "next": found.cursor,
+    }
+
+
+def _metrics(run: Run) -> list[str]:
+    rows = Series.objects.filter(run=run).exclude(metric=_CLOCK).order_by("number")
+    names = dict.fromkeys(rows.values_list("metric", flat=True))
+    headline = [run.headline] if run.headline in names else []
+    return list(dict.fromkeys([*headline, *names]))
+
+
+def _state(run: Run) -> str:
+    """Name the state of a run's points: each write counts."""
+    batches = Ledger.objects.filter(run=run).values_list("batches", flat=True).first() or 0
+    return f"{run.attempt}_{batches}"
+
+
+def _chart(metric: str, series: Sequence[Points]) -> Chart:
+    lines = list(_lines(metric, series))
+    title = sentence(metric_title(metric))
+    if len(series) > MAX_LAYERS:
+        title = f"{title}, {MAX_LAYERS} of {len(series)} layers"
+    return curves(
+        f"metric-{series[0].number}",
+        title,
+        lines,
+        y_title=metric_title(metric.rpartition("/")[2]),
+        log_y=spans_decades(line.y for line in lines),
+        percent=is_share(metric),
+    )
+
+
+def _lines(metric: str, series: Sequence[Points]) -> Iterable[Line]:
+    shown = series if len(series) <= MAX_LAYERS else _spread(series)
+    for place, points in enumerate(shown):
+        name = metric if points.layer is None else f"layer {points.layer}"
+        steps, values = points.drawn(COLUMNS)
+        yield Line(name, steps, values, series=place)
+
+
+def _spread(series: Sequence[Points]) -> list[Points]:
+    """Choose layers evenly, the first and the last among them."""
+    last = len(series) - 1
+    return [series[round(place * last / (MAX_LAYERS - 1))] for place in range(MAX_LAYERS)]
+
+
+def facts(run: Run) -> Mapping[str, Any]:
+    """Return what is known of a run's points: how many, what they cost, and what was left out."""
+    ledger = Ledger.objects.filter(run=run).first()
+    stored = sum(Series.objects.filter(run=run).values_list("points", flat=True))
+    pending = ledger.pending_points if ledger else 0
+    return {
+        "ledger": ledger,
+        "points": stored + pending,
+        "kept": f"one step in {2**ledger.thinned:,}" if ledger and ledger.thinned else "",
+    }
