@@ -269,3 +269,24 @@ def test_a_runs_page_offers_all_its_points(client: Client, tmp_path: Path) -> No
     Run.objects.update(deleted_at=timezone.now())
     answer, _ = async_to_sync(downloaded)(browser, address)
     assert answer.status_code == HTTPStatus.NOT_FOUND
+
+
+class _Written:
+    """Takes tables as a Parquet writer does, and notes their lengths."""
+
+    def __init__(self) -> None:
+        self.rows: list[int] = []
+
+    def write_table(self, table: Any, row_group_size: int) -> None:
+        assert table.num_rows <= row_group_size
+        self.rows.append(table.num_rows)
+
+
+def test_memory_holds_no_more_than_one_row_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet, "ROW_GROUP", 4)
+    written = _Written()
+    group = parquet._Group(written)
+    for count in (3, 10, 1, 2):
+        group.add(as_points(list(range(count)), [0.5] * count))
+    group.write()
+    assert written.rows == [4, 4, 4, 4]
