@@ -118,15 +118,13 @@ class Backlog:
 
     def _add(self, record: Record) -> None:
         self._next = record.number + 1
-        in_memory = bool(self._entries) and self._entries[-1].start is None
-        if self._spool is None or in_memory:
-            self._entries.append(_entry(record, None))
-            return
-        try:
-            self._entries.append(_entry(record, self._spool.append(record)))
-        except OSError as error:
-            self._tell_disk(error)
-            self._entries.append(_entry(record, None))
+        start = None
+        if self._spool is not None:
+            try:
+                start = self._spool.append(record)
+            except OSError as error:
+                self._tell_disk(error)
+        self._entries.append(_entry(record, start))
 
     def _record(self, entry: _Entry) -> Record:
         payload = entry.payload

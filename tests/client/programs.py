@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.client.server import Server
@@ -20,3 +22,11 @@ for step in range(100):
 
 def program(text: str, server: Server) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-c", text, server.url], cwd=CHECKOUT, stderr=subprocess.PIPE)
+
+
+def await_that(reached: Callable[[], bool]) -> None:
+    """Wait until something has happened."""
+    deadline = time.monotonic() + 30
+    while not reached():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

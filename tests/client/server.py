@@ -78,11 +78,15 @@ class Server:
             return
         self._http.shutdown()
         self._thread.join()
+        self.drop_connections()
+        self._http.server_close()  # joins the threads of the connections
+        self._http = None
+
+    def drop_connections(self) -> None:
+        """End all open connections, as a server does that finds them idle."""
         for connection in self.sockets:
             with_care(connection)
-        self._http.server_close()  # joins the threads of the connections
         self.sockets.clear()
-        self._http = None
 
     def answer(self, method: str, path: str, query: dict[str, list[str]], body: bytes) -> Reply:
         """Do what a request asks for."""

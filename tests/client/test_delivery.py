@@ -15,6 +15,8 @@ from nnlab.client.connection import Connection
 from nnlab.client.delivery import Delivery
 from nnlab.client.errors import AwayError, RefusedError
 from nnlab.client.spool import Kind, Spool
+from nnlab.client.thinning import Thinning
+from nnlab.series.batch import encode_batch
 from tests.client.server import CUT, CUT_AFTER, TOKEN, Server, serving
 
 START = {"project": "p", "name": "n", "config": {}, "client_id": "c"}
@@ -265,6 +267,46 @@ def test_a_thinned_batch_that_the_server_already_has_is_not_sent_twice(
     steps = [step for step, _ in server.run.points["loss", None]]
     assert steps[:500] == list(range(500))
     assert steps == sorted(set(steps))
+
+
+def test_thinning_counts_over_batches_that_are_shorter_than_its_stride() -> None:
+    thinning = Thinning()
+    long, few = ("loss", None), ("validation", None)
+    steps = np.arange(100)
+    batch = encode_batch({long: (steps, steps / 4), few: (steps[:1], steps[:1] / 4)})
+    assert [thinning.halve([batch]) for _ in range(3)] == [frozenset({long})] * 3
+    kept = [thinning.kept({long: (steps[at : at + 3], steps[at : at + 3] / 4)}) for at in range(0, 99, 3)]
+    found = [int(step) for points in kept for step in points.get(long, ([], []))[0]]
+    assert found == list(range(0, 99, 8))
+    assert list(thinning.kept({few: (steps, steps / 4)})[few][0]) == list(range(100))
+
+
+def test_a_connection_that_the_server_has_dropped_is_made_anew(server: Server, tmp_path: Path) -> None:
+    delivery = build_delivery(server, tmp_path)
+    delivery.open()
+    for _ in range(3):
+        server.drop_connections()
+        delivery.beat()
+    assert server.run.beats == 3
+    send_all(delivery)
+    delivery.close()
+
+
+def test_a_run_that_goes_on_is_rewound_once(server: Server, tmp_path: Path) -> None:
+    first = build_delivery(server, tmp_path / "first")
+    add(first, 0, 10, "loss")
+    send_all(first)
+    first.close()
+    facts = {"writer": "v" * 32, "id": 1, "resume": {"step": 4}}
+    spool = Spool.made(tmp_path / "second", {**facts, "url": server.url})
+    second = Delivery(spool.meta, Backlog(spool), Connection(server.url, TOKEN), spool)
+    add(second, 5, 3, "loss")
+    add(second, 8, 1, "loss")
+    second.send_next()
+    third = killed_and_found(second, server)
+    send_all(third)
+    third.close()
+    assert server.run.points["loss", None] == logged(0, 9)
 
 
 def test_the_end_that_a_person_was_faster_with_is_no_trouble(server: Server, tmp_path: Path) -> None:

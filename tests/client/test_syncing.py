@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from nnlab import client
 from nnlab.client import syncing
-from tests.client.programs import CHECKOUT, PROGRAM, program
+from tests.client.programs import CHECKOUT, PROGRAM, await_that, program
 from tests.client.server import CUT_AFTER, Server
 
 
@@ -132,8 +131,7 @@ def test_a_kill_costs_about_a_second(server: Server, spool: Path) -> None:
     endless = PROGRAM + "import time\ntime.sleep(60)\n"
     server.go()
     killed = program(endless, server)
-    while killed.poll() is None and not any(path.stat().st_size for path in spool.glob("*/waiting")):
-        time.sleep(0.05)
+    await_that(lambda: any(path.stat().st_size for path in spool.glob("*/waiting")))
     killed.kill()
     killed.communicate()
     server.come()
