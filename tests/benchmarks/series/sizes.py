@@ -1,4 +1,7 @@
-"""Bytes a point: all that a tool keeps after its close, less what it keeps of runs with one step."""
+"""Bytes a point: all that a tool keeps after its close, less what it keeps of runs with one step.
+
+On PostgreSQL after a plain VACUUM, which the server does by itself within minutes, and before it.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,8 @@ from tests.benchmarks.series.rounds import Row, measurement
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+
+    from tests.benchmarks.series.rounds import Figures
 
 # Figure: runs, steps of each.
 SHAPES = {"short_runs": (20, 200), "long_run": (1, 10_000), "longest_run": (1, 100_000)}
@@ -31,21 +36,32 @@ def sizes(rounds: int, databases: Mapping[str, str], only: Collection[str] = ())
                 raise ContenderError("no PostgreSQL server was started")
             for figure, (runs, steps) in SHAPES.items():
                 if figure != "longest_run" or name in LONGEST:
-                    row.add({f"{figure}_bytes": _bytes_a_point(name, figure, runs, steps, databases)})
+                    row.add(_bytes_a_point(name, figure, runs, steps, databases))
         except ContenderError as error:
             row.failure = str(error)
     return measurement("sizes", rows, load, keys=KEYS, shapes=SHAPES)
 
 
-def _bytes_a_point(name: str, figure: str, runs: int, steps: int, databases: Mapping[str, str]) -> float:
+def _bytes_a_point(name: str, figure: str, runs: int, steps: int, databases: Mapping[str, str]) -> Figures:
     variables = {"BENCH_DATABASE": databases[name]} if name in databases else {}
     with Contender(DICTS[name], store(f"sizes-{name}-{figure}"), variables) as contender:
-        before = _kept_after(contender, runs, 1)
-        return (_kept_after(contender, runs, steps) - before) / (runs * steps * KEYS)
+        _log(contender, runs, 1)
+        before = _kept(contender, name)
+        _log(contender, runs, steps)
+        kept = {}
+        if name.endswith("_pg"):
+            kept[f"{figure}_unvacuumed_bytes"] = contender.call("kept").gave
+        kept[f"{figure}_bytes"] = _kept(contender, name)
+    return {figure: (size - before) / (runs * steps * KEYS) for figure, size in kept.items()}
 
 
-def _kept_after(contender: Contender, runs: int, steps: int) -> int:
+def _log(contender: Contender, runs: int, steps: int) -> None:
     for _ in range(runs):
         contender.call("begin", steps=steps, keys=KEYS)
         contender.call("log")
+
+
+def _kept(contender: Contender, name: str) -> int:
+    if name.endswith("_pg"):
+        contender.call("vacuum")
     return int(contender.call("kept").gave)

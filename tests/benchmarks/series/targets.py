@@ -69,8 +69,6 @@ TARGETS = (
         "log-batch over HTTP, 28 keys, PostgreSQL", "http_ingest", "nnlab_pg_28_keys", "mlflow_pg_28_keys", 25
     ),
     _faster("binary columns, MLflow log-batch", "http_ingest", "nnlab_columns", "mlflow_28_keys", 200),
-    _at_most("bytes a point, 10,000 steps, SQLite", "sizes", "nnlab", BYTES, 3.0),
-    _at_most("bytes a point, 10,000 steps, PostgreSQL", "sizes", "nnlab_pg", BYTES, 3.0),
     _at_most("bytes a point, 100,000 steps, SQLite", "sizes", "nnlab", "longest_run_bytes", 3.0),
     _at_most("bytes a point, 100,000 steps, PostgreSQL", "sizes", "nnlab_pg", "longest_run_bytes", 3.0),
     _at_most("bytes a point, 200 steps, SQLite", "sizes", "nnlab", "short_runs_bytes", 5.0),

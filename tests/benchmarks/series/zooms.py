@@ -22,6 +22,7 @@ ENTRY = Entry("nnlab", "ours_rows:Filled:")
 DATABASES_TITLES = {"nnlab": "SQLite", "nnlab_pg": "PostgreSQL"}
 DATABASES = ("nnlab_pg",)
 RUNS, STEPS, LONG, TOGETHER = 100, 1_000_000, 100_000_000, 50
+COLUMNS = 2000  # two a pixel, a least and a greatest value in each
 TIMES, HTTP_TIMES = 100, 10  # a round
 KINDS = {
     "runs": "a run of {runs} with a million points each",
@@ -76,15 +77,15 @@ def _turns(
     client.call("connect", address=server.address, token=server.token)
     asked = {"runs": many[:together], "metric": "loss", "window": None, "values": VALUES}
     for _ in range(3):
-        contender.call("zoom", runs=many, steps=STEPS, times=TIMES, values=VALUES)
-        contender.call("zoom", runs=[one], steps=long, times=TIMES, values=VALUES)
+        contender.call("zoom", runs=many, steps=STEPS, times=TIMES, columns=COLUMNS)
+        contender.call("zoom", runs=[one], steps=long, times=TIMES, columns=COLUMNS)
         client.call("chart", times=1, **asked)
     return {
         f"{name}_runs": lambda: _spread(
-            contender.call("zoom", runs=many, steps=STEPS, times=TIMES, values=VALUES).gave
+            contender.call("zoom", runs=many, steps=STEPS, times=TIMES, columns=COLUMNS).gave
         ),
         f"{name}_long": lambda: _spread(
-            contender.call("zoom", runs=[one], steps=long, times=TIMES, values=VALUES).gave
+            contender.call("zoom", runs=[one], steps=long, times=TIMES, columns=COLUMNS).gave
         ),
         f"{name}_http": lambda: _spread(client.call("chart", times=HTTP_TIMES, **asked).gave["ms"]),
     }

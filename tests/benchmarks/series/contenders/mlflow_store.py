@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import mlflow
 from mlflow.entities import Metric
 from mlflow.tracking import MlflowClient
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, text
 
 from tests.benchmarks.series.contender import kept_bytes
 from tests.benchmarks.series.contenders import logged
@@ -67,6 +67,11 @@ class Store:
             return kept_bytes(self._folder)
         ((size,),) = self._execute("SELECT pg_database_size(current_database())")
         return int(size)
+
+    def vacuum(self) -> None:
+        """Let PostgreSQL give back what was deleted, as it does by itself after a while."""
+        with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text("VACUUM"))
 
     def read(self) -> dict[str, Any]:
         """Read every point of the last run."""

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    import numpy as np
+    from numpy.typing import NDArray
+
 DURABILITY = "SQLite: WAL, synchronous=NORMAL, synced at checkpoints; PostgreSQL: as the store sets it"
 FLUSHED_EVERY = 1024  # steps
 BEGUN = {"project": "benchmark", "name": "benchmark"}
@@ -67,11 +70,11 @@ class Store:
 
     def readable(self) -> int:
         """Count the points by reading every series in full."""
-        return sum(len(steps) for steps, _ in self._read_all(self._run).values())
+        return sum(map(len, self._read_all(self._run)))
 
     def stored(self, run: int) -> int:
         """Count the points of any run."""
-        return sum(len(steps) for steps, _ in self._read_all(run).values())
+        return sum(map(len, self._read_all(run)))
 
     def kept(self) -> int:
         """Give the bytes of everything kept; on PostgreSQL of the whole database."""
@@ -81,6 +84,11 @@ class Store:
                 return int(cursor.fetchone()[0])
         self._connection.close()  # the last to close a WAL database checkpoints it
         return kept_bytes(self._folder / "nnlab")
+
+    def vacuum(self) -> None:
+        """Let PostgreSQL give back what was deleted, as it does by itself after a while."""
+        with self._connection.cursor() as cursor:
+            cursor.execute("VACUUM")
 
     def _flush(self, *, final: bool) -> None:
         self._write(self._run, self._buffer.drain(), final=final)
@@ -96,17 +104,19 @@ class Store:
         made, _ = self._beginning.begin(self._beginning.parse(BEGUN), self._user)
         return int(made.pk)
 
-    def _read_all(self, run: int) -> dict[Any, Any]:
-        """Read every point of every series of a run: steps and values by key."""
-        raise NotImplementedError
+    def _read_all(self, run: int) -> list[NDArray[np.float64]]:
+        """Read every point of every series of a run; give the values of each."""
+        from runs.models import Series  # noqa: PLC0415
+        from runs.reading.series import read_series  # noqa: PLC0415
 
-    def _window(self, runs: list[int], first: int | None, last: int | None, px: int) -> Any:
+        metrics = Series.objects.filter(run_id=run).values_list("metric", flat=True)
+        return [points.values for points in read_series([run], set(metrics))]
+
+    def _window(self, runs: list[int], first: int | None, last: int | None, columns: int) -> list[Any]:
         """Read what a chart of the loss asks for."""
-        raise NotImplementedError
+        from runs.reading.windows import read_windows  # noqa: PLC0415
 
-    def _drawn(self, runs: list[int], first: int | None, last: int | None, px: int) -> list[float]:
-        """Read what a chart of the loss shows, value by value."""
-        raise NotImplementedError
+        return list(read_windows(runs, ["loss"], columns=columns, first=first, last=last))
 
 
 def _version_of(name: str) -> dict[str, str]:

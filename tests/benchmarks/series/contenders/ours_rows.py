@@ -59,15 +59,18 @@ class Filled(Store):
 
     def read(self) -> dict[str, Any]:
         """Read every point of the last run; into an array, so that is what it is asked in, too."""
-        ((_, found),) = self._read_all(self._run).values()
+        (found,) = self._read_all(self._run)
         finite = found[np.isfinite(found)]
         return {"points": len(found), "maximum": float(finite.max()), "nans": len(found) - len(finite)}
 
     def chart(self) -> dict[str, Any]:
         """Read what a chart of the whole run shows, 2,000 values."""
-        return {**logged.summary_of(self._drawn([self._run], None, None, 1000)), "shown": True}
+        (found,) = self._window([self._run], None, None, 1000)
+        drawn = [*found.buckets.minimum.tolist(), *found.buckets.maximum.tolist()]
+        marked = [float("nan")] * int((found.buckets.flags > 0).sum())
+        return {**logged.summary_of(drawn + marked), "shown": True}
 
-    def zoom(self, runs: list[int], steps: int, times: int, values: int) -> list[float]:
+    def zoom(self, runs: list[int], steps: int, times: int, columns: int) -> list[float]:
         """Read so many random windows, of widths on all scales; give the milliseconds of each."""
         rng = np.random.default_rng(len(runs))
         spent = []
@@ -76,7 +79,7 @@ class Filled(Store):
             first = int(rng.integers(0, steps - width + 1))
             run = runs[int(rng.integers(len(runs)))]
             began = perf_counter()
-            self._window([run], first, first + width - 1, values // 2)
+            self._window([run], first, first + width - 1, columns)
             spent.append(1e3 * (perf_counter() - began))
         return spent
 
