@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -27,6 +28,23 @@ class Drawn:
     values: FloatArray
     marked_steps: IntArray
     marked_flags: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Several series under common columns.
+
+    Shapes: ``steps`` (m,), ``mean`` and ``maximum`` (n, m) of n series.
+
+    Args:
+        steps: the first of each column.
+        mean: of the finite values; NaN where there is none.
+        maximum: of the finite values; NaN where there is none.
+    """
+
+    steps: IntArray
+    mean: FloatArray
+    maximum: FloatArray
 
 
 def with_points(sealed: Buckets, single: Buckets) -> Buckets:
@@ -56,12 +74,31 @@ def grouped(buckets: Buckets, columns: int) -> Buckets:
     """
     if len(buckets) <= columns:
         return buckets
-    span = int(buckets.last_steps[-1]) - int(buckets.first_steps[0]) + 1
-    width = -(-span // columns)
-    # Distances of steps fit into 64 bits without a sign, whatever the steps are.
-    distances = buckets.first_steps.view(np.uint64) - buckets.first_steps[:1].view(np.uint64)
-    places = distances // np.uint64(width)
-    return buckets.merged(np.flatnonzero(np.append(True, places[1:] != places[:-1])))
+    places = _places(buckets, int(buckets.first_steps[0]), int(buckets.last_steps[-1]), columns)
+    return buckets.merged(_starts(places))
+
+
+def table(parts: Sequence[Buckets], columns: int) -> Table:
+    """Put series under common columns, at most so many, 2 or more; those without points are left out."""
+    held = [part for part in parts if len(part)]
+    if not held:
+        return Table(np.zeros(0, np.int64), np.zeros((len(parts), 0)), np.zeros((len(parts), 0)))
+    steps = np.unique(np.concatenate([part.first_steps for part in held]))
+    places: Sequence[NDArray[np.integer]]
+    common: NDArray[np.integer]
+    if len(steps) > columns:
+        low, high = int(steps[0]), max(int(part.last_steps[-1]) for part in held)
+        places = [_places(part, low, high, columns) for part in parts]
+        steps = steps[_starts(_distances(steps, low) // _width(low, high, columns))]
+        common = _distances(steps, low) // _width(low, high, columns)
+    else:
+        places, common = [part.first_steps for part in parts], steps
+    mean, maximum = np.full((2, len(parts), len(steps)), np.nan)
+    for row, (part, at) in enumerate(zip(parts, places, strict=True)):
+        starts = _starts(at)
+        merged, where = part.merged(starts), np.searchsorted(common, at[starts])
+        mean[row, where], maximum[row, where] = merged.mean, merged.maximum
+    return Table(steps, mean, maximum)
 
 
 def drawn(buckets: Buckets) -> Drawn:
@@ -87,3 +124,22 @@ def _rises(means: FloatArray) -> NDArray[np.bool_]:
     """Tell where the columns around each are higher behind it than before it."""
     before, behind = np.append(means[:1], means[:-1]), np.append(means[1:], means[-1:])
     return np.where(np.isnan(behind), means, behind) >= np.where(np.isnan(before), means, before)
+
+
+def _places(buckets: Buckets, low: int, high: int, columns: int) -> NDArray[np.uint64]:
+    """Number the columns of buckets, where so many columns reach from the one step to the other."""
+    return _distances(buckets.first_steps, low) // _width(low, high, columns)
+
+
+def _distances(steps: IntArray, low: int) -> NDArray[np.uint64]:
+    """Return how far steps lie behind one: that fits into 64 bits without a sign, whatever the steps are."""
+    return steps.view(np.uint64) - np.array([low]).view(np.uint64)
+
+
+def _width(low: int, high: int, columns: int) -> np.uint64:
+    return np.uint64(-(-(high - low + 1) // columns))
+
+
+def _starts(places: NDArray[np.generic]) -> NDArray[np.intp]:
+    """Find where each column begins."""
+    return np.flatnonzero(np.append(np.ones(min(len(places), 1), np.bool_), places[1:] != places[:-1]))

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, NamedTuple, TypeVar
 
 from nnlab.series.batch import Key, Points
 from nnlab.series.chunks import SealedChunk
+from nnlab.series.columns import Table, grouped, table
+from nnlab.series.errors import SeriesError
 from nnlab.series.planning import WindowPlan, WindowSize
 from nnlab.series.pyramid import LAYOUT, Buckets, PyramidRow
 from runs.store import journal, rows
@@ -52,7 +55,7 @@ AND chunk.start < wanted.stop AND chunk.start >= (
 )"""
 
 
-class WindowTooLargeError(ValueError):
+class WindowTooLargeError(SeriesError):
     """More was asked for than one request may read."""
 
 
@@ -106,6 +109,32 @@ def read_windows(
         WindowTooLargeError: for more columns, series or points than one request may read.
         SeriesError: for a window that ends before it begins, or too few columns.
     """
+    return [
+        SeriesWindow(row.run_id, row.number, row.metric, row.layer, grouped(buckets, columns))
+        for row, buckets in _read(run_ids, metrics, columns, first, last)
+    ]
+
+
+def read_layers(
+    run_id: int, metric: str, *, columns: int, first: int | None = None, last: int | None = None
+) -> tuple[list[int], Table]:
+    """Read a metric of a run's layers under common columns. Returns the layers, and the columns of each.
+
+    Raises:
+        WindowTooLargeError: for more columns, layers or points than one request may read.
+        SeriesError: for a window that ends before it begins, or too few columns.
+    """
+    found = _read([run_id], [metric], columns, first, last)
+    layers = sorted(
+        ((row.layer, buckets) for row, buckets in found if row.layer is not None), key=itemgetter(0)
+    )
+    return [layer for layer, _ in layers], table([buckets for _, buckets in layers], columns)
+
+
+def _read(
+    run_ids: Collection[int], metrics: Collection[str], columns: int, first: int | None, last: int | None
+) -> Iterator[tuple[_Series, Buckets]]:
+    """Read windows as finely as they are stored: fetch all in one state of the database, then decode."""
     _check("columns", columns, MAX_COLUMNS, "ask for a picture that is less wide")
     with snapshot():
         series = _series(run_ids, metrics)
@@ -115,12 +144,8 @@ def read_windows(
         _fetch(series, plans)
         journals = journal.blobs({row.run_id for row in series})
     pending = _pending(series, journals)
-    return [
-        SeriesWindow(
-            row.run_id, row.number, row.metric, row.layer, plan.buckets(pending.get((row.run_id, row.number)))
-        )
-        for row, plan in zip(series, plans, strict=True)
-    ]
+    for row, plan in zip(series, plans, strict=True):
+        yield row, plan.buckets(pending.get((row.run_id, row.number)))
 
 
 def _series(run_ids: Collection[int], metrics: Collection[str]) -> list[_Series]:

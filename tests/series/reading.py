@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from nnlab.series.batch import Points
 from nnlab.series.chunks import SealedChunk
+from nnlab.series.columns import grouped
 from nnlab.series.planning import WindowPlan, WindowSize
 from nnlab.series.pyramid import Buckets
 from tests.series.stored import StoredSeries
@@ -37,7 +38,7 @@ def fulfil(plan: WindowPlan, stored: StoredSeries, more: Points | None = None) -
         for chunk in stored.chunks_from(0)
         if any(chunk.start < stop and chunk.start + chunk.points > start for start, stop in spans)
     )
-    return plan.buckets(more)
+    return grouped(plan.buckets(more), plan.size.columns)
 
 
 def _edge(stored: StoredSeries, step: int) -> list[SealedChunk]:

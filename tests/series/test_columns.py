@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnlab.series.columns import drawn, grouped, with_points
+from nnlab.series.columns import drawn, grouped, table, with_points
 from nnlab.series.pyramid import NAN, POSITIVE, Buckets
 from tests.series.stored import random_points
 
@@ -54,3 +54,35 @@ def test_a_point_between_buckets_stays_alone_and_one_inside_becomes_a_part() -> 
     assert found.last_steps.tolist() == [-1, 4, 4, 8, 8, 9]
     assert found.minimum.tolist() == [9.0, 1.0, 0.0, -9.0, 7.0, 0.0]
     assert found.maximum.tolist() == [9.0, 9.0, 0.0, 8.0, 7.0, 0.0]
+
+
+def test_series_under_common_columns_keep_their_own_values() -> None:
+    long, short = columns_of([0, 10, 20, 30], [1.0, 5.0, 2.0, 4.0], 1), columns_of([10, 30], [np.nan, 7.0], 1)
+    found = table([long, Buckets.none(), short], 4)
+    nan = np.nan
+    assert found.steps.tolist() == [0, 10, 20, 30]
+    np.testing.assert_array_equal(
+        found.mean, [[1.0, 5.0, 2.0, 4.0], [nan, nan, nan, nan], [nan, nan, nan, 7.0]]
+    )
+    found = table([long, Buckets.none(), short], 2)  # of 16 steps each
+    assert found.steps.tolist() == [0, 20]
+    np.testing.assert_array_equal(found.mean, [[3.0, 3.0], [nan, nan], [nan, 7.0]])
+    np.testing.assert_array_equal(found.maximum, [[5.0, 4.0], [nan, nan], [nan, 7.0]])
+
+
+def test_no_series_have_no_columns() -> None:
+    assert table([], 9).mean.shape == (0, 0)
+    assert table([Buckets.none()], 9).mean.shape == (1, 0)
+
+
+@given(st.integers(0, 2**32), st.integers(1, 200), st.integers(1, 200), st.integers(2, 50))
+def test_a_table_has_every_greatest_value_of_each_series(seed: int, one: int, other: int, most: int) -> None:
+    rng = np.random.default_rng(seed)
+    parts = [Buckets.of_points(*random_points(rng, count), 1) for count in (one, other)]
+    found = table(parts, most)
+    assert len(found.steps) <= most
+    assert (np.diff(found.steps) > 0).all()
+    for part, mean, maximum in zip(parts, found.mean, found.maximum, strict=True):
+        greatest = np.fmax.reduce(part.maximum)
+        np.testing.assert_array_equal(np.fmax.reduce(maximum), greatest)
+        np.testing.assert_array_equal(np.isnan(mean), np.isnan(maximum))
