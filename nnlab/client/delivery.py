@@ -14,10 +14,12 @@ from nnlab.client.spool import Kind, Record, Spool
 logger = logging.getLogger("nnlab.client")
 
 REMEDIES = {
+    400: "the server cannot read how the run begins",
     401: "the server does not know the token; make one with `nnlab token` and set NNLAB_TOKEN",
-    403: "the token's user may not log runs",
+    403: "the token in NNLAB_TOKEN is wrong, or its user may not log runs",
     404: "the server has no such run, or is no nnlab",
     409: "the server takes no more of this run",
+    422: "the server refuses the run as it was started",
 }
 PASSING = frozenset({401, 403})  # an administrator can mend these while the program runs
 

@@ -160,7 +160,7 @@ def test_a_refused_batch_is_kept_with_its_reason_and_the_rest_is_sent(
     ("status", "word", "final"),
     [
         (401, "NNLAB_TOKEN", False),
-        (403, "may not", False),
+        (403, "its user may not", False),
         (404, "no such", True),
         (409, "no more", True),
     ],

@@ -267,6 +267,7 @@ def test_a_start_that_the_server_refuses_is_told_and_not_raised(
     run = start(server, project="forbidden")
     run.log(0, {"loss": 0.0})
     run.finish()
+    assert "refuses the run as it was started" in caplog.text
     assert "no such name" in caplog.text
 
 
