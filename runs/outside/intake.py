@@ -16,7 +16,6 @@ from runs.outside import summary, writers
 from runs.outside.beginning import configure
 from runs.outside.errors import BusyError
 from runs.outside.hearing import State, listened
-from runs.store.journal import pending_points
 from runs.store.writing import write
 
 MAX_PENDING = 4_000_000  # points of a run that wait to become chunks
@@ -72,9 +71,10 @@ def accept(run_id: int, batch: Batch) -> Receipt:
         state = listened(run_id)
         if not _is_news(run_id, batch):
             return Receipt(0, True, state.stop)
-        waiting = pending_points(run_id)
-        if waiting > MAX_PENDING:
-            raise BusyError(f"{waiting:,} points of run {run_id} wait to be stored; send this batch again")
+        if state.pending > MAX_PENDING:
+            raise BusyError(
+                f"{state.pending:,} points of run {run_id} wait to be stored; send this batch again"
+            )
         write(run_id, _with_clock(batch, state))
         if state.is_due:
             summary.refresh(run_id)
