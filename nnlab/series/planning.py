@@ -4,10 +4,11 @@ A plan asks for what it needs and takes what is found, so that a store reads for
 
 1. ``edges``: the chunks in which the window begins and ends. They say exactly which points it holds.
 2. ``rows_wanted``, as long as there are any: rows of the pyramid, coarse ones for most of the window, and
-   finer ones where an edge cuts a bucket and behind the last row. Rows may be missing: finer ones do as well.
+   finer ones where an edge cuts a bucket, behind the last row, and where steps are so sparse that a bucket is
+   wider than a column. Rows may be missing: finer ones do as well.
 3. ``chunks_wanted``: for what no row covers, and for all of a window that is shown point by point.
 
-Nothing but the edges' steps is decoded before ``buckets``.
+Nothing but the edges' steps and rows that are not regular is decoded before ``buckets``.
 """
 
 from __future__ import annotations
@@ -20,13 +21,14 @@ import numpy as np
 from nnlab.series.batch import Points
 from nnlab.series.chunks import SealedChunk, joined, no_points
 from nnlab.series.columns import with_points
+from nnlab.series.covering import Covering, Gap, Span
 from nnlab.series.errors import SeriesError
 from nnlab.series.pyramid import LAYOUT, Buckets, Layout, PyramidRow
 
 FEW_LINES = 8  # up to so many, buckets are a quarter of a column; of more lines nobody sees the difference
+FINER_PARTS = 256  # of all lines, where steps are sparse: each is shown by a finer row, or by a chunk
+LEAST_FINER_PARTS = 4  # of each line
 RAW_POINTS = 64  # of a column: of fewer points the window is shown point by point
-
-Span = tuple[int, int]  # places of points: from the first, to before the last
 
 
 @dataclass(frozen=True)
@@ -74,25 +76,6 @@ class WindowSize:
         return level
 
 
-@dataclass(frozen=True)
-class _Piece:
-    """Points of the window, and where they are stored."""
-
-    start: int
-    stop: int
-    source: SealedChunk | PyramidRow
-
-    def decoded(self, layout: Layout) -> Points | Buckets:
-        first, last = self.start - self.source.start, self.stop - self.source.start
-        if isinstance(self.source, SealedChunk):
-            steps, values = self.source.unpacked()
-            return steps[first:last], values[first:last]
-        size = layout.bucket_points(self.source.level)
-        buckets = self.source.unpacked(size)
-        whole = last - first == self.source.points
-        return buckets if whole else buckets[first // size : -(-last // size)]
-
-
 class WindowPlan:
     """The reading of one window of one series.
 
@@ -117,13 +100,15 @@ class WindowPlan:
         self._layout = layout
         self._head, self._tail = _cuts(first_step, last_step, size)
         self._edges: list[SealedChunk] = []
-        self._pieces: list[_Piece] = []
-        self._gaps: list[Span] = []
-        self._level: int | None = None
+        self._covering = Covering((0, 0), -1, layout)
+        self._width = 1  # of a column, in steps
+        self._finer = max(FINER_PARTS // size.lines, LEAST_FINER_PARTS)
         self._rounds = 0
+        if first_step is None or last_step is None or not _overlap(first_step, last_step, size):
+            return
+        self._width = _column_width(first_step, last_step, size)
         if not self.edges:
-            is_apart = first_step is None or last_step is None or not _overlap(first_step, last_step, size)
-            self._begin(0, 0 if is_apart else points)
+            self._begin(0, points)
 
     @property
     def edges(self) -> list[int]:
@@ -133,7 +118,7 @@ class WindowPlan:
     @property
     def chunk_points(self) -> int:
         """Points of the window that have to be decoded from chunks, as far as is known."""
-        return sum(stop - start for start, stop in self._gaps)
+        return sum(gap.stop - gap.start for gap in self._covering.gaps)
 
     def place(self, chunks: Sequence[SealedChunk]) -> None:
         """Take the chunks of the edges: for each step in ``edges`` the last that begins before it.
@@ -147,24 +132,27 @@ class WindowPlan:
 
     def rows_wanted(self) -> list[RowsWanted]:
         """Ask for rows of the pyramid; none where no more of them can help."""
-        if self._level is None or self._level < 0:
-            return []
-        spans = [span for span in self._gaps if span[1] - span[0] >= self._layout.bucket]
-        return [wanted for span in spans for wanted in self._rows_of(span, self._level)]
+        gaps = [gap for gap in self._covering.gaps if gap.stop - gap.start >= self._layout.bucket]
+        return [wanted for gap in gaps if gap.level >= 0 for wanted in self._rows_of(gap)]
 
     def take_rows(self, rows: Iterable[PyramidRow]) -> None:
-        """Take the rows that were found."""
+        """Take the rows that were found.
+
+        Raises:
+            SeriesError: for rows that are cut or changed.
+        """
         found = {(row.level, row.start): row for row in rows}
         for key in sorted(found, key=lambda key: (-key[0], key[1])):
-            self._fill(found[key])
+            self._covering.fill(found[key])
+        self._covering.lower()
+        self._finer -= self._covering.reopen_wide(self._width, self._finer)
         self._rounds += 1
-        self._level = -1 if self._level is None else self._level - 1
 
     def chunks_wanted(self) -> list[Span]:
         """Ask for chunks that hold any of these points."""
         for chunk in self._edges:
-            self._fill(chunk)
-        return self._gaps
+            self._covering.fill(chunk)
+        return [(gap.start, gap.stop) for gap in self._covering.gaps]
 
     def take_chunks(self, chunks: Iterable[SealedChunk]) -> None:
         """Take the chunks that were found.
@@ -173,10 +161,10 @@ class WindowPlan:
             SeriesError: where points are missing.
         """
         for chunk in chunks:
-            self._fill(chunk)
-        if self._gaps:
-            start, stop = self._gaps[0]
-            raise SeriesError(f"expected a chunk with the points {start:,} to {stop:,}, got none")
+            self._covering.fill(chunk)
+        if self._covering.gaps:
+            gap = self._covering.gaps[0]
+            raise SeriesError(f"expected a chunk with the points {gap.start:,} to {gap.stop:,}, got none")
 
     def buckets(self, more: Points | None = None) -> Buckets:
         """Decode the window: all its points, at least as finely as its columns need them.
@@ -189,8 +177,7 @@ class WindowPlan:
         """
         parts: list[Buckets] = []
         waiting: list[Points] = []
-        for piece in sorted(self._pieces, key=lambda piece: piece.start):
-            decoded = piece.decoded(self._layout)
+        for decoded in self._covering.decoded():
             if isinstance(decoded, Buckets):
                 parts += [*_singles(waiting), decoded]
                 waiting = []
@@ -202,8 +189,8 @@ class WindowPlan:
 
     def _begin(self, start: int, stop: int) -> None:
         """Plan the window, whose places are known now."""
-        self._gaps = [(start, stop)] if start < stop else []
-        self._level = self.size.level(stop - start, self._layout)
+        level = self.size.level(stop - start, self._layout)
+        self._covering = Covering((start, stop), -1 if level is None else level, self._layout)
 
     def _place(self, step: int) -> int:
         """Count the sealed points before a step."""
@@ -212,14 +199,14 @@ class WindowPlan:
                 return chunk.start + int(np.searchsorted(chunk.unpacked_steps(), step, side="left"))
         return 0
 
-    def _rows_of(self, span: Span, top: int) -> Iterator[RowsWanted]:
-        """Ask for a span: rows of the top level, and finer ones for what its buckets leave at the ends.
+    def _rows_of(self, gap: Gap) -> Iterator[RowsWanted]:
+        """Ask for a gap: rows of its level, and finer ones for what their buckets leave at the ends.
 
         A series that still grows has no coarse rows at its end; only a first look can tell.
         """
-        start, stop = span
-        yield RowsWanted(top, start, stop)
-        for level in range(top):
+        start, stop = gap.start, gap.stop
+        yield RowsWanted(gap.level, start, stop)
+        for level in range(gap.level):
             size, row = (
                 measure(level + 1) for measure in (self._layout.bucket_points, self._layout.row_points)
             )
@@ -233,31 +220,15 @@ class WindowPlan:
             if tail < stop:
                 yield RowsWanted(level, max(tail, start), stop)
 
-    def _fill(self, source: SealedChunk | PyramidRow) -> None:
-        """Take from a source what it holds of the points that are still missing."""
-        left: list[Span] = []
-        for start, stop in self._gaps:
-            first, last = self._held(source, start, stop)
-            if first < last:
-                self._pieces.append(_Piece(first, last, source))
-                left += [span for span in ((start, first), (last, stop)) if span[0] < span[1]]
-            else:
-                left.append((start, stop))
-        self._gaps = left
-
-    def _held(self, source: SealedChunk | PyramidRow, start: int, stop: int) -> Span:
-        """Return which of these points a source holds; of a row, those in buckets that hold no others."""
-        end = source.start + source.points
-        first, last = max(start, source.start), min(stop, end)
-        if isinstance(source, SealedChunk) or first >= last:
-            return first, last
-        size = self._layout.bucket_points(source.level)
-        first = source.start - (source.start - first) // size * size
-        return first, last if last == end else source.start + (last - source.start) // size * size
-
 
 def _overlap(first_step: int, last_step: int, size: WindowSize) -> bool:
     return (size.first is None or size.first <= last_step) and (size.last is None or size.last >= first_step)
+
+
+def _column_width(first_step: int, last_step: int, size: WindowSize) -> int:
+    first = first_step if size.first is None else max(first_step, size.first)
+    last = last_step if size.last is None else min(last_step, size.last)
+    return -(-(last - first + 1) // size.columns)
 
 
 def _cuts(first_step: int | None, last_step: int | None, size: WindowSize) -> tuple[int | None, int | None]:
