@@ -92,6 +92,9 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA mmap_size=268435456;",
     }
 
+else:  # a host that does not answer at all must not hold up a training for minutes
+    DATABASES["default"]["OPTIONS"] = {"connect_timeout": 5} | DATABASES["default"].get("OPTIONS", {})
+
 # Who may come in
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from time import monotonic
 from typing import TYPE_CHECKING
+
+from django.db import connection
 
 from nnlab.engine.config import TrainingConfig
 from nnlab.engine.records import Ending
@@ -11,6 +14,7 @@ from nnlab.engine.training import describe
 from nnlab.health.monitor import Monitor
 from runs import lifecycle
 from runs.recording import Recorder
+from runs.store.outage import AWAY
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -18,6 +22,8 @@ if TYPE_CHECKING:
     from nnlab.engine.problem import Problem
     from nnlab.engine.records import NonFinite, Records, RunInfo
     from runs.models import Run
+
+logger = logging.getLogger(__name__)
 
 
 class Member:
@@ -39,6 +45,7 @@ class Member:
         self._info = describe(self.config, problem)
         self._monitor = Monitor(self._info, {**run.config["training"], "data": run.config["data"]})
         self._recorder = Recorder(run.pk, token, self._info)
+        self._last: Records | None = None
 
     def start(self, target_unit: str) -> None:
         """Write what is known before step 1."""
@@ -49,24 +56,39 @@ class Member:
         self._recorder.record(records, self._monitor.observe(records))
 
     def flush(self) -> None:
-        """Write everything taken since the last flush."""
+        """Write everything taken since the last flush; it waits here where the database is away."""
         self._recorder.flush()
         self.flushed = monotonic()
 
     def end(self, last: Records) -> None:
-        """Write the rest, and how the run ended by itself."""
+        """Take that the run ended by itself, and how; ``conclude`` writes it."""
         self._recorder.record_events(self._monitor.close())
-        self._recorder.flush(final=True)
-        if last.ended is Ending.DIVERGED:
+        self._last = last
+
+    def conclude(self) -> bool:
+        """Write the rest, and how the run ended; False where the database is away, to be tried again.
+
+        A run that has not ended by itself was stopped because its owner asked for it.
+        """
+        if not self._recorder.flush(final=True):
+            return False
+        try:
+            self._write_ending()
+        except AWAY as error:
+            logger.warning("run %s: the database does not answer; its end waits: %s", self.run_id, error)
+            connection.close()
+            return False
+        return True
+
+    def _write_ending(self) -> None:
+        last = self._last
+        if last is None or last.ended is None:
+            lifecycle.stop(self.run_id, self.token)
+        elif last.ended is Ending.DIVERGED:
             message = _divergence(last.nonfinite, self._info)
             lifecycle.fail(self.run_id, self.token, "diverged", message)
-        elif last.ended is not None:
+        else:
             lifecycle.finish(self.run_id, self.token, last.ended)
-
-    def stop(self) -> None:
-        """Write the rest, and that the run was stopped because its owner asked for it."""
-        self._recorder.flush(final=True)
-        lifecycle.stop(self.run_id, self.token)
 
 
 def _divergence(found: NonFinite | None, info: RunInfo) -> str:

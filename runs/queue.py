@@ -44,9 +44,14 @@ def publish(run_ids: Iterable[int]) -> int:
     return len(sent)
 
 
-def reconcile() -> None:
-    """Take runs away from silent workers, and send every queued run a wake-up that it lacks."""
-    lost = lifecycle.mark_lost()
+def reconcile(*, judging: bool = True) -> None:
+    """Take runs away from silent workers, and send every queued run a wake-up that it lacks.
+
+    Args:
+        judging: False where the database was away a moment ago: then workers could not be heard, and a lease
+            that ran out says nothing.
+    """
+    lost = lifecycle.mark_lost() if judging else 0
     if lost:
         logger.warning("%s run(s) lost their worker", lost)
     lifecycle.settle_lost()

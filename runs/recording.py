@@ -21,10 +21,11 @@ from nnlab.engine.native import library
 from nnlab.engine.records import Evaluation, Records, RunInfo, Sample
 from nnlab.health.monitor import AlertEvent
 from nnlab.series.batch import Key, Points
-from runs.models import Alert, Run
+from runs import delivery
+from runs.delivery import Delivery
+from runs.models import Alert, Run, Writer
 from runs.store.journal import in_order
 from runs.store.rewinding import rewind
-from runs.store.writing import write
 
 LAYER_PROBES = ("gradient_rms", "delta_rms", "weight_norm", "update_ratio")
 HIDDEN_PROBES = ("spread", "zero_share", "saturated_share")
@@ -41,6 +42,7 @@ class Recorder:
         self._run_id = run_id
         self._token = token
         self._info = info
+        self._delivery = Delivery(run_id, token)
         self._points: dict[Key, list[Points]] = defaultdict(list)
         self._events: list[AlertEvent] = []
         self._summary: dict[str, float | str] = {}
@@ -57,6 +59,7 @@ class Recorder:
         Raises:
             RunTakenError: if the run is no longer this worker's.
         """
+        delivery.clear(self._run_id)
         with transaction.atomic():
             self._update(
                 info=_described(self._info, target_unit),
@@ -68,6 +71,7 @@ class Recorder:
                 score=None,
             )
             rewind(self._run_id, after)
+            Writer.objects.filter(run_id=self._run_id).delete()
             Alert.objects.filter(run_id=self._run_id).delete()
 
     def record(self, records: Records, events: Iterable[AlertEvent]) -> None:
@@ -89,8 +93,11 @@ class Recorder:
         """Take what the health monitor says without new steps."""
         self._events.extend(events)
 
-    def flush(self, *, final: bool = False) -> None:
+    def flush(self, *, final: bool = False) -> bool:
         """Write everything taken since the last flush, or nothing at all.
+
+        Returns whether everything is written. Where the database is away the points wait on this host, and
+        later flushes bring them.
 
         Args:
             final: the attempt has ended: the points are sealed.
@@ -98,19 +105,29 @@ class Recorder:
         Raises:
             RunTakenError: if the run is no longer this worker's.
         """
-        with transaction.atomic():
-            score = self._summary.get(self._info.headline)
-            self._update(
-                steps_run=self._steps_run,
-                probe_share=self._probe_share,
-                summary=self._summary,
-                score=score if isinstance(score, float) else None,
-            )
-            write(self._run_id, {key: in_order(parts) for key, parts in self._points.items()}, final=final)
-            for event in self._events:
-                _store_event(self._run_id, event)
+        points = {key: in_order(parts) for key, parts in self._points.items()}
         self._points.clear()
-        self._events.clear()
+        try:
+            written = self._delivery.deliver(points, self._write_standing, self._write_events, final=final)
+        except RunTakenError:
+            self._delivery.abandon()
+            raise
+        if written:
+            self._events.clear()
+        return written
+
+    def _write_standing(self) -> None:
+        score = self._summary.get(self._info.headline)
+        self._update(
+            steps_run=self._steps_run,
+            probe_share=self._probe_share,
+            summary=self._summary,
+            score=score if isinstance(score, float) else None,
+        )
+
+    def _write_events(self) -> None:
+        for event in self._events:
+            _store_event(self._run_id, event)
 
     def _update(self, **values: Any) -> None:
         if not Run.objects.filter(pk=self._run_id, token=self._token).update(**values):

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -20,7 +19,7 @@ from django.db import connection, models, transaction
 from django.db.models import Q, QuerySet, Sum
 from django.db.models.functions import Coalesce, Length, Now
 
-from runs import lifecycle
+from runs import delivery, lifecycle
 from runs.models import (
     ACTIVE,
     OVER,
@@ -50,7 +49,6 @@ _HEAVY: tuple[tuple[type[models.Model], tuple[str, ...]], ...] = (
     (RunParam, ()),
 )
 SLICE = 500  # rows of one transaction: of chunks some 5 MB
-_FILES = ("spool/run-{}-*",)  # within the data folder
 
 
 @dataclass(frozen=True)
@@ -210,11 +208,10 @@ def _remove_slice(run_id: int, rows: QuerySet[Any], heavy: tuple[str, ...]) -> i
 
 
 def _remove_files(run_id: int) -> int:
-    size = 0
-    for pattern in _FILES:
-        for path in Path(settings.NNLAB_HOME).glob(pattern.format(run_id)):
-            size += path.stat().st_size
-            path.unlink(missing_ok=True)
+    """Remove what waits of a run on this host. Returns its size."""
+    folder = delivery.folder(run_id)
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    delivery.clear(run_id)
     return size
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import logging
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from uuid import UUID
 
 from django.conf import settings
-from django.db import OperationalError, connection
+from django.db import connection
 
 from nnlab.data.config import DataConfig
 from nnlab.data.errors import DataError
@@ -28,6 +28,7 @@ from runs.lifecycle import Claims
 from runs.members import Member
 from runs.models import Run
 from runs.recording import RunTakenError
+from runs.store.outage import AWAY
 
 logger = logging.getLogger(__name__)
 
@@ -81,6 +82,7 @@ def _train(members: list[Member], problem: Problem) -> None:
             company.take(index, records)
             company.flush_the_next()
             company.stop_the_unwanted()
+        company.wait_for_the_rest()
 
 
 class _Company:
@@ -89,6 +91,7 @@ class _Company:
     def __init__(self, population: AnyPopulation, members: Iterable[Member]) -> None:
         self._population = population
         self._members = dict(enumerate(members))
+        self._ending: list[Member] = []  # they have ended, and the database has not heard of it
         self._next_flush = 0.0
         self._next_look = monotonic() + LOOK_SECONDS
 
@@ -96,7 +99,9 @@ class _Company:
         """Take a member's records; where they are its last, it leaves."""
         self._members[index].take(records)
         if records.ended is not None:
-            _is_ours(partial(self._members.pop(index).end, records))
+            member = self._members.pop(index)
+            member.end(records)
+            self._conclude(member)
 
     def flush_the_next(self) -> None:
         """Flush the member whose turn it is, if it has waited long enough and the last flush has paid off."""
@@ -115,11 +120,38 @@ class _Company:
         """Ask now and then whose owners want them to stop, and stop those."""
         if monotonic() < self._next_look:
             return
-        unwanted = lifecycle.asked_to_stop({member.run_id: member.token for member in self._members.values()})
+        unwanted = self._unwanted()
         for index in [index for index, member in self._members.items() if member.run_id in unwanted]:
             self._population.drop(index)
-            _is_ours(self._members.pop(index).stop)
+            self._conclude(self._members.pop(index))
         self._next_look = monotonic() + LOOK_SECONDS
+
+    def wait_for_the_rest(self) -> None:
+        """Write how the last members ended, once the database is there again."""
+        while self._ending:
+            sleep(LOOK_SECONDS)
+            waiting, self._ending = self._ending, []
+            for member in waiting:
+                self._conclude(member)
+
+    def _conclude(self, member: Member) -> None:
+        """Write how a member ended, now or later."""
+        try:
+            written = member.conclude()
+        except RunTakenError as error:
+            logger.warning("%s", error)
+            return
+        if not written:
+            self._ending.append(member)
+
+    def _unwanted(self) -> Collection[int]:
+        claims = {member.run_id: member.token for member in self._members.values()}
+        try:
+            return lifecycle.asked_to_stop(claims)
+        except AWAY as error:
+            logger.warning("the database does not answer, training goes on: %s", error)
+            connection.close()
+            return ()
 
 
 def _is_ours(write: Callable[[], None]) -> bool:
@@ -165,7 +197,7 @@ def _beat(claims: Claims, ended: threading.Event) -> None:
             try:
                 if not lifecycle.beat(claims):
                     return
-            except OperationalError as error:  # the database is away: the leases may outlast it
+            except AWAY as error:  # the database is away: the leases may outlast it
                 logger.warning("heartbeat of %s run(s) failed: %s", len(claims), error)
                 connection.close()
     finally:

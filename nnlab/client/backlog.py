@@ -36,15 +36,23 @@ class Backlog:
 
     A number is given to a record when it is added. The server may already have the first one, and its answer
     was lost: so that one keeps its number and its content until the server has answered.
+
+    Args:
+        spool: the folder on disk; None to wait in memory.
+        limit: bytes that may wait.
+        batch_limit: bytes of one record.
+        first: number of the first record.
     """
 
-    def __init__(self, spool: Spool | None, limit: int = LIMIT) -> None:
+    def __init__(
+        self, spool: Spool | None, limit: int = LIMIT, batch_limit: int = BATCH_LIMIT, first: int = 0
+    ) -> None:
         self.limit = limit
         self._spool = spool
         self._lock = threading.Lock()
         self._entries: deque[_Entry] = deque()
-        self._next = 0
-        self._batch_limit = BATCH_LIMIT
+        self._next = first
+        self._batch_limit = batch_limit
         self._thinning = Thinning()
         self._disk_told = False
         if spool is not None:

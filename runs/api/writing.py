@@ -22,8 +22,9 @@ from runs.api.bodies import read_body, read_json
 from runs.api.listing import router as collection
 from runs.api.schemas import ErrorsOut, Key, RunOut, Word
 from runs.models import Status as RunStatus
-from runs.outside import beginning, ending, intake, writers
+from runs.outside import beginning, ending, intake
 from runs.outside.intake import Batch, Receipt
+from runs.store import writers
 
 MAX_METRICS = 1_000
 MAX_POINTS = 1_000_000

@@ -6,9 +6,10 @@ from django.db import transaction
 
 from runs import lifecycle
 from runs.models import OVER, Run, Status
-from runs.outside import summary, writers
+from runs.outside import summary
 from runs.outside.errors import ClosedError
 from runs.outside.hearing import held
+from runs.store import writers
 from runs.store.rewinding import rewind
 from runs.store.writing import write
 

@@ -12,10 +12,11 @@ from django.db import transaction
 
 from nnlab.series.batch import Key, Points
 from runs.models import Ledger
-from runs.outside import summary, writers
+from runs.outside import summary
 from runs.outside.beginning import configure
 from runs.outside.errors import BusyError
 from runs.outside.hearing import State, listened
+from runs.store import writers
 from runs.store.writing import write
 
 MAX_PENDING = 4_000_000  # points of a run that wait to become chunks

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from runs.models import Ledger, Project, Run, RunParam, Source, Status, Sweep, Writer
-from runs.outside import writers
+from runs.store import writers
 from tests.runs.outside import Program, batch_of, build_outside_run, fresh, item, logged, silence
 
 pytestmark = pytest.mark.django_db

@@ -15,12 +15,14 @@ import pytest
 from django.conf import LazySettings, settings
 from django.contrib.auth.models import Group, User
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
 
 from nnlab.engine.native import library
 from nnlab.supervisor import FolderLock
 from runs import console, queue, serving
+from runs.management.commands import scheduler
 from runs.models import ApiToken, Run, Status, Sweep
 from runs.serving import Account
 from tests.runs.builders import build_run, build_running_run, build_user
@@ -206,19 +208,23 @@ def test_prepare_makes_the_group_that_may_submit_and_stop_and_no_more() -> None:
     assert user.has_perms(["runs.submit_sweep", "runs.stop_run"])
 
 
-def test_the_scheduler_looks_at_once_and_ends_when_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    looks: list[int] = []
+def test_the_scheduler_looks_at_once_judges_later_and_ends_when_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[bool] = []
     handlers: dict[int, Any] = {}
     monkeypatch.setattr("signal.signal", lambda number, handler: handlers.update({number: handler}))
+    clock = iter(range(0, 1000, 10))
+    monkeypatch.setattr(scheduler, "monotonic", lambda: next(clock))
 
-    def look() -> None:
-        looks.append(1)
+    def look(*, judging: bool) -> None:
+        looks.append(judging)
         if len(looks) == 3:
+            raise OperationalError("the database is away")
+        if len(looks) == 6:
             next(iter(handlers.values()))(15, None)
 
     monkeypatch.setattr(queue, "reconcile", look)
     command("scheduler", every=0.001)
-    assert len(looks) == 3
+    assert looks == [False, True, True, False, True, True]
     assert len(handlers) == 2
 
 

@@ -17,7 +17,7 @@ from django.http import QueryDict
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from runs import lifecycle, retention
+from runs import delivery, lifecycle, retention
 from runs.models import (
     Alert,
     Chunk,
@@ -171,9 +171,10 @@ def test_a_run_in_the_trash_is_not_queued_again() -> None:
 
 def test_a_purge_leaves_no_row_and_no_file_of_the_run(settings: LazySettings, tmp_path: Path) -> None:
     settings.NNLAB_HOME = tmp_path
-    (tmp_path / "spool").mkdir()
     run, other = build_stored_run(), build_stored_run()
-    mine, others = (tmp_path / "spool" / f"run-{found.pk}-ab.batches" for found in (run, other))
+    mine, others = (delivery.folder(found.pk) / "a" / "waiting" for found in (run, other))
+    for path in (mine, others):
+        path.parent.mkdir(parents=True)
     mine.write_bytes(b"z" * 1000)
     others.write_bytes(b"z")
     clone = build_run(other.sweep, parent=run)

@@ -113,7 +113,7 @@ def test_a_command_that_is_not_clear_is_refused(words: list[str], message: str) 
 def test_the_scheduler_empties_the_trash(monkeypatch: pytest.MonkeyPatch, settings: LazySettings) -> None:
     handlers: dict[int, Any] = {}
     monkeypatch.setattr("signal.signal", lambda number, handler: handlers.update({number: handler}))
-    monkeypatch.setattr(queue, "reconcile", lambda: next(iter(handlers.values()))(15, None))
+    monkeypatch.setattr(queue, "reconcile", lambda **_: next(iter(handlers.values()))(15, None))
     settings.TRASH_DAYS = 7
     build_deleted_run(8)
     begun = build_deleted_run(1)

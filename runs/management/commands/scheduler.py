@@ -5,16 +5,20 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+from time import monotonic
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
-from django.db import OperationalError, close_old_connections
+from django.db import close_old_connections
 
 from nnlab import healthcheck
-from runs import queue, retention
+from runs import lifecycle, queue, retention
+from runs.store.outage import AWAY
 
 logger = logging.getLogger(__name__)
 
+# That the database has to be there before silent workers are judged: two heartbeats, which each may send.
+HEARD_SECONDS = 2 * lifecycle.HEARTBEAT.total_seconds()
 PURGE_SECONDS = 1.0  # of one look, so that the leases are still looked at in time
 
 
@@ -32,14 +36,16 @@ class Command(BaseCommand):
         stopping = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stopping.set())
+        reached_since = monotonic()
         while True:
             healthcheck.show_life("scheduler")
             try:
-                queue.reconcile()
+                queue.reconcile(judging=monotonic() - reached_since > HEARD_SECONDS)
                 _empty_trash()
-            except OperationalError as error:
+            except AWAY as error:
                 logger.warning("the database does not answer: %s", error)
                 close_old_connections()
+                reached_since = monotonic()
             if stopping.wait(options["every"]):
                 return
 
