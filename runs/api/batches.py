@@ -64,7 +64,7 @@ def _at_once(items: Sequence[Any]) -> _Columns | None:
     if sizes != {len(names)}:
         return None
     try:
-        keys, values, steps, *times = zip(*map(itemgetter(*names), items), strict=True)
+        keys, values, steps, *times = (list(map(itemgetter(name), items)) for name in names)
     except KeyError:
         return None
     is_plain = (
@@ -156,7 +156,8 @@ def _clock(found: _Columns) -> Points | None:
     """Return the last time of each step, in the order of their first appearance."""
     if not found.times:
         return None
-    of_steps = {step: time for step, time in zip(found.steps, found.times, strict=True) if time is not None}
+    timed = zip(found.steps, found.times, strict=True)
+    of_steps = dict(timed if None not in found.times else (pair for pair in timed if pair[1] is not None))
     if not of_steps:
         return None
     return np.array(list(of_steps), np.int64), np.array(list(of_steps.values()), np.float64)
