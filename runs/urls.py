@@ -6,7 +6,19 @@ from django.urls import path
 
 from runs.api.access import own_access
 from runs.api.views import api
-from runs.pages import actions, alerts, compare, datasets, downloads, home, project, run, sweeps, trash
+from runs.pages import (
+    actions,
+    alerts,
+    compare,
+    datasets,
+    downloads,
+    home,
+    project,
+    run,
+    saved_filters,
+    sweeps,
+    trash,
+)
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -14,6 +26,8 @@ urlpatterns = [
     path("p/<str:slug>/sweeps/", project.sweeps, name="project-sweeps"),
     path("p/<str:slug>/rows/", project.rows, name="project-rows"),
     path("p/<str:slug>/selected/", actions.selected, name="runs-selected"),
+    path("p/<str:slug>/filters/save/", saved_filters.save, name="filter-save"),
+    path("p/<str:slug>/filters/delete/", saved_filters.delete, name="filter-delete"),
     path("p/<str:slug>/delete/", trash.delete_project, name="project-delete"),
     path("p/<str:slug>/compare/", compare.compare, name="compare"),
     path("r/<int:run_id>/", run.run, name="run"),

@@ -180,8 +180,16 @@ class Run(models.Model):
             ),
             # For the trash, and for leaving it out.
             models.Index(name="run_in_trash", fields=["deleted_at"], condition=Q(deleted_at__isnull=False)),
-            # For the runs table: newest first within a project.
-            models.Index(name="run_project_newest", fields=["project", "-id"]),
+            # For the runs table: newest first within a project, and all that it counts, sorts and filters
+            # by, so that it never looks into the wide rows of runs that are not on the page.
+            models.Index(
+                name="run_table",
+                fields=[
+                    *("project", "deleted_at", "-id", "name", "sweep", "status", "stop_reason", "score"),
+                    *("dataset", "depth", "width", "activation", "dropout", "optimizer", "learning_rate"),
+                    *("seed", "parameters", "started_at", "ended_at"),
+                ],
+            ),
         ]
 
     def __str__(self) -> str:

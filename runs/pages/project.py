@@ -9,9 +9,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
-from runs.models import Project, Status
+from runs.models import Project, SavedFilter, Status
 from runs.pages.frame import render_page
-from runs.reading import table
+from runs.reading import table, table_rows
 from runs.reading.sweeps import sweeps_of
 
 COLUMNS = (
@@ -37,8 +37,15 @@ def project(request: HttpRequest, slug: str) -> HttpResponse:
     """Show the project's runs that the address asks for."""
     found = get_object_or_404(Project, slug=slug)
     context = _table(request, found)
-    query, choices = context["query"], table.choices(found)
-    context |= {"choices": choices, "chips": _chips(query, choices), "columns": _headings(query)}
+    query, choices = context["query"], table_rows.choices(found)
+    context |= {
+        "choices": choices,
+        "names": [(table.quoted(name), name) for name in table_rows.typed_names(found)],
+        "chips": _chips(query, choices),
+        "columns": _headings(query),
+        "shown": {column.key for column in query.columns},
+        "saved": SavedFilter.objects.filter(project=found),
+    }
     return render_page(request, "runs/project.html", context)
 
 
@@ -67,34 +74,38 @@ def rows(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def _table(request: HttpRequest, found: Project) -> dict[str, Any]:
-    query = table.parse_table_query(request.GET, ignored={"after"})
-    page = table.page_of(table.runs_of(found, query), query.page)
+    query = table.parse_table_query(found, request.GET)
+    page = table_rows.page_of(found, query)
     return {
         "project": found,
         "query": query,
         "page": page,
-        "live": any(run.status in _MOVING for run in page),
-        "previous": query.address(page=page.number - 1) if page.has_previous() else "",
-        "next": query.address(page=page.number + 1) if page.has_next() else "",
+        "rows": [(run, page.cells[run.pk]) for run in page.runs],
+        "live": any(run.status in _MOVING for run in page.runs),
+        "previous": query.beside(page.window.previous, "before"),
+        "next": query.beside(page.window.next, "after"),
     }
 
 
 def _chips(query: table.TableQuery, choices: Collection[str]) -> list[tuple[str, str, str]]:
     """Show the filters that have no field in the form: name, value, and the address without them."""
     hidden = {name: value for name, value in query.filters.items() if name not in choices}
-    return [(name, value, query.address(**{name: "", "page": 1})) for name, value in hidden.items()]
+    return [
+        (name, value, query.changed({name: "", "after": "", "before": ""})) for name, value in hidden.items()
+    ]
 
 
 def _headings(query: table.TableQuery) -> list[dict[str, str]]:
     """Describe the columns: where a click on each leads, and which one orders the table now."""
-    orders = {query.sort.removeprefix("-"): "descending" if query.sort.startswith("-") else "ascending"}
+    orders = {query.order.key: "descending" if query.order.descending else "ascending"}
+    added = [(column.key, column.key.partition(".")[2], "number") for column in query.columns]
     return [
         {
             "key": key,
             "title": title,
             "kind": kind,
-            "href": query.sorted_by(key),
+            "href": "" if key.startswith("param.") else query.sorted_by(key),
             "order": orders.get(key, "none"),
         }
-        for key, title, kind in COLUMNS
+        for key, title, kind in (*COLUMNS, *added)
     ]

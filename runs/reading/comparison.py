@@ -10,7 +10,7 @@ from django.http import QueryDict
 
 from runs.models import Project, Run, Sweep
 from runs.reading.series import metric_names
-from runs.reading.table import TableQuery, parse_table_query
+from runs.reading.table import TableQuery, parse_table_query, runs_of
 
 MAX_RUNS = 500  # more lines and dots than anybody can tell apart
 _PAGE_FIELDS = ("runs", "metric", "color", "facet")
@@ -51,8 +51,8 @@ def select(project: Project, parameters: QueryDict, numbers: Iterable[int]) -> S
         parameters: of the request; the runs table's filters count here too.
         numbers: runs that the address names one by one; none of them means all that match.
     """
-    query = parse_table_query(parameters, ignored=_PAGE_FIELDS)
-    runs = Run.objects.kept().filter(query.condition, project=project).order_by("pk")
+    query = parse_table_query(project, parameters, ignored=_PAGE_FIELDS)
+    runs = runs_of(project, query).order_by("pk")
     wanted = list(numbers)[: MAX_RUNS + 1]
     if wanted:
         runs = runs.filter(pk__in=wanted)

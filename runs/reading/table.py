@@ -1,59 +1,43 @@
-"""The runs table: its address language, and one page of its rows.
+"""The runs table: its address language, and what an address asks for.
 
-``field=value``, ``a,b`` is or, ``a..b`` is a range with either end open, ``!a`` is not. What cannot be
-understood becomes a warning on the page: an address is typed, shared and kept longer than a version lives.
+``field=value``, where the value is as ``runs.reading.values`` reads it and the field a column of runs,
+``metric.NAME`` or ``param.NAME``. What cannot be understood becomes a warning on the page: an address is
+typed, shared and kept longer than a version lives.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
-from django.core.paginator import Page, Paginator
-from django.db.models import Case, Count, F, OuterRef, Q, QuerySet, Subquery, When
-from django.db.models.functions import Coalesce, Now, NullIf
-
-from runs.models import Alert, Project, Run, Status
+from runs.models import Project, Run
+from runs.reading import ordering
+from runs.reading.filters import (
+    COLUMNS,
+    Condition,
+    TypedField,
+    column_conditions,
+    numbers_of,
+    search,
+    typed_conditions,
+    typed_field,
+)
+from runs.reading.ordering import Cursor, Order, read_cursor
+from runs.reading.paging import Plan
+from runs.reading.values import split, storable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
-
+    from django.db.models import QuerySet
     from django.http import QueryDict
 
-PAGE_SIZE = 50
-MAX_VALUES = 100  # of one filter
-_TEXT, _NUMBER = "text", "number"
-FILTERS: Mapping[str, str] = {
-    "status": _TEXT,
-    "dataset": _TEXT,
-    "activation": _TEXT,
-    "optimizer": _TEXT,
-    "depth": _NUMBER,
-    "width": _NUMBER,
-    "dropout": _NUMBER,
-    "learning_rate": _NUMBER,
-    "score": _NUMBER,
-    "seed": _NUMBER,
-    "sweep": _NUMBER,
-}
-SORTS: Mapping[str, tuple[str, ...]] = {
-    "run": ("name",),
-    "status": ("status",),
-    "progress": ("share_run",),
-    "net": ("depth", "width"),
-    "activation": ("activation",),
-    "dropout": ("dropout",),
-    "optimizer": ("optimizer",),
-    "learning_rate": ("learning_rate",),
-    "val_loss": ("summary__val_loss",),
-    "score": ("final_score",),
-    "params": ("parameters",),
-    "time": ("time_taken",),
-    "alerts": ("open_alerts",),
-    "newest": ("pk",),
-}
-_OTHERS = ("q", "sort", "page")
+MAX_TYPED = 20  # filters of metrics and parameters in one address
+MAX_COLUMNS = 12
+MAX_NAMED = 100  # metrics and parameters that one address may name
+DEFAULT_SORT = "-newest"
+_OTHERS = ("q", "sort", "columns", "after", "before", "where")
+_DEFAULT_ORDER = Order("newest", ordering.NEWEST)
 
 
 @dataclass(frozen=True)
@@ -62,175 +46,195 @@ class TableQuery:
 
     Args:
         filters: the parts that were understood, by field, as they were written.
-        sort: a key of ``SORTS``, with a minus for descending.
-        warnings: one sentence for each part that was not.
+        columns: metrics and parameters to show, with the numbers of their names.
+        warnings: one sentence for each part that was not understood.
     """
 
     q: str = ""
     filters: Mapping[str, str] = field(default_factory=dict)
-    sort: str = "-newest"
-    page: int = 1
+    order: Order = _DEFAULT_ORDER
+    columns: Mapping[TypedField, int] = field(default_factory=dict)
+    after: Cursor | None = None
+    before: Cursor | None = None
     warnings: tuple[str, ...] = ()
-    condition: Q = field(default_factory=Q)
+    conditions: tuple[Condition, ...] = ()
+
+    @property
+    def sort(self) -> str:
+        """The order as an address writes it."""
+        return self.order.text
 
     @property
     def active_filters(self) -> int:
         """Number of filters, the search text among them."""
         return len(self.filters) + bool(self.q)
 
+    @property
+    def canonical(self) -> str:
+        """The view without its page, as a query string without a question mark."""
+        return self.address(after="", before="").removeprefix("?")
+
     def address(self, **changes: object) -> str:
         """Write the query string, canonical: the same view always has the same address."""
+        return self.changed(changes)
+
+    def changed(self, changes: Mapping[str, object]) -> str:
+        """Write the query string with changes, whose names may have dots."""
         values: dict[str, object] = {
             "q": self.q,
             **self.filters,
             "sort": self.sort,
-            "page": self.page,
+            "columns": ",".join(quoted(column.key) for column in self.columns),
+            "after": self.after.text if self.after else "",
+            "before": self.before.text if self.before else "",
             **changes,
         }
-        defaults = {"q": "", "sort": "-newest", "page": 1}
-        order = ("q", *FILTERS, "sort", "page")
-        kept = [(key, values[key]) for key in order if values.get(key, "") not in {defaults.get(key, ""), ""}]
+        typed = sorted(name for name in values if typed_field(name))
+        kept = [
+            (key, values[key])
+            for key in ("q", *COLUMNS, *typed, "sort", "columns", "after", "before")
+            if values.get(key, "") not in {DEFAULT_SORT if key == "sort" else "", ""}
+        ]
         return f"?{urlencode(kept, safe=',.!', quote_via=quote)}" if kept else "?"
 
-    def sorted_by(self, column: str) -> str:
+    def beside(self, cursor: Cursor | None, side: str) -> str:
+        """Write the address of the page ``after`` or ``before`` a row; empty where there is none."""
+        return self.changed({"after": "", "before": "", side: cursor.text}) if cursor else ""
+
+    def sorted_by(self, key: str) -> str:
         """Write the address of this view sorted by a column; a second time turns the order round."""
-        return self.address(sort=f"-{column}" if self.sort == column else column, page=1)
+        return self.address(sort=f"-{key}" if self.sort == key else key, after="", before="")
 
 
-def parse_table_query(parameters: QueryDict, *, ignored: Iterable[str] = ()) -> TableQuery:
-    """Read an address of the runs table; never an error, at worst warnings.
+def parse_table_query(
+    project: Project, parameters: QueryDict, *, ignored: Collection[str] = ()
+) -> TableQuery:
+    """Read an address of a project's runs table; never an error, at worst warnings.
 
     Args:
         parameters: of the request; a field given twice counts as ``a,b``.
         ignored: names that belong to the page around the table.
     """
-    filters, condition, warnings = _filters(parameters, {*_OTHERS, *ignored})
-    q = _clean(parameters.get("q", ""))[:100]
+    given = _given(parameters, {*_OTHERS, *ignored})
+    sort = parameters.get("sort", "") or DEFAULT_SORT
+    columns = list(split(",".join(parameters.getlist("columns"))))
+    named = (*map(typed_field, given), _sort_field(sort), *map(_column_field, columns))
+    known = numbers_of(project, list(filter(None, named))[:MAX_NAMED])
+    warnings: list[str] = []
+    filters, conditions = _filters(given, known, warnings)
+    q = storable(parameters.get("q", ""))[:100]
     if q:
-        condition &= Q(name__icontains=q) | Q(sweep__name__icontains=q)
-    sort = parameters.get("sort", "") or "-newest"
-    if sort.removeprefix("-") not in SORTS:
-        warnings.append(f"“{sort[:80]}” is not a column to sort by; the newest runs come first.")
-        sort = "-newest"
-    return TableQuery(q, filters, sort, _page_number(parameters.get("page", "1")), tuple(warnings), condition)
+        conditions.append(search(q))
+    query = TableQuery(
+        q,
+        filters,
+        order=_order(sort, known, warnings),
+        columns=_columns(columns, known, warnings),
+        conditions=tuple(conditions),
+    )
+    after, before = (_cursor(side, parameters, query.order, warnings) for side in ("after", "before"))
+    return replace(query, after=after, before=before if after is None else None, warnings=tuple(warnings))
+
+
+def plan_of(project: Project, query: TableQuery) -> Plan:
+    """Return how to find the runs that the query asks for."""
+    return Plan(project, query.conditions, query.order)
 
 
 def runs_of(project: Project, query: TableQuery) -> QuerySet[Run]:
-    """Return the project's runs that match, in the order asked for."""
-    open_alerts = (
-        Alert.objects.filter(run=OuterRef("pk"), state="open")
-        .order_by()
-        .values("run")
-        .annotate(number=Count("pk"))
-        .values("number")
-    )
-    runs = (
-        Run.objects.kept()
-        .filter(query.condition, project=project)
-        .annotate(
-            open_alerts=Coalesce(Subquery(open_alerts), 0),
-            share_run=1.0 * F("steps_run") / NullIf("steps_requested", 0),
-            final_score=Case(When(stop_reason="diverged", then=None), default=F("score")),
-            time_taken=Coalesce("ended_at", Now()) - F("started_at"),
-        )
-    )
-    fields = SORTS[query.sort.removeprefix("-")]
-    descending = query.sort.startswith("-")
-    orders = [
-        F(name).desc(nulls_last=True) if descending else F(name).asc(nulls_last=True) for name in fields
-    ]
-    return runs.order_by(*orders, "-pk")
+    """Return the project's runs that match, in no order."""
+    return Run.objects.kept().filter(*(one.about(Run) for one in query.conditions), project=project)
 
 
-def page_of(runs: QuerySet[Run], number: int) -> Page[Run]:
-    """Return one page of runs; a number beyond the last page gives the last."""
-    return Paginator(runs, PAGE_SIZE).get_page(number)
+def _given(parameters: QueryDict, ignored: Collection[str]) -> dict[str, str]:
+    """Return the filters by field; ``where`` holds one written out, as the form sends it."""
+    given = [(name, text) for name in parameters if name not in ignored for text in parameters.getlist(name)]
+    for text in parameters.getlist("where"):
+        name, _, value = text.partition("=")
+        given += [(name.strip(), value)] if text.strip() else []
+    found: dict[str, list[str]] = {}
+    for name, text in given:
+        found.setdefault(name, []).extend(part for part in [text.strip()] if part)
+    fields = {name for name in found if name in COLUMNS or typed_field(name)}
+    return {name: ",".join(texts) for name, texts in found.items() if texts or name not in fields}
 
 
-def choices(project: Project) -> dict[str, list[str]]:
-    """Return the values that the project's runs have, for the lists of the filter form."""
-    rows = (
-        Run.objects.kept()
-        .filter(project=project)
-        .order_by()
-        .values_list("dataset", "activation", "depth", "width", "dropout")
-        .distinct()
-    )
-    columns = list(zip(*rows, strict=True)) or [()] * 5
-    names = ("dataset", "activation", "depth", "width", "dropout")
-    found = {
-        name: [str(value) for value in sorted(set(column) - {None})]
-        for name, column in zip(names, columns, strict=True)
-    }
-    return {"status": list(Status.values), **found}
-
-
-def _filters(parameters: QueryDict, ignored: Collection[str]) -> tuple[dict[str, str], Q, list[str]]:
+def _filters(
+    given: Mapping[str, str], known: Mapping[TypedField, int], warnings: list[str]
+) -> tuple[dict[str, str], list[Condition]]:
     filters: dict[str, str] = {}
-    condition = Q()
-    warnings: list[str] = []
-    for name in parameters:
-        text = ",".join(part.strip() for part in parameters.getlist(name) if part.strip())
-        if name in ignored or (name in FILTERS and not text):
-            continue
-        if name not in FILTERS:
-            warnings.append(f"“{name[:80]}” is not a field of runs; this part of the address was left out.")
-            continue
+    conditions: list[Condition] = []
+    for name, text in given.items():
         try:
-            condition &= _condition(name, text)
+            conditions += _read_filter(name, text, known)
+        except LookupError as error:
+            warnings.append(f"“{name[:80]}” is {error.args[0]}; this part of the address was left out.")
         except ValueError as error:
-            warnings.append(f"{name}={text[:80]}: {error}; this filter was left out.")
+            warnings.append(f"{name[:80]}={text[:80]}: {error}; this filter was left out.")
         else:
             filters[name] = text
-    return filters, condition, warnings
+        if len(conditions) > 2 * MAX_TYPED:
+            warnings.append(f"Only the first {len(filters)} filters were used; the others were left out.")
+            break
+    return filters, conditions
 
 
-def _condition(name: str, text: str) -> Q:
-    column = "sweep_id" if name == "sweep" else name
-    parts = text.split(",")
-    if len(parts) > MAX_VALUES:
-        raise ValueError(f"expected at most {MAX_VALUES} values, got {len(parts)}")
-    build: Callable[[str, str], Q] = _number_condition if FILTERS[name] is _NUMBER else _text_condition
-    wanted, unwanted = Q(), Q()
-    for part in parts:
-        if part.startswith("!"):
-            unwanted &= ~build(column, part[1:].strip())
+def _read_filter(name: str, text: str, known: Mapping[TypedField, int]) -> list[Condition]:
+    if name in COLUMNS:
+        return column_conditions(name, text)
+    found = typed_field(name)
+    if found is None:
+        raise LookupError("not a field of runs")
+    if found not in known:
+        raise LookupError(f"not a {name.partition('.')[0]} of this project's runs")
+    return typed_conditions(found, known[found], text)
+
+
+def _sort_field(text: str) -> TypedField | None:
+    key = text.removeprefix("-")
+    return ordering.METRICS.get(key) or typed_field(key)
+
+
+def _column_field(text: str) -> TypedField | None:
+    return typed_field(text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text)
+
+
+def _order(text: str, known: Mapping[TypedField, int], warnings: list[str]) -> Order:
+    descending, key = text.startswith("-"), text.removeprefix("-")
+    if key in ordering.COLUMNS:
+        return Order(key, ordering.COLUMNS[key], descending=descending)
+    found = _sort_field(text)
+    if found is not None and found.aspect and (found in known or key in ordering.METRICS):
+        return Order(key, found, known.get(found, 0), descending)
+    warnings.append(f"“{text[:80]}” is not a column to sort by; the newest runs come first.")
+    return _DEFAULT_ORDER
+
+
+def _columns(
+    texts: Sequence[str], known: Mapping[TypedField, int], warnings: list[str]
+) -> dict[TypedField, int]:
+    found: dict[TypedField, int] = {}
+    for text in texts:
+        column = _column_field(text)
+        if column is None or column not in known:
+            warnings.append(f"“{text[:80]}” is not a metric or parameter of this project's runs to show.")
+        elif len(found) == MAX_COLUMNS:
+            warnings.append(f"Only {MAX_COLUMNS} columns can be added; the others were left out.")
+            break
         else:
-            wanted |= build(column, part.strip())
-    return wanted & unwanted
+            found[column] = known[column]
+    return found
 
 
-def _text_condition(column: str, text: str) -> Q:
-    return Q(**{column: _clean(text)})
+def _cursor(side: str, parameters: QueryDict, order: Order, warnings: list[str]) -> Cursor | None:
+    text = parameters.get(side, "")
+    try:
+        return read_cursor(text, order) if text else None
+    except ValueError:
+        warnings.append(f"{side}={text[:40]} is not a place in this order; the first page is shown.")
+        return None
 
 
-def _number_condition(column: str, text: str) -> Q:
-    low, dots, high = text.partition("..")
-    if not dots:
-        return Q(**{column: _number(column, text)})
-    condition = Q(**{f"{column}__isnull": False})
-    if low:
-        condition &= Q(**{f"{column}__gte": _number(column, low)})
-    if high:
-        condition &= Q(**{f"{column}__lte": _number(column, high)})
-    return condition
-
-
-def _number(column: str, text: str) -> float | int:
-    if column in {"dropout", "learning_rate", "score"}:
-        value = float(text) if len(text) < 40 else float("nan")
-        if not abs(value) < 1e300:
-            raise ValueError(f"expected a number, got {text[:40]!r}")
-        return value
-    if len(text) > 18 or not text.isascii() or not text.isdigit():
-        raise ValueError(f"expected a whole number or a range such as 2..5, got {text[:40]!r}")
-    return int(text)
-
-
-def _clean(text: str) -> str:
-    """Take out what PostgreSQL cannot store or compare in a text."""
-    return text.replace("\x00", "").strip()
-
-
-def _page_number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 1
+def quoted(text: str) -> str:
+    """Write a name as a part of a list with commas between."""
+    return f'"{text}"' if "," in text else text
