@@ -19,8 +19,9 @@ class Worker(Store):
     """A worker, or somebody who looks."""
 
     def prepare_loop(self, steps: int) -> float:
-        """Make the values and find how much work takes a step's time; give the seconds of a step."""
+        """Make the values, a run, and work that takes a step's time; give the seconds of a step."""
         self._rows = logged.rows(steps, len(NAMES))
+        self._run, self._buffer, self._logged = self._new_run(), self._buffer_of(), 0
         self._matrix = np.random.default_rng(0).standard_normal((48, 48)).astype(np.float32)
         self._products = 1
         while self._step_seconds() < STEP_SECONDS:
@@ -29,17 +30,14 @@ class Worker(Store):
 
     def loop(self, log: bool) -> int:
         """Do all steps, with or without logging each; the writing is part of it."""
-        self._run = self._new_run() if log else 0
-        self._buffer = self._buffer_of()
-        record = self._buffer.log
-        for step, row in enumerate(self._rows):
+        record, first = self._buffer.log, self._logged
+        for step, row in enumerate(self._rows, first):
             self._step()
             if log:
                 record(step, row)
                 if not (step + 1) % FLUSHED_EVERY:
                     self._flush(final=False)
-        if log:
-            self._flush(final=True)
+        self._logged += len(self._rows) if log else 0
         return len(self._rows)
 
     def prepare_writer(self, seconds: float, rate: int) -> int:
