@@ -51,9 +51,9 @@ class Count:
 
 
 class Plan:
-    """The runs of a project that pass conditions, in an order."""
+    """The runs of a project, or of all, that pass conditions, in an order."""
 
-    def __init__(self, project: Project, conditions: Sequence[Condition], order: Order) -> None:
+    def __init__(self, project: Project | None, conditions: Sequence[Condition], order: Order) -> None:
         self._project = project
         self._conditions = _merged(conditions)
         self._order = order
@@ -149,12 +149,12 @@ class Plan:
         return rows.order_by("pk" if backwards else "-pk").values_list("pk", nothing)
 
 
-def _kept(model: Table, project: Project) -> _Rows:
-    """Return the rows of a project's runs that are not in the trash; that is mostly a handful of runs."""
+def _kept(model: Table, project: Project | None) -> _Rows:
+    """Return the rows of runs that are not in the trash, where mostly a handful is."""
+    own = {} if project is None else {"project": project}
     if model is Run:
-        return Run.objects.kept().filter(project=project)
-    typed = cast("TypedRow", model)
-    return typed.objects.filter(project=project).exclude(run__in=Run.objects.in_trash())
+        return Run.objects.kept().filter(**own)
+    return cast("TypedRow", model).objects.filter(**own).exclude(run__in=Run.objects.in_trash())
 
 
 def _merged(conditions: Sequence[Condition]) -> list[Condition]:

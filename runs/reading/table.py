@@ -107,11 +107,12 @@ class TableQuery:
 
 
 def parse_table_query(
-    project: Project, parameters: QueryDict, *, ignored: Collection[str] = ()
+    project: Project | None, parameters: QueryDict, *, ignored: Collection[str] = ()
 ) -> TableQuery:
     """Read an address of a project's runs table; never an error, at worst warnings.
 
     Args:
+        project: without one, metrics and parameters are not known.
         parameters: of the request; a field given twice counts as ``a,b``.
         ignored: names that belong to the page around the table.
     """
@@ -119,7 +120,7 @@ def parse_table_query(
     sort = parameters.get("sort", "") or DEFAULT_SORT
     columns = list(split(",".join(parameters.getlist("columns"))))
     named = (*map(typed_field, given), _sort_field(sort), *map(_column_field, columns))
-    known = numbers_of(project, list(filter(None, named))[:MAX_NAMED])
+    known = numbers_of(project, list(filter(None, named))[:MAX_NAMED]) if project else {}
     warnings: list[str] = []
     filters, conditions = _filters(given, known, warnings)
     q = storable(parameters.get("q", ""))[:100]
@@ -136,8 +137,8 @@ def parse_table_query(
     return replace(query, after=after, before=before if after is None else None, warnings=tuple(warnings))
 
 
-def plan_of(project: Project, query: TableQuery) -> Plan:
-    """Return how to find the runs that the query asks for."""
+def plan_of(project: Project | None, query: TableQuery) -> Plan:
+    """Return how to find the runs that the query asks for; without a project, those of all projects."""
     return Plan(project, query.conditions, query.order)
 
 

@@ -28,7 +28,7 @@ def test_an_administrator_submits_watches_stops_and_clones_a_run(running_browser
         page.click("[name=_save]")
         expect(page.locator(".messagelist")).to_contain_text("1 run(s) queued")
         page.click(".messagelist a")
-        run_id = lab.site.request("GET", "runs?project=admin")[0]["id"]
+        run_id = lab.site.request("GET", "runs?project=admin")["runs"][0]["id"]
         lab.site.await_run(run_id, lambda run: run["steps_run"] > 0, 60)
 
         tab.open("/admin/runs/run/")
@@ -45,7 +45,7 @@ def test_an_administrator_submits_watches_stops_and_clones_a_run(running_browser
         page.select_option("[name=action]", "clone")
         page.click("[name=index]")
         expect(page.locator(".messagelist")).to_contain_text("was queued again as run")
-        clone = lab.site.request("GET", "runs?project=admin")[0]
+        clone = lab.site.request("GET", "runs?project=admin")["runs"][0]
         assert clone["id"] != run_id
         lab.site.request("POST", f"runs/{clone['id']}/stop")
         lab.site.await_run(clone["id"], lambda run: run["status"] == "cancelled", 30)
