@@ -58,7 +58,6 @@ def main(count: int) -> dict[str, Any]:
                 "sort=-metric.weight_norm_2&after=50~7~0.5",
                 "sort=-metric.weight_norm_2&status=finished&param.training.optimizer=!adam",
                 "",
-                "sort=learning_rate",
             )
         },
         "names": _race(),
