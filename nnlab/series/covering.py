@@ -62,12 +62,12 @@ class Covering:
         self.gaps = [replace(gap, level=gap.level - 1) for gap in self.gaps]
 
     def reopen_wide(self, width: int, most: int) -> int:
-        """Make gaps for finer levels where fresh buckets are wider than a column.
+        """Make gaps for finer levels where fresh buckets are wide.
 
         Buckets count points, not steps: where steps are sparse they are too few to draw a line.
 
         Args:
-            width: of a column, in steps.
+            width: steps from the first to the last of a bucket that is wide.
             most: gaps; each is as many points as a row of the finer level holds, or a chunk.
 
         Returns:

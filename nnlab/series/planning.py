@@ -101,12 +101,12 @@ class WindowPlan:
         self._head, self._tail = _cuts(first_step, last_step, size)
         self._edges: list[SealedChunk] = []
         self._covering = Covering((0, 0), -1, layout)
-        self._width = 1  # of a column, in steps
+        self._widest = 1  # of buckets, in steps
         self._finer = max(FINER_PARTS // size.lines, LEAST_FINER_PARTS)
         self._rounds = 0
         if first_step is None or last_step is None or not _overlap(first_step, last_step, size):
             return
-        self._width = _column_width(first_step, last_step, size)
+        self._widest = _widest(first_step, last_step, size)
         if not self.edges:
             self._begin(0, points)
 
@@ -145,7 +145,7 @@ class WindowPlan:
         for key in sorted(found, key=lambda key: (-key[0], key[1])):
             self._covering.fill(found[key])
         self._covering.lower()
-        self._finer -= self._covering.reopen_wide(self._width, self._finer)
+        self._finer -= self._covering.reopen_wide(self._widest, self._finer)
         self._rounds += 1
 
     def chunks_wanted(self) -> list[Span]:
@@ -225,7 +225,8 @@ def _overlap(first_step: int, last_step: int, size: WindowSize) -> bool:
     return (size.first is None or size.first <= last_step) and (size.last is None or size.last >= first_step)
 
 
-def _column_width(first_step: int, last_step: int, size: WindowSize) -> int:
+def _widest(first_step: int, last_step: int, size: WindowSize) -> int:
+    """Return how many steps a bucket may span: those of a column."""
     first = first_step if size.first is None else max(first_step, size.first)
     last = last_step if size.last is None else min(last_step, size.last)
     return -(-(last - first + 1) // size.columns)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from nnlab.series.chunks import SealedChunk
 from nnlab.series.planning import WindowPlan, WindowSize
-from nnlab.series.pyramid import LAYOUT
+from nnlab.series.pyramid import LAYOUT, PyramidRow
 from nnlab.series.sealing import SeriesTail
 from tests.series.reading import fulfil, plan_of
 from tests.series.stored import StoredSeries
@@ -25,10 +26,9 @@ def stored(request: pytest.FixtureRequest) -> StoredSeries:
 
 def cost(plan: WindowPlan) -> tuple[int, int]:
     """Count what a fulfilled plan reads: rows, and points in chunks."""
-    chunks = {
-        piece.source.start: piece.source for piece in plan._pieces if hasattr(piece.source, "unpacked_steps")
-    }
-    rows = {id(piece.source) for piece in plan._pieces} - {id(chunk) for chunk in chunks.values()}
+    sources = [piece.source for piece in plan._covering._pieces.values()]
+    chunks = {source.start: source for source in sources if isinstance(source, SealedChunk)}
+    rows = {(source.level, source.start) for source in sources if isinstance(source, PyramidRow)}
     return len(rows), sum(chunk.points for chunk in chunks.values())
 
 
