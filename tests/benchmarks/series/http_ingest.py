@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.benchmarks.series.rounds import Figures
     from tests.benchmarks.series.servers import Server
 
-SECONDS = 0.6  # at least, of a round's work
+SECONDS = 0.8  # at least, of a round's work
 MOST_REQUESTS = {"mlflow": 100, "nnlab": 600, "columns": 60}
 
 # Server, what the client sends, keys, connections.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.benchmarks.series.rounds import Figures
 
 KEYS = len(NAMES)
-SECONDS = 0.6  # at least, of a round's work
+SECONDS = 0.8  # at least, of a round's work
 DATABASES = ("nnlab_pg", "mlflow_pg")
 MOST_STEPS = {KEYS: 100_000, 1: 1_000_000}
 
