@@ -14,6 +14,7 @@ from django.db import close_old_connections
 from nnlab import healthcheck
 from runs import lifecycle, queue, retention
 from runs.store.outage import AWAY
+from runs.store.statistics import Upkeep
 
 logger = logging.getLogger(__name__)
 
@@ -37,11 +38,13 @@ class Command(BaseCommand):
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stopping.set())
         reached_since = monotonic()
+        upkeep = Upkeep()
         while True:
             healthcheck.show_life("scheduler")
             try:
                 queue.reconcile(judging=monotonic() - reached_since > HEARD_SECONDS)
                 _empty_trash()
+                upkeep.look()
             except AWAY as error:
                 logger.warning("the database does not answer: %s", error)
                 close_old_connections()
