@@ -49,6 +49,7 @@ class RunOut(Schema):
     name: str
     project: str
     sweep: int
+    source: str
     status: str
     stop_reason: str
     error: str

@@ -27,6 +27,7 @@ def test_a_run_is_begun_with_all_that_was_said(program: Program) -> None:
     answer = program.post("", {"project": "Vision", "name": "mine", "config": config, "headline": "acc"}, 201)
     run = Run.objects.get(pk=answer["id"])
     assert (answer["status"], answer["project"], answer["name"]) == ("running", "vision", "mine")
+    assert answer["source"] == "outside"
     assert (run.source, run.config, run.headline, run.attempt) == (Source.OUTSIDE, config, "acc", 1)
     assert (run.learning_rate, run.depth, run.seed, run.width) == (0.1, 3, 4, None)
     assert run.sweep.created_by == program.user
