@@ -29,7 +29,8 @@ def fold(
         fresh: points that are not in the journal yet.
         final: seal the rest, too.
     """
-    pending = journal.decoded(journal.blobs([run_id]).get(run_id, []))
+    has_journal = standing.pending_batches > 1  # besides this write, which counts as one
+    pending = journal.decoded(journal.blobs([run_id]).get(run_id, [])) if has_journal else {}
     points = journal.joined([pending, fresh])
     known = _remembered.take(run_id, standing.folds) or {}
     known |= tails.reopened(run_id, {numbers[key] for key in points} - known.keys())
@@ -41,7 +42,8 @@ def fold(
             carried[key] = rest
     tails.store(run_id, sealed)
     tails.store_summaries(known[number] for number in sealed)
-    journal.clear(run_id)
+    if has_journal:
+        journal.clear(run_id)
     if carried:
         journal.append(run_id, standing.batches, carried)
     ledger.folded(

@@ -81,7 +81,7 @@ class Tail:
         opened = points_from(chunks, start)
         rows.change(_UNSEALED_CHUNKS, (self.run_id, self.number, start))
         rows.change(_UNSEALED_ROWS, (self.run_id, self.number, start))
-        self.end = _reopened(self.run_id, self.number, start)
+        self.end = _reopened(self.run_id, self.number, start, _last_step(self.run_id, self.number))
         self.summary = replace(
             self.summary,
             points=start,
@@ -96,7 +96,10 @@ def reopened(run_id: int, numbers: Collection[int]) -> dict[int, Tail]:
     found = Series.objects.filter(run_id=run_id, number__in=numbers) if numbers else ()
     return {
         series.number: Tail(
-            run_id, series.number, _reopened(run_id, series.number, series.points), summary_of(series)
+            run_id,
+            series.number,
+            _reopened(run_id, series.number, series.points, series.last_step),
+            summary_of(series),
         )
         for series in found
     }
@@ -142,10 +145,12 @@ def stored_chunks(run_id: int, number: int, start: int) -> list[SealedChunk]:
     return [SealedChunk(*row) for row in rows.fetch(_CHUNKS, (run_id, number, start))]
 
 
-def _reopened(run_id: int, number: int, points: int) -> SeriesTail:
+def _reopened(run_id: int, number: int, points: int, last_step: int | None) -> SeriesTail:
+    if not points:
+        return SeriesTail(LAYOUT)
     return SeriesTail.reopened(
         points,
-        _last_step(run_id, number),
+        last_step,
         lambda start: stored_chunks(run_id, number, start),
         lambda level, start: [
             PyramidRow(*row) for row in rows.fetch(_PYRAMID, (run_id, number, level, start))
