@@ -104,7 +104,7 @@ def table(parts: Sequence[Buckets], columns: int) -> Table:
 def drawn(buckets: Buckets) -> Drawn:
     """Draw columns as one line: at most two values each, both at its first step, so that nothing is between.
 
-    The line enters a column at the end that faces the column before it.
+    The line enters a column at the end that faces the column before it, and ends at the last step.
     """
     double = buckets.maximum > buckets.minimum
     counts = 1 + double
@@ -115,8 +115,10 @@ def drawn(buckets: Buckets) -> Drawn:
     values[starts] = np.where(upward, buckets.minimum, buckets.maximum)
     values[ends - 1] = np.where(upward, buckets.maximum, buckets.minimum)
     marked = buckets.flags > 0
+    steps = np.repeat(buckets.first_steps, counts)
+    steps[-1:] = buckets.last_steps[-1:]
     return Drawn(
-        np.repeat(buckets.first_steps, counts), values, buckets.first_steps[marked], buckets.flags[marked]
+        steps, values, buckets.first_steps[marked], buckets.flags[marked]
     )
 
 

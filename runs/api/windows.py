@@ -20,7 +20,7 @@ from runs.api.arrays import Written, listed, typed
 from runs.api.schemas import SeriesOut, Word
 from runs.reading.series import Points
 from runs.reading.series import read_series as read_points
-from runs.reading.windows import SeriesWindow, read_layers, read_windows
+from runs.reading.windows import SeriesWindow, layer_table, read_windows
 from runs.store import rows
 
 router = Router()
@@ -88,7 +88,8 @@ def read_heatmap(request: HttpRequest, run_id: int, metric: Word, window: Query[
     tag = _tag([run_id], [metric, window.dict()])
     if _is_known(request, tag):
         return _unchanged(tag)
-    layers, table = read_layers(run_id, metric, **window.size)
+    windows = read_windows([run_id], [metric], **window.size)
+    layers, table = layer_table(windows, window.size["columns"])
     write = _ANSWERS[window.format]
     mean = _rounded(table.mean, table.maximum)
     columns = {"steps": write(table.steps), "mean": write(mean), "maximum": write(table.maximum)}

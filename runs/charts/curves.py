@@ -47,6 +47,7 @@ class Line:
     Args:
         series: which colour of the theme; from 6 on the colours repeat with another dash.
         faint: drawn thin and pale, as the raw line behind a smoothed one.
+        about: its extremes and breaks stand near their steps, not at them.
     """
 
     name: str
@@ -57,6 +58,12 @@ class Line:
     series: int = 0
     dash: Literal["solid", "dash", "dot", "dashdot"] = "solid"
     faint: bool = False
+    about: bool = False
+
+    @property
+    def where(self) -> str:
+        """What to say before a step."""
+        return "about " if self.about else ""
 
 
 @dataclass(frozen=True)
@@ -237,7 +244,7 @@ def _break(
     before = np.flatnonzero(drawn[:first])
     height = item.y[before[-1]] if before.size else item.y[np.flatnonzero(drawn)[0]]
     value, at = number_text(float(item.y[first])), step_text(item.x[first])
-    words = f"{escaped(item.line.name)}: {value} from {x_title} {at}"
+    words = f"{escaped(item.line.name)}: {value} from {item.line.where}{x_title} {at}"
     return [(float(item.x[first]), float(height), symbol, words)]
 
 
@@ -276,8 +283,8 @@ def _course(item: _Read, x_title: str) -> str:
     low, high = int(np.argmin(y)), int(np.argmax(y))
     return (
         f"{name} {course};"
-        f" lowest {number_text(float(y[low]))} at {step_text(x[low])},"
-        f" highest {number_text(float(y[high]))} at {step_text(x[high])}."
+        f" lowest {number_text(float(y[low]))} at {item.line.where}{step_text(x[low])},"
+        f" highest {number_text(float(y[high]))} at {item.line.where}{step_text(x[high])}."
     )
 
 

@@ -15,7 +15,6 @@ from runs.pages.formats import metric_title
 from runs.pages.frame import render_page
 from runs.pages.selection import run_numbers
 from runs.reading.comparison import Selection, select
-from runs.reading.series import read_series
 
 
 @require_GET
@@ -45,13 +44,13 @@ def _comparison(request: HttpRequest, selection: Selection, warnings: list[str])
         metric = selection.headline
     comparison = compare_runs(selection.runs, metric)
     colour, facet = (_factor(request, name, comparison, warnings) for name in ("color", "facet"))
-    points = read_series([run.pk for run in selection.runs], [metric])
+    windows = comparison_charts.read_curves([run.pk for run in selection.runs], metric)
     return {
         "comparison": comparison,
         "metrics": [(name, metric_title(name)) for name in metrics],
         "colour": colour,
         "facet": facet,
-        "curves": comparison_charts.curve_charts(comparison, points, colour=colour, facet=facet),
+        "curves": comparison_charts.curve_charts(comparison, windows, colour=colour, facet=facet),
         "factors": comparison_charts.factor_sections(comparison),
         "grid": comparison_charts.grid(comparison),
     }

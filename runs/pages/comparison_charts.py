@@ -16,7 +16,7 @@ from runs.charts.factors import LevelView, factor_plot, grid_heatmap
 from runs.pages.comparison import Comparison, Group, level_text
 from runs.pages.formats import is_share, least_span, metric_title, sentence
 from runs.pages.run_charts import spans_decades
-from runs.reading.series import Points, block_means
+from runs.reading.windows import MAX_SERIES, SeriesWindow, block_means, read_windows
 
 MAX_GROUPS = 12  # lines with a band in one chart
 MAX_BANDS = 6  # groups whose bands can still be told apart
@@ -44,16 +44,26 @@ def value_title(comparison: Comparison) -> str:
     return f"{title} ({unit})" if unit else title
 
 
-def curve_charts(comparison: Comparison, points: Sequence[Points], *, colour: str, facet: str) -> list[Chart]:
+def read_curves(run_ids: Sequence[int], metric: str) -> list[SeriesWindow]:
+    """Read what the curves need: at least two columns a block, however long the runs are."""
+    batches = (run_ids[start : start + MAX_SERIES] for start in range(0, len(run_ids), MAX_SERIES))
+    return [
+        window for batch in batches for window in read_windows(batch, [metric], columns=2 * BLOCKS, layers=())
+    ]
+
+
+def curve_charts(
+    comparison: Comparison, windows: Sequence[SeriesWindow], *, colour: str, facet: str
+) -> list[Chart]:
     """Draw the metric over steps: a line for each group, in small multiples where a facet is chosen.
 
     Args:
         comparison: the runs under one metric.
-        points: the metric's series, one a run.
+        windows: the metric's series, one a run.
         colour: a factor whose levels share a colour; empty for a colour a group.
         facet: a factor with a chart for each of its levels; empty for one chart.
     """
-    by_run = {series.run_id: _trained(series) for series in points if len(series.steps)}
+    by_run = {series.run_id: _trained(series) for series in windows if len(series.read)}
     thinned = _thinned(by_run)
     levels = comparison.factors.get(facet, ())[:MAX_FACETS] if facet else [None]
     charts = []
@@ -119,21 +129,23 @@ def _scale(comparison: Comparison) -> float:
     return 100.0 if is_share(comparison.metric) else 1.0
 
 
-def _trained(points: Points) -> Points:
+def _trained(window: SeriesWindow) -> SeriesWindow:
     """Leave out step 0 where later steps are known: an untrained network would set the scale of the axis."""
-    if points.steps[0] > 0 or len(points.steps) < 2:
-        return points
-    return replace(points, steps=points.steps[1:], values=points.values[1:])
+    read = window.read
+    if read.first_steps[0] > 0 or read.last_steps[0] > 0 or len(read) < 2:
+        return window
+    return replace(window, read=read[1:])
 
 
-def _thinned(by_run: Mapping[int, Points]) -> dict[int, tuple[Any, Any]]:
+def _thinned(by_run: Mapping[int, SeriesWindow]) -> dict[int, tuple[Any, Any]]:
     """Put curves with a point at every step on common blocks; others keep their steps."""
-    if max((len(points.steps) for points in by_run.values()), default=0) < _EVERY_STEP:
-        return {run_id: (points.steps, points.values) for run_id, points in by_run.items()}
-    last = max(int(points.steps[-1]) for points in by_run.values())
-    first = min(int(points.steps[0]) for points in by_run.values()) - 1
+    read = {run_id: window.read for run_id, window in by_run.items()}
+    if max((one.points for one in read.values()), default=0) < _EVERY_STEP:
+        return {run_id: (one.first_steps, one.mean) for run_id, one in read.items()}
+    last = max(int(one.last_steps[-1]) for one in read.values())
+    first = min(int(one.first_steps[0]) for one in read.values()) - 1
     edges = np.unique(np.linspace(first, last, BLOCKS + 1).round().astype(np.int64))
-    return {run_id: block_means(points, edges) for run_id, points in by_run.items()}
+    return {run_id: block_means(one, edges) for run_id, one in read.items()}
 
 
 def _curves(

@@ -11,10 +11,11 @@ from runs.charts.sparkline import sparkline
 from runs.models import Run
 from runs.pages.formats import higher_is_better
 from runs.reading.overview import Best, ProjectCard
-from runs.reading.series import Points, read_series
+from runs.reading.windows import SeriesWindow, read_windows
+from runs.store.numbers import MAX_SERIES
 
 SHOWN = 3  # datasets of one project
-_POINTS = 60  # of a curve as wide as a word
+_COLUMNS = 30  # of a curve as wide as a word
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,13 @@ def highlights(cards: Sequence[ProjectCard]) -> list[tuple[ProjectCard, list[Hig
     every = [best for found in shown.values() for best in found]
     runs = _best_runs(every)
     curves = {
-        (points.run_id, points.metric): points
-        for points in read_series([run.pk for run in runs.values()], {best.metric for best in every})
+        (window.run_id, window.metric): window
+        for window in read_windows(
+            [run.pk for run in runs.values()],
+            {best.metric for best in every},
+            columns=_COLUMNS,
+            most=MAX_SERIES,
+        )
     }
     return [
         (card, [_highlight(card.project.pk, best, runs, curves) for best in shown[card.project.pk]])
@@ -61,15 +67,15 @@ def _highlight(
     project: int,
     best: Best,
     runs: Mapping[tuple[int, str, float | None], Run],
-    curves: Mapping[tuple[int, str], Points],
+    curves: Mapping[tuple[int, str], SeriesWindow],
 ) -> Highlight:
     run = runs.get((project, best.dataset, _value(best)))
-    points = curves.get((run.pk, best.metric)) if run else None
-    return Highlight(best, run, _curve(points) if points else SafeString())
+    window = curves.get((run.pk, best.metric)) if run else None
+    return Highlight(best, run, _curve(window) if window else SafeString())
 
 
-def _curve(points: Points) -> SafeString:
+def _curve(window: SeriesWindow) -> SafeString:
     """Draw the curve without step 0: an untrained network would press all that follows flat."""
-    steps, values = points.drawn(_POINTS)
+    steps, values = window.drawn()
     trained = values[1:] if len(steps) > 2 and steps[0] == 0 else values
     return mark_safe(sparkline(trained))  # noqa: S308 - made of numbers only

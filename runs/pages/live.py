@@ -15,7 +15,7 @@ import numpy as np
 from django.utils.html import escape
 
 from runs.models import Run
-from runs.pages.run_charts import RunView, appended, run_charts
+from runs.pages.run_charts import RunView, appended, read_run, run_charts
 from runs.reading.series import Points, read_series
 
 MAX_APPENDED = 4000  # points; then the charts are sent whole and windowed, so that a browser never drowns
@@ -52,8 +52,9 @@ class Cursor:
 
 def whole(run: Run, view: RunView) -> tuple[dict[str, Any], Cursor]:
     """Draw all charts of a run, and the cursor that goes with them."""
-    points = read_series([run.pk], view.metrics)
-    return dict(run_charts(view, points)), Cursor(run.attempt, 0, _last_steps(points))
+    windows = read_run(run, view.metrics)
+    last_steps = {window.number: window.last_step for window in windows if window.last_step is not None}
+    return dict(run_charts(view, windows)), Cursor(run.attempt, 0, last_steps)
 
 
 def news(run: Run, view: RunView, cursor: Cursor) -> dict[str, Any]:
@@ -69,8 +70,7 @@ def news(run: Run, view: RunView, cursor: Cursor) -> dict[str, Any]:
         "next": str(moved),
     }
     if any(points.metric == view.measure for points in fresh):
-        every = read_series([run.pk], [view.measure])
-        answer["replace"] = {"health": run_charts(view, every)["health"].figure}
+        answer["replace"] = {"health": run_charts(view, read_run(run, [view.measure]))["health"].figure}
     return answer
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +13,8 @@ from runs.charts.chart import Chart
 from runs.charts.curves import Line, curves
 from runs.models import Ledger, Run, Series
 from runs.pages.formats import is_share, metric_title, sentence
-from runs.pages.run_charts import COLUMNS, spans_decades
-from runs.reading.series import Points, read_series
+from runs.pages.run_charts import read_run, spans_decades
+from runs.reading.windows import SeriesWindow
 
 MAX_CHARTS = 24
 MAX_LAYERS = 12  # lines of one chart
@@ -47,19 +47,15 @@ class Gallery:
 def gallery(run: Run) -> Gallery:
     """Draw a run's metrics: the headline first, then in the order in which they appeared."""
     metrics = _metrics(run)
-    shown = metrics[:MAX_CHARTS]
-    by_metric: dict[str, list[Points]] = {metric: [] for metric in shown}
-    for points in read_series([run.pk], shown):
-        by_metric[points.metric].append(points)
+    shown = list(metrics)[:MAX_CHARTS]
     sections: dict[str, list[Chart]] = {}
-    for metric, series in by_metric.items():
-        if not series:
-            continue
-        title = metric.rpartition("/")[0]
-        sections.setdefault(title, []).append(_chart(metric, series))
+    for metric in shown:
+        if windows := read_run(run, [metric], _spread(sorted(metrics[metric]))):
+            title = metric.rpartition("/")[0]
+            sections.setdefault(title, []).append(_chart(metric, windows, len(metrics[metric])))
     return Gallery(
         [Section(title, charts) for title, charts in sections.items()],
-        metrics[MAX_CHARTS:],
+        list(metrics)[MAX_CHARTS:],
         f"{_state(run)}_{int(time.time())}",
     )
 
@@ -79,11 +75,14 @@ def news(run: Run, cursor: str) -> dict[str, Any]:
     }
 
 
-def _metrics(run: Run) -> list[str]:
+def _metrics(run: Run) -> dict[str, list[int]]:
+    """Return the layers of each metric; those of the whole run have none."""
     rows = Series.objects.filter(run=run).exclude(metric=_CLOCK).order_by("number")
-    names = dict.fromkeys(rows.values_list("metric", flat=True))
-    headline = [run.headline] if run.headline in names else []
-    return list(dict.fromkeys([*headline, *names]))
+    found: dict[str, list[int]] = {}
+    for metric, layer in rows.values_list("metric", "layer"):
+        found.setdefault(metric, []).extend([] if layer is None else [layer])
+    headline = [run.headline] if run.headline in found else []
+    return {metric: found[metric] for metric in dict.fromkeys([*headline, *found])}
 
 
 def _state(run: Run) -> str:
@@ -92,13 +91,21 @@ def _state(run: Run) -> str:
     return f"{run.attempt}_{batches}"
 
 
-def _chart(metric: str, series: Sequence[Points]) -> Chart:
-    lines = list(_lines(metric, series))
+def _chart(metric: str, windows: Sequence[SeriesWindow], layers: int) -> Chart:
+    lines = [
+        Line(
+            metric if window.layer is None else f"layer {window.layer}",
+            *window.drawn(),
+            series=place,
+            about=not window.is_whole,
+        )
+        for place, window in enumerate(windows)
+    ]
     title = sentence(metric_title(metric))
-    if len(series) > MAX_LAYERS:
-        title = f"{title}, {MAX_LAYERS} of {len(series)} layers"
+    if layers > MAX_LAYERS:
+        title = f"{title}, {MAX_LAYERS} of {layers} layers"
     return curves(
-        f"metric-{series[0].number}",
+        f"metric-{windows[0].number}",
         title,
         lines,
         y_title=metric_title(metric.rpartition("/")[2]),
@@ -107,18 +114,12 @@ def _chart(metric: str, series: Sequence[Points]) -> Chart:
     )
 
 
-def _lines(metric: str, series: Sequence[Points]) -> Iterable[Line]:
-    shown = series if len(series) <= MAX_LAYERS else _spread(series)
-    for place, points in enumerate(shown):
-        name = metric if points.layer is None else f"layer {points.layer}"
-        steps, values = points.drawn(COLUMNS)
-        yield Line(name, steps, values, series=place)
-
-
-def _spread(series: Sequence[Points]) -> list[Points]:
-    """Choose layers evenly, the first and the last among them."""
-    last = len(series) - 1
-    return [series[round(place * last / (MAX_LAYERS - 1))] for place in range(MAX_LAYERS)]
+def _spread(layers: Sequence[int]) -> list[int]:
+    """Choose layers evenly, the first and the last among them; few of them all."""
+    if len(layers) <= MAX_LAYERS:
+        return list(layers)
+    last = len(layers) - 1
+    return [layers[round(place * last / (MAX_LAYERS - 1))] for place in range(MAX_LAYERS)]
 
 
 def facts(run: Run) -> Mapping[str, Any]:

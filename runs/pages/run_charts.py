@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,8 +14,10 @@ from runs.charts.layers import MEASURES, layer_heatmap, layer_lines
 from runs.models import Alert, Run
 from runs.pages.formats import is_share, least_span, metric_title, sentence, unit_of
 from runs.reading.series import FloatArray, IntArray, Points
+from runs.reading.windows import SeriesWindow, layer_table, read_windows
+from runs.store.numbers import MAX_SERIES
 
-COLUMNS = 1000  # points of one line; a screen shows no more
+COLUMNS = 500  # of one line, each with its lowest and highest value; a screen shows no more
 MAP_COLUMNS = 300
 _GRADIENT = "gradient_rms"
 _MAY_DIE = frozenset({"relu", "relu6"})
@@ -58,10 +60,15 @@ def spans_decades(lines: Iterable[ArrayLike]) -> bool:
     return bool(finite.size and finite.min() > 0 and finite.max() >= 1000 * finite.min())
 
 
-def run_charts(view: RunView, points: Sequence[Points]) -> dict[str, Chart]:
+def read_run(run: Run, metrics: Collection[str], layers: Collection[int] | None = None) -> list[SeriesWindow]:
+    """Read what the charts of a run show, however long it is: of metrics of layers some or all of them."""
+    return read_windows([run.pk], metrics, columns=COLUMNS, layers=layers, most=MAX_SERIES)
+
+
+def run_charts(view: RunView, windows: Sequence[SeriesWindow]) -> dict[str, Chart]:
     """Draw the charts of a run's page, by key."""
-    of_run = {series.metric: series for series in points if series.layer is None}
-    charts = [_loss(view, of_run), _headline(view, of_run), _layers(view, points), _health(view, points)]
+    of_run = {series.metric: series for series in windows if series.layer is None}
+    charts = [_loss(view, of_run), _headline(view, of_run), _layers(view, windows), _health(view, windows)]
     return {chart.key: _drawable(chart, view) for chart in charts}
 
 
@@ -82,7 +89,7 @@ def appended(view: RunView, news: Sequence[Points]) -> dict[str, list[list[list[
     }
 
 
-def _loss(view: RunView, of_run: Mapping[str, Points]) -> Chart:
+def _loss(view: RunView, of_run: Mapping[str, SeriesWindow]) -> Chart:
     lines = [
         _line("training loss", of_run.get("train_loss"), series=0),
         _line("validation loss", of_run.get("val_loss"), series=1),
@@ -91,7 +98,7 @@ def _loss(view: RunView, of_run: Mapping[str, Points]) -> Chart:
     return curves("loss", "Loss", lines, y_title="loss", log_y=is_wide, marks=view.marks)
 
 
-def _headline(view: RunView, of_run: Mapping[str, Points]) -> Chart:
+def _headline(view: RunView, of_run: Mapping[str, SeriesWindow]) -> Chart:
     title = metric_title(view.headline) or "validation score"
     y_title = f"{title} ({view.unit})" if view.unit else title
     lines = [_line(title, of_run.get(view.headline), series=1)]
@@ -106,52 +113,35 @@ def _headline(view: RunView, of_run: Mapping[str, Points]) -> Chart:
     )
 
 
-def _layers(view: RunView, points: Sequence[Points]) -> Chart:
-    by_layer = _by_layer(points, _GRADIENT)
-    names = _names(view, list(by_layer))
-    drawn = [
-        by_layer[layer].drawn(COLUMNS) if layer in by_layer else _no_points() for layer in range(len(names))
-    ]
+def _layers(view: RunView, windows: Sequence[SeriesWindow]) -> Chart:
+    by_layer = {window.layer: window for window in _of_layers(windows, _GRADIENT)}
+    names = _names(view, [layer for layer in by_layer if layer is not None])
+    drawn = [by_layer[layer].drawn() if layer in by_layer else _no_points() for layer in range(len(names))]
     title = "Gradient of each layer (root mean square)"
     return layer_lines("gradients", title, names, drawn, y_title="gradient RMS", marks=view.marks)
 
 
-def _health(view: RunView, points: Sequence[Points]) -> Chart:
-    by_layer = _by_layer(points, view.measure)
-    names = _names(view, list(by_layer))
-    rows = [by_layer.get(layer) for layer in range(len(names))]
-    steps, values = _table([row for row in rows if row is not None])
-    full = np.full((len(names), len(steps)), np.nan)
-    full[[index for index, row in enumerate(rows) if row is not None]] = values
+def _health(view: RunView, windows: Sequence[SeriesWindow]) -> Chart:
+    layers, table = layer_table(_of_layers(windows, view.measure), MAP_COLUMNS)
+    names = _names(view, layers)
+    full = np.full((len(names), len(table.steps)), np.nan)
+    full[layers] = table.mean
     title = f"Layer health: {metric_title(view.measure)}"
-    return layer_heatmap("health", title, names, steps, full, measure=view.measure, marks=view.marks)
+    return layer_heatmap("health", title, names, table.steps, full, measure=view.measure, marks=view.marks)
 
 
-def _table(rows: Sequence[Points]) -> tuple[IntArray, FloatArray]:
-    """Put layers under common steps, thinned evenly; NaN where a layer has no value at a step."""
-    if not rows:
-        return np.zeros(0, np.int64), np.zeros((0, 0))
-    steps = np.unique(np.concatenate([row.steps for row in rows]))
-    if len(steps) > MAP_COLUMNS:
-        steps = steps[np.unique(np.linspace(0, len(steps) - 1, MAP_COLUMNS).round().astype(np.int64))]
-    values = np.full((len(rows), len(steps)), np.nan)
-    for value, row in zip(values, rows, strict=True):
-        _, here, there = np.intersect1d(steps, row.steps, assume_unique=True, return_indices=True)
-        value[here] = row.values[there]
-    return steps, values
-
-
-def _line(name: str, points: Points | None, *, series: int) -> Line:
-    steps, values = _no_points() if points is None else points.drawn(COLUMNS)
-    return Line(name, steps, values, series=series)
+def _line(name: str, window: SeriesWindow | None, *, series: int) -> Line:
+    if window is None:
+        return Line(name, *_no_points(), series=series)
+    return Line(name, *window.drawn(), series=series, about=not window.is_whole)
 
 
 def _no_points() -> tuple[IntArray, FloatArray]:
     return np.zeros(0, np.int64), np.zeros(0)
 
 
-def _by_layer(points: Sequence[Points], metric: str) -> dict[int, Points]:
-    return {series.layer: series for series in points if series.metric == metric and series.layer is not None}
+def _of_layers(windows: Sequence[SeriesWindow], metric: str) -> list[SeriesWindow]:
+    return [window for window in windows if window.metric == metric and window.layer is not None]
 
 
 def _names(view: RunView, layers: Sequence[int]) -> list[str]:

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from nnlab.series.batch import Key
 from nnlab.series.chunks import SealedChunk, no_points
-from nnlab.series.window import Window, window
 from runs.models import Series
 from runs.store import journal, rows
 from runs.store.snapshot import snapshot
@@ -44,18 +43,6 @@ class Points:
     layer: int | None
     steps: IntArray
     values: FloatArray
-
-    def windowed(self, columns: int) -> Window:
-        """Keep at most so many points, every bucket's lowest and highest among them."""
-        return window(self.steps, self.values, columns)
-
-    def drawn(self, columns: int) -> tuple[IntArray, FloatArray]:
-        """Return at most so many points to draw, each step whose value is not finite among them as NaN."""
-        kept = self.windowed(columns)
-        steps = np.concatenate([kept.steps, kept.nonfinite_steps])
-        values = np.concatenate([kept.values, np.full(len(kept.nonfinite_steps), np.nan)])
-        order = np.argsort(steps, kind="stable")
-        return steps[order], values[order]
 
 
 def read_series(
@@ -97,25 +84,6 @@ def metric_names(run_ids: Collection[int]) -> list[str]:
     """Name the metrics of whole runs that any of these runs has, in alphabetical order."""
     rows = Series.objects.filter(run_id__in=run_ids, layer=None)
     return sorted(rows.order_by().values_list("metric", flat=True).distinct())
-
-
-def block_means(points: Points, edges: IntArray) -> tuple[IntArray, FloatArray]:
-    """Average a series over blocks of steps that all runs of a comparison share.
-
-    A curve with a point at every step differs from seed to seed by noise; the mean of a block is what a
-    comparison shows. A block with any value that is not finite gives NaN.
-
-    Shapes: edges (m + 1,), increasing; block i holds the steps edges[i] < step <= edges[i + 1] and stands
-    at its last step. Blocks without points are left out.
-    """
-    places = np.searchsorted(edges, points.steps, side="left") - 1
-    inside = (places >= 0) & (places < len(edges) - 1)
-    places, values = places[inside], points.values[inside]
-    counts = np.bincount(places, minlength=len(edges) - 1)
-    with np.errstate(invalid="ignore"):  # inf - inf: the block is not finite, which is the answer
-        sums = np.bincount(places, weights=values, minlength=len(edges) - 1)
-    held = counts > 0
-    return edges[1:][held], sums[held] / counts[held]
 
 
 def _chunks(series: Sequence[Series], after: Cursor | None) -> dict[tuple[int, int], list[SealedChunk]]:

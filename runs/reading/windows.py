@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeVar
 
-from nnlab.series.batch import Key, Points
+import numpy as np
+
+from nnlab.series.batch import FloatArray, IntArray, Key, Points
 from nnlab.series.chunks import SealedChunk
-from nnlab.series.columns import Table, grouped, table
+from nnlab.series.columns import Table, drawn, grouped, table
 from nnlab.series.errors import SeriesError
 from nnlab.series.planning import WindowPlan, WindowSize
 from nnlab.series.pyramid import LAYOUT, Buckets, PyramidRow
+from nnlab.series.window import window
 from runs.store import journal, rows
 from runs.store.snapshot import snapshot
 
@@ -26,7 +29,7 @@ _Wanted = tuple[int, ...]
 
 _SERIES = """
 SELECT run_id, number, metric, layer, points, first_step, last_step FROM runs_series
-WHERE run_id IN ({}) AND metric IN ({}) ORDER BY run_id, number LIMIT %s"""
+WHERE run_id IN ({}) AND metric IN ({}) {} ORDER BY run_id, number"""
 # Each reads for many requests at once; a request names its series, so that it is one range of an index.
 _EDGES = """
 WITH wanted (place, run_id, number, step) AS (VALUES {})
@@ -66,14 +69,47 @@ class SeriesWindow:
     Args:
         number: of the series within its run.
         layer: None for a metric of the whole run.
-        buckets: columns; those of a short window are single points.
+        read: its points, as finely as they were read: buckets, or single points in a short window.
+        columns: that were asked for.
     """
 
     run_id: int
     number: int
     metric: str
     layer: int | None
-    buckets: Buckets
+    read: Buckets
+    columns: int
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every point is there by itself."""
+        return self.read.points == len(self.read)
+
+    @property
+    def buckets(self) -> Buckets:
+        """At most as many columns as were asked for."""
+        return grouped(self.read, self.columns)
+
+    @property
+    def last_step(self) -> int | None:
+        """Step of the last point; None without points."""
+        return int(self.read.last_steps[-1]) if len(self.read) else None
+
+    def drawn(self) -> tuple[IntArray, FloatArray]:
+        """Return at most two values a column to draw; where one is not finite, a NaN stands beside them.
+
+        Where every point was read, extremes and NaN stand at their own steps, else at the first of a column.
+        """
+        if self.is_whole:
+            points = window(self.read.first_steps, self.read.mean, 2 * self.columns)
+            steps, values, broken = points.steps, points.values, points.nonfinite_steps
+        else:
+            line = drawn(self.buckets)
+            steps, values, broken = line.steps, line.values, line.marked_steps
+        steps = np.concatenate([steps, broken])
+        values = np.concatenate([values, np.full(len(broken), np.nan)])
+        order = np.argsort(steps, kind="stable")
+        return steps[order], values[order]
 
 
 class _Series(NamedTuple):
@@ -95,65 +131,80 @@ def read_windows(
     columns: int,
     first: int | None = None,
     last: int | None = None,
+    layers: Collection[int] | None = None,
+    most: int = MAX_SERIES,
 ) -> list[SeriesWindow]:
     """Read windows of many series, ordered by run and by number within the run.
 
+    All is fetched in one state of the database, and then decoded.
+
     Args:
         run_ids: keys of runs; one that does not exist has no series.
-        metrics: names; every layer of a per-layer metric is read.
+        metrics: names.
         columns: at most so many of each series, 2 to ``MAX_COLUMNS``.
         first: step; None for the start.
         last: step; None for the end.
+        layers: to read of metrics that have any; None for all of them.
+        most: series.
 
     Raises:
         WindowTooLargeError: for more columns, series or points than one request may read.
         SeriesError: for a window that ends before it begins, or too few columns.
     """
-    return [
-        SeriesWindow(row.run_id, row.number, row.metric, row.layer, grouped(buckets, columns))
-        for row, buckets in _read(run_ids, metrics, columns, first, last)
-    ]
-
-
-def read_layers(
-    run_id: int, metric: str, *, columns: int, first: int | None = None, last: int | None = None
-) -> tuple[list[int], Table]:
-    """Read a metric of a run's layers under common columns. Returns the layers, and the columns of each.
-
-    Raises:
-        WindowTooLargeError: for more columns, layers or points than one request may read.
-        SeriesError: for a window that ends before it begins, or too few columns.
-    """
-    found = _read([run_id], [metric], columns, first, last)
-    layers = sorted(
-        ((row.layer, buckets) for row, buckets in found if row.layer is not None), key=itemgetter(0)
-    )
-    return [layer for layer, _ in layers], table([buckets for _, buckets in layers], columns)
-
-
-def _read(
-    run_ids: Collection[int], metrics: Collection[str], columns: int, first: int | None, last: int | None
-) -> Iterator[tuple[_Series, Buckets]]:
-    """Read windows as finely as they are stored: fetch all in one state of the database, then decode."""
     _check("columns", columns, MAX_COLUMNS, "ask for a picture that is less wide")
     with snapshot():
-        series = _series(run_ids, metrics)
-        _check("series", len(series), MAX_SERIES, "ask for fewer runs or metrics at a time")
+        series = _series(run_ids, metrics, layers)
+        _check("series", len(series), most, "ask for fewer runs or metrics at a time")
         size = WindowSize(columns, len(series), first, last)
         plans = [WindowPlan(row.points, row.first_step, row.last_step, size, LAYOUT) for row in series]
         _fetch(series, plans)
         journals = journal.blobs({row.run_id for row in series})
     pending = _pending(series, journals)
+    found = []
     for row, plan in zip(series, plans, strict=True):
-        yield row, plan.buckets(pending.get((row.run_id, row.number)))
+        buckets = plan.buckets(pending.get((row.run_id, row.number)))
+        found.append(SeriesWindow(row.run_id, row.number, row.metric, row.layer, buckets, columns))
+    return found
 
 
-def _series(run_ids: Collection[int], metrics: Collection[str]) -> list[_Series]:
-    """Find series, and one more than may be asked for."""
+def layer_table(windows: Sequence[SeriesWindow], columns: int) -> tuple[list[int], Table]:
+    """Put windows of a run's layers under common columns. Returns the layers, and the columns of each."""
+    of_layers = sorted(
+        ((window.layer, window.read) for window in windows if window.layer is not None), key=itemgetter(0)
+    )
+    return [layer for layer, _ in of_layers], table([read for _, read in of_layers], columns)
+
+
+def block_means(read: Buckets, edges: IntArray) -> tuple[IntArray, FloatArray]:
+    """Average a series over blocks of steps that all runs of a comparison share.
+
+    A curve with a point at every step differs from seed to seed by noise; the mean of a block is what a
+    comparison shows. A block with any value that is not finite gives NaN. A bucket is of the block of its
+    first step.
+
+    Shapes: edges (m + 1,), increasing; block i holds the steps edges[i] < step <= edges[i + 1] and stands
+    at its last step. Blocks without points are left out.
+    """
+    places = np.searchsorted(edges, read.first_steps, side="left") - 1
+    inside = (places >= 0) & (places < len(edges) - 1)
+    places, kept = places[inside], read[inside]
+    blocks = len(edges) - 1
+    counts = np.bincount(places, weights=kept.counts, minlength=blocks)
+    broken = np.bincount(places, weights=kept.nonfinite, minlength=blocks) > 0
+    means = np.where(kept.nonfinite > 0, 0.0, kept.mean)
+    sums = np.bincount(places, weights=means * kept.counts, minlength=blocks)
+    held = counts > 0
+    return edges[1:][held], np.where(broken, np.nan, sums / np.maximum(counts, 1))[held]
+
+
+def _series(
+    run_ids: Collection[int], metrics: Collection[str], layers: Collection[int] | None
+) -> list[_Series]:
     if not run_ids or not metrics:
         return []
-    places = (", ".join(["%s"] * len(names)) for names in (run_ids, metrics))
-    found = rows.fetch(_SERIES.format(*places), [*run_ids, *metrics, MAX_SERIES + 1])
+    places = [", ".join(["%s"] * len(names)) for names in (run_ids, metrics, layers or ())]
+    chosen = "" if layers is None else f"AND (layer IS NULL OR layer IN ({places[2] or 'NULL'}))"
+    found = rows.fetch(_SERIES.format(*places[:2], chosen), [*run_ids, *metrics, *(layers or ())])
     return [_Series(*row) for row in found]
 
 
@@ -214,5 +265,6 @@ def _pending(series: Sequence[_Series], journals: dict[int, list[bytes]]) -> dic
 
 def _check(what: str, number: int, most: int, remedy: str) -> None:
     if number > most:
-        more = "more" if what == "series" else f"{number:,}"
-        raise WindowTooLargeError(f"expected at most {most:,} {what} in one request, got {more}; {remedy}")
+        raise WindowTooLargeError(
+            f"expected at most {most:,} {what} in one request, got {number:,}; {remedy}"
+        )

@@ -89,6 +89,13 @@ def test_the_sentence_tells_the_course_of_a_line() -> None:
     )
 
 
+def test_a_line_of_columns_says_about_where_its_extremes_and_its_break_are() -> None:
+    chart = curves("loss", "Loss", [Line("loss", [1, 9, 17], [3.0, 1.0, NAN], about=True)], y_title="loss")
+    assert "lowest 1 at about 9, highest 3 at about 1." in chart.summary
+    [broken] = traces(chart, "broken")
+    assert broken["text"] == ["loss: NaN from about step 17"]
+
+
 def test_a_start_far_off_does_not_press_the_rest_of_a_line_flat() -> None:
     steps = np.arange(100)
     line = Line("rmse", steps, np.where(steps < 5, 1e6, 60 + np.sin(steps)))

@@ -13,9 +13,8 @@ from pytest_django import DjangoAssertNumQueries
 from nnlab.stats.intervals import mean_interval
 from runs.models import Project, Run, Sweep
 from runs.pages.comparison import compare_runs
-from runs.pages.comparison_charts import curve_charts, factor_sections, grid
+from runs.pages.comparison_charts import curve_charts, factor_sections, grid, read_curves
 from runs.reading import comparison as reading
-from runs.reading.series import read_series
 from tests.runs import builders
 
 pytestmark = pytest.mark.django_db
@@ -137,8 +136,8 @@ def test_there_is_no_map_of_one_factor() -> None:
 
 def test_curves_show_means_with_n_and_leave_step_0_out(sweep: Sweep) -> None:
     runs = list(sweep.runs.all())
-    points = read_series([run.pk for run in runs], ["val_accuracy"])
-    [chart] = curve_charts(compare_runs(runs, "val_accuracy"), points, colour="", facet="")
+    windows = read_curves([run.pk for run in runs], "val_accuracy")
+    [chart] = curve_charts(compare_runs(runs, "val_accuracy"), windows, colour="", facet="")
     names = {trace["name"] for trace in chart.figure["data"]}
     assert "depth 1, relu (n = 2)" in names
     assert "depth 2, tanh (n = 2, 1 diverged)" in names
@@ -148,8 +147,8 @@ def test_curves_show_means_with_n_and_leave_step_0_out(sweep: Sweep) -> None:
 
 def test_facets_share_out_the_groups_and_colours_follow_the_factor(sweep: Sweep) -> None:
     runs = list(sweep.runs.all())
-    points = read_series([run.pk for run in runs], ["val_accuracy"])
-    charts = curve_charts(compare_runs(runs, "val_accuracy"), points, colour="activation", facet="depth")
+    windows = read_curves([run.pk for run in runs], "val_accuracy")
+    charts = curve_charts(compare_runs(runs, "val_accuracy"), windows, colour="activation", facet="depth")
     assert [chart.title for chart in charts] == ["Depth 1", "Depth 2"]
     low, high = charts[0].figure["layout"]["yaxis"]["range"]
     assert charts[1].figure["layout"]["yaxis"]["range"] == [low, high]
@@ -171,8 +170,8 @@ def test_a_metric_of_every_step_is_averaged_over_blocks() -> None:
         run = builders.build_finished_run(sweep, training={"seed": seed})
         builders.build_series(run, "train_loss", 1 + rng.random(3000))
     runs = list(sweep.runs.all())
-    points = read_series([run.pk for run in runs], ["train_loss"])
-    [chart] = curve_charts(compare_runs(runs, "train_loss"), points, colour="", facet="")
+    windows = read_curves([run.pk for run in runs], "train_loss")
+    [chart] = curve_charts(compare_runs(runs, "train_loss"), windows, colour="", facet="")
     assert len(chart.to_json()) < 40_000
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
-from runs.reading.series import block_means, metric_names, read_series
+from runs.reading.series import metric_names, read_series
 from tests.runs import builders
 
 if TYPE_CHECKING:
@@ -92,33 +92,3 @@ def test_metrics_are_named_without_those_of_layers() -> None:
     builders.build_series(run, "gradient_rms", [1.0], layer=0)
     builders.build_series(builders.build_run(), "train_loss", [1.0])
     assert metric_names([run.pk]) == ["val_loss"]
-
-
-def test_drawn_points_keep_extremes_and_mark_what_is_not_finite() -> None:
-    values = np.sin(np.arange(5000.0))
-    values[1234] = 50.0
-    values[4000] = np.inf
-    run = builders.build_run()
-    builders.build_series(run, "train_loss", values)
-    [points] = read_series([run.pk], ["train_loss"])
-    steps, drawn = points.drawn(100)
-    assert len(steps) <= 101
-    assert (np.diff(steps) > 0).all()
-    assert drawn[steps == 1235] == 50.0
-    assert np.isnan(drawn[steps == 4001]).all()
-
-
-def test_block_means_match_brute_force() -> None:
-    rng = np.random.default_rng(5)
-    run = builders.build_run()
-    values = rng.standard_normal(97)
-    values[70] = np.nan
-    builders.build_series(run, "train_loss", values, steps=range(1, 98))
-    [points] = read_series([run.pk], ["train_loss"])
-    edges = np.array([0, 10, 20, 60, 75, 97, 200])
-    steps, means = block_means(points, edges)
-    assert steps.tolist() == [10, 20, 60, 75, 97]
-    expected = [
-        values[start:stop].mean() for start, stop in [(0, 10), (10, 20), (20, 60), (60, 75), (75, 97)]
-    ]
-    np.testing.assert_allclose(means, expected)

@@ -19,10 +19,10 @@ from nnlab.series.pyramid import Layout
 from runs.models import Pyramid
 from runs.reading import windows
 from runs.reading.series import read_series
-from runs.reading.windows import WindowTooLargeError, read_windows
+from runs.reading.windows import WindowTooLargeError, block_means, read_windows
 from runs.store import tails, writing
 from runs.store.writing import write
-from tests.runs.builders import build_run
+from tests.runs.builders import build_run, build_series
 from tests.series.reading import assert_matches, window_of
 from tests.series.stored import TINY, random_points
 
@@ -149,3 +149,56 @@ def test_a_step_that_fills_several_chunks_is_in_the_window_or_not() -> None:
     for first, last, count in ((6, None, 40), (None, 5, 40), (5, 6, 80), (6, 6, 40), (7, 9, 0)):
         [found] = read_windows([run.pk], ["loss"], columns=10, first=first, last=last)
         assert found.buckets.points == count
+
+
+def test_a_line_keeps_extremes_at_their_steps_and_marks_what_is_not_finite() -> None:
+    run, values = build_run(), np.sin(np.arange(5000.0))
+    values[1234], values[4000] = 50.0, np.inf
+    build_series(run, "train_loss", values)
+    [found] = read_windows([run.pk], ["train_loss"], columns=100)
+    steps, drawn = found.drawn()
+    assert len(steps) <= 201
+    assert (np.diff(steps) > 0).all()
+    assert drawn[steps == 1235] == 50.0
+    assert np.isnan(drawn[steps == 4001]).all()
+
+
+def test_a_line_of_buckets_keeps_extremes_in_their_columns_and_ends_at_the_last_step() -> None:
+    run, values = build_run(), np.sin(np.arange(5000.0))
+    values[1234], values[4000] = 50.0, np.inf
+    written(run.pk, {("train_loss", None): (np.arange(1, 5001), values)}, final=True)
+    [found] = read_windows([run.pk], ["train_loss"], columns=20)
+    steps, drawn = found.drawn()
+    assert not found.is_whole
+    assert len(steps) <= 41
+    [spike] = steps[drawn == 50.0]
+    assert 1235 - 250 <= spike <= 1235
+    [broken] = steps[np.isnan(drawn)]
+    assert 4001 - 250 <= broken <= 4001
+    assert (steps[0], steps[-1]) == (1, 5000)
+
+
+def test_block_means_match_brute_force() -> None:
+    rng = np.random.default_rng(5)
+    run = build_run()
+    values = rng.standard_normal(97)
+    values[70] = np.nan
+    build_series(run, "train_loss", values, steps=range(1, 98))
+    [found] = read_windows([run.pk], ["train_loss"], columns=150)
+    edges = np.array([0, 10, 20, 60, 75, 97, 200])
+    steps, means = block_means(found.read, edges)
+    assert steps.tolist() == [10, 20, 60, 75, 97]
+    expected = [
+        values[start:stop].mean() for start, stop in [(0, 10), (10, 20), (20, 60), (60, 75), (75, 97)]
+    ]
+    np.testing.assert_allclose(means, expected)
+
+
+def test_block_means_of_buckets_are_close_to_those_of_the_points() -> None:
+    run, values = build_run(), np.linspace(0, 1, 60_000) + np.random.default_rng(2).standard_normal(60_000)
+    written(run.pk, {("loss", None): (np.arange(1, 60_001), values)}, final=True)
+    [found] = read_windows([run.pk], ["loss"], columns=300)
+    assert not found.is_whole
+    steps, means = block_means(found.read, np.arange(0, 60_001, 400))
+    assert steps.tolist() == list(range(400, 60_001, 400))
+    np.testing.assert_allclose(means, values.reshape(-1, 400).mean(axis=1), atol=0.06)

@@ -24,7 +24,7 @@ def test_single_points_are_drawn_as_they_are() -> None:
 
 def test_a_column_is_entered_at_the_end_that_faces_the_one_before() -> None:
     line = drawn(columns_of([0, 1, 2, 3, 4, 5], [0.0, 2.0, 9.0, 8.0, 3.0, 1.0], 2))
-    assert line.steps.tolist() == [0, 0, 2, 2, 4, 4]
+    assert line.steps.tolist() == [0, 0, 2, 2, 4, 5]
     assert line.values.tolist() == [0.0, 2.0, 8.0, 9.0, 3.0, 1.0]
 
 
