@@ -42,6 +42,7 @@ _SERIES = struct.Struct("<iHB")
 _CHECKSUM = struct.Struct("<I")
 _EVEN, _EXPLICIT = 0, 1
 _WHOLE_RUN = -1
+_STEP, _NARROW, _WIDE = np.dtype("<i8"), np.dtype("<f4"), np.dtype("<f8")
 
 
 def encode_batch(points: Mapping[Key, Points]) -> bytes:
@@ -55,19 +56,18 @@ def encode_batch(points: Mapping[Key, Points]) -> bytes:
     vectors: dict[bytes | int, int] = {}
     of_vector: list[bytes] = []
     series: list[bytes] = []
-    total = 0
-    for (metric, layer), (steps, values) in points.items():
+    for ((metric, layer), (steps, values)), blob in zip(points.items(), _packed(points), strict=True):
         if steps.ndim != 1 or steps.shape != values.shape:
             raise SeriesError(
                 f"expected one step a value in {metric!r}, got {steps.shape} and {values.shape}"
             )
         place = vectors.get(id(steps))
         if place is None:
-            place = _place(vectors, of_vector, np.ascontiguousarray(steps, "<i8"))
+            place = _place(vectors, of_vector, np.ascontiguousarray(steps, _STEP))
             vectors[id(steps)] = place
-        series.append(_series(metric, layer, place, values))
-        total += len(steps)
-    header = _HEADER.pack(_MAGIC, VERSION, 0, len(of_vector), len(series), total)
+        series += (_head(metric, layer, place, len(blob) // max(len(steps), 1) or 4), blob)
+    total = sum(len(steps) for steps, _ in points.values())
+    header = _HEADER.pack(_MAGIC, VERSION, 0, len(of_vector), len(points), total)
     content = b"".join([header, *of_vector, *series])
     return content + _CHECKSUM.pack(zlib.crc32(content))
 
@@ -136,10 +136,12 @@ class _Reader:
         return len(self._content) - self._at
 
     def take(self, size: int) -> memoryview:
-        if size > self.left:
-            raise SeriesError(f"expected {size:,} more bytes, got {self.left:,}; the batch is cut")
-        self._at += size
-        return self._content[self._at - size : self._at]
+        start = self._at
+        self._at = end = start + size
+        if end > len(self._content):
+            left = len(self._content) - start
+            raise SeriesError(f"expected {size:,} more bytes, got {left:,}; the batch is cut")
+        return self._content[start:end]
 
     def unpack(self, layout: struct.Struct) -> tuple[int, ...]:
         return layout.unpack(self.take(layout.size))
@@ -173,14 +175,13 @@ class _Reader:
 
 def _place(vectors: dict[bytes | int, int], of_vector: list[bytes], steps: IntArray) -> int:
     """Return the place of a step vector, which is added if it is new."""
-    written = _vector(steps)
-    place = vectors.setdefault(written, len(of_vector))
+    place = vectors.setdefault(steps.tobytes(), len(of_vector))
     if place == len(of_vector):
         if place == MAX_VECTORS:
             raise SeriesError(
                 f"expected at most {MAX_VECTORS:,} different steps of series in a batch; split it"
             )
-        of_vector.append(written)
+        of_vector.append(_vector(steps))
     return place
 
 
@@ -195,20 +196,27 @@ def _vector(steps: IntArray) -> bytes:
     return _VECTOR.pack(_EXPLICIT, count) + steps.tobytes()
 
 
-def _series(metric: str, layer: int | None, place: int, values: FloatArray) -> bytes:
+def _head(metric: str, layer: int | None, place: int, width: int) -> bytes:
     name = checked_metric(metric).encode()
-    with np.errstate(all="ignore"):  # too large for float32 is an answer here, not a problem
-        narrow = values.astype("<f4")
-    fits = values.dtype == np.float32 or _same_bits(narrow, values)
-    written = narrow if fits else values.astype("<f8")
     at = _WHOLE_RUN if layer is None else checked_layer(layer)
-    width = written.dtype.itemsize
-    return _NAME.pack(len(name)) + name + _SERIES.pack(at, place, width) + written.tobytes()
+    return _NAME.pack(len(name)) + name + _SERIES.pack(at, place, width)
 
 
-def _same_bits(narrow: NDArray[np.float32], values: FloatArray) -> bool:
-    wide = narrow.astype(np.float64).view(np.int64)
-    return np.array_equal(wide, np.ascontiguousarray(values, np.float64).view(np.int64))
+def _packed(points: Mapping[Key, Points]) -> list[bytes]:
+    """Write the values of each series, in four bytes each where those hold every bit."""
+    counts = [len(values) for _, values in points.values()]
+    if not sum(counts):
+        return [b""] * len(counts)
+    wide = np.concatenate([values for _, values in points.values()]).astype(_WIDE, copy=False)
+    with np.errstate(all="ignore"):  # too large for float32 is an answer here, not a problem
+        narrow = wide.astype(_NARROW)
+        differs = narrow.astype(_WIDE).view(np.int64) != wide.view(np.int64)
+    places = np.cumsum([0, *counts])  # all at once: a series may hold a few points only
+    lost = np.cumsum(differs)[np.maximum(places - 1, 0)] * (places > 0) if differs.any() else places * 0
+    return [
+        (narrow if lost[at] == lost[at + 1] else wide)[places[at] : places[at + 1]].tobytes()
+        for at in range(len(counts))
+    ]
 
 
 def _header(view: memoryview) -> tuple[int, ...]:
