@@ -57,7 +57,8 @@ class Plan:
         self._project = project
         self._conditions = _merged(conditions)
         self._order = order
-        self._few = self._find_few()
+        self._few: list[int] | None = None  # the runs that one of the conditions leaves
+        self._find_few()
 
     def window(self, size: int, *, after: Cursor | None = None, before: Cursor | None = None) -> Window:
         """Return the page after a row or before it; the first page where neither is given."""
@@ -79,24 +80,26 @@ class Plan:
         number = rows.order_by()[: COUNTED + 1].count()
         return Count(min(number, COUNTED), number > COUNTED)
 
-    def _find_few(self) -> list[int] | None:
-        """Return the runs of the condition that is passed by the fewest, where those are few."""
-        fewest: list[int] | None = None
+    def _find_few(self) -> None:
+        """Put the runs that pass in place of the condition that the fewest pass, where those are few."""
+        replaced: Condition | None = None
         for one in self._conditions:
             if one.negated:
                 continue
             rows = _kept(one.model, self._project).filter(one.about(one.model, one.name))
             found = list(rows.order_by().values_list(run_key(one.model), flat=True)[: FEW + 1])
-            if len(found) <= FEW and (fewest is None or len(found) < len(fewest)):
-                fewest = found
-        return fewest
+            if len(found) <= FEW and (self._few is None or len(found) < len(self._few)):
+                self._few, replaced = found, one
+        self._conditions = [one for one in self._conditions if one is not replaced]
 
     def _passing(self, model: Table, name: int = 0) -> _Rows:
         """Return the rows of runs that pass: runs themselves, or the typed rows of one name."""
-        rows = _kept(model, self._project).filter(*(one.about(model, name) for one in self._conditions))
-        if name:
-            rows = rows.filter(name_id=name)
-        return rows if self._few is None else rows.filter(**{f"{run_key(model)}__in": self._few})
+        if self._few is None:
+            rows = _kept(model, self._project)
+        else:  # their project goes without saying, and said it would send SQLite along an index of all runs
+            rows = model.objects.filter(**{f"{run_key(model)}__in": self._few})
+        rows = rows.filter(*(one.about(model, name) for one in self._conditions))
+        return rows.filter(name_id=name) if name else rows
 
     def _forwards(self, cursor: Cursor | None, size: int) -> list[_Place]:
         if cursor is not None and cursor.value is None:
