@@ -50,7 +50,7 @@ class Delivery:
     @property
     def url(self) -> str | None:
         """The run's page."""
-        return None if self.run_id is None else f"{self._connection.url}/runs/{self.run_id}/"
+        return None if self.run_id is None else f"{self._connection.url}/r/{self.run_id}/"
 
     @property
     def place(self) -> str:
