@@ -32,7 +32,11 @@ WINDOWS = {"whole": None, "zoom": ZOOM}
 
 
 def charts(
-    rounds: int, databases: Mapping[str, str], only: Collection[str] = (), points: int = POINTS
+    rounds: int,
+    databases: Mapping[str, str],
+    only: Collection[str] = (),
+    points: int = POINTS,
+    windows: Collection[str] = tuple(WINDOWS),
 ) -> dict[str, Any]:
     """Ask both servers for the chart of one series."""
     load = os.getloadavg()[0]
@@ -42,7 +46,7 @@ def charts(
         for name, (title, serve) in SERVERS.items():
             if only and name not in only:
                 continue
-            mine = {window: Row(f"{title}, {window}") for window in WINDOWS}
+            mine = {window: Row(f"{title}, {window}") for window in windows}
             rows |= {f"{name}_{window}": row for window, row in mine.items()}
             try:
                 folder, run = _filled(name, databases, points)

@@ -25,7 +25,12 @@ LONGEST = ("nnlab", "nnlab_pg", "trackio", "wandb")  # the others would log for 
 DATABASES = ("nnlab_pg", "mlflow_pg")
 
 
-def sizes(rounds: int, databases: Mapping[str, str], only: Collection[str] = ()) -> dict[str, Any]:
+def sizes(
+    rounds: int,
+    databases: Mapping[str, str],
+    only: Collection[str] = (),
+    shapes: Mapping[str, tuple[int, int]] = SHAPES,
+) -> dict[str, Any]:
     """Measure the bytes of 28 series, once: they do not scatter."""
     del rounds
     load = os.getloadavg()[0]
@@ -34,12 +39,12 @@ def sizes(rounds: int, databases: Mapping[str, str], only: Collection[str] = ())
         try:
             if name.endswith("_pg") and name not in databases:
                 raise ContenderError("no PostgreSQL server was started")
-            for figure, (runs, steps) in SHAPES.items():
+            for figure, (runs, steps) in shapes.items():
                 if figure != "longest_run" or name in LONGEST:
                     row.add(_bytes_a_point(name, figure, runs, steps, databases))
         except ContenderError as error:
             row.failure = str(error)
-    return measurement("sizes", rows, load, keys=KEYS, shapes=SHAPES)
+    return measurement("sizes", rows, load, keys=KEYS, shapes=shapes)
 
 
 def _bytes_a_point(name: str, figure: str, runs: int, steps: int, databases: Mapping[str, str]) -> Figures:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from nnlab.series.names import Key, Points
+    from nnlab.series.batch import Key, Points
 
 MLFLOW = "/api/2.0/mlflow"
 BATCH = 1000  # the most metrics that log-batch takes
