@@ -29,6 +29,7 @@ COLUMNS = (
     ("progress", "Steps", "number"),
     ("time", "Time", "number"),
 )
+JUDGED = 4  # of the columns say how good a run is; those that an address adds come next
 _MOVING = frozenset({Status.QUEUED, Status.RUNNING, Status.LOST})
 
 
@@ -107,5 +108,5 @@ def _headings(query: table.TableQuery) -> list[dict[str, str]]:
             "href": "" if key.startswith("param.") else query.sorted_by(key),
             "order": orders.get(key, "none"),
         }
-        for key, title, kind in (*COLUMNS, *added)
+        for key, title, kind in (*COLUMNS[:JUDGED], *added, *COLUMNS[JUDGED:])
     ]

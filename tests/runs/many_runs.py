@@ -13,8 +13,18 @@ from typing import Any
 
 import django
 import numpy as np
+from django.apps import apps
 from django.core.management.color import no_style
 from django.db import connection, models, transaction
+
+if not apps.ready:
+    django.setup()  # before models are imported
+
+from nnlab.data.config import DataConfig
+from nnlab.engine.config import TrainingConfig
+from runs.models import Project, Run, RunMetric, RunParam, Sweep
+from runs.store.names import name_ids
+from runs.store.params import Param, flattened
 
 DEPTHS = (1, 2, 3, 4)
 SIGNALS = ("zero_share", "gradient_rms", "weight_norm", "update_ratio", "spread", "delta_rms")
@@ -29,12 +39,8 @@ KEYS = ("run_id", "name_id", "project_id")
 FIRST = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def build_many_runs(count: int, *, seed: int = 0, slug: str = "many") -> Any:
+def build_many_runs(count: int, *, seed: int = 0, slug: str = "many") -> Project:
     """Make a project of finished runs, 2 % of them diverged; the project."""
-    from runs.models import Project, Run, RunMetric, RunParam, Sweep  # noqa: PLC0415 - django.setup() comes first
-    from runs.store.names import name_ids  # noqa: PLC0415
-    from runs.store.params import flattened  # noqa: PLC0415
-
     rng = np.random.default_rng(seed)
     project = Project.objects.create(slug=slug, name=slug.capitalize())
     sweep = Sweep.objects.create(project=project, name="many", specification={})
@@ -78,9 +84,6 @@ def _settings(chosen: Mapping[str, Any], place: int) -> dict[str, Any]:
 
 
 def _template() -> dict[str, Any]:
-    from nnlab.data.config import DataConfig  # noqa: PLC0415
-    from nnlab.engine.config import TrainingConfig  # noqa: PLC0415
-
     training = TrainingConfig(hidden_units=(64,), steps=1000).to_dict()
     return {"data": DataConfig(dataset="digits").to_dict(), "training": training}
 
@@ -128,8 +131,6 @@ def _runs(
 def _params(
     project: int, numbers: Mapping[str, int], ids: Any, settings: Sequence[Mapping[str, Any]]
 ) -> Iterator[tuple[Any, ...]]:
-    from runs.store.params import Param, flattened  # noqa: PLC0415
-
     fixed = flattened(_template())
     own = {
         repr(value): flattened({"training": {"value": value}})["training.value"]
@@ -208,5 +209,4 @@ def _analyse() -> None:
 
 
 if __name__ == "__main__":
-    django.setup()
     print(build_many_runs(int(sys.argv[1])).get_absolute_url())

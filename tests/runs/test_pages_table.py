@@ -53,6 +53,7 @@ def test_a_column_of_a_metric_is_shown_and_sorts(reader: Client, project: Projec
     assert '<td class="number">0.5</td>' in text
     assert text.index("run 2</a>") < text.index("run 1</a>") < text.index("run 0</a>")
     assert 'value="metric.spread" checked>' in text
+    assert "{#" not in text
 
 
 def test_a_metric_with_a_comma_in_its_name_can_be_ticked(reader: Client, project: Project) -> None:

@@ -5,71 +5,73 @@ from __future__ import annotations
 import json
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import django
 
+django.setup()  # before models are imported
+
+from django.db import connection  # noqa: E402
+from django.http import QueryDict  # noqa: E402
+
+from runs.models import Name, Run, RunMetric  # noqa: E402
+from runs.reading.table import parse_table_query, plan_of  # noqa: E402
+from runs.store.metrics import MetricState, write_metrics  # noqa: E402
+from tests.runs.many_runs import build_many_runs  # noqa: E402
+
+if TYPE_CHECKING:
+    from runs.models import Project
+
+SORT = "sort=-metric.weight_norm_2"
+PLANS = (
+    "",
+    SORT,
+    "sort=metric.weight_norm_2.max",
+    f"{SORT}&after=50~7~0.5",
+    f"{SORT}&status=finished&param.training.optimizer=!adam",
+)
+
 
 def main(count: int) -> dict[str, Any]:
-    """Fill a database with runs; what a few views of them give, and how they are found."""
-    from django.http import QueryDict  # noqa: PLC0415 - django.setup() comes first
-
-    from runs.models import RunMetric  # noqa: PLC0415
-    from runs.reading.table import parse_table_query, plan_of  # noqa: PLC0415
-    from tests.runs.many_runs import build_many_runs  # noqa: PLC0415
-
+    """Fill the database with runs; what a few views of them give, and how they are found."""
     project = build_many_runs(count)
-    rows = RunMetric.objects.filter(name__text="weight_norm_2").values_list("last", "run")
-    truth = [run for _, run in sorted(rows, key=lambda row: (row[0] or 0.0, row[1]), reverse=True)]
-
-    def plan(address: str) -> str:
-        query = parse_table_query(project, QueryDict(address))
-        assert not query.warnings, query.warnings
-        return str(plan_of(project, query)._with_value(query.after)[:51].explain())
-
-    def walk(address: str) -> list[int]:
-        query = parse_table_query(project, QueryDict(address))
-        found: list[int] = []
-        cursor = None
-        while True:
-            window = plan_of(project, query).window(500, after=cursor)
-            found += window.runs
-            if window.next is None:
-                return found
-            cursor = window.next
-
-    filtered = set(
-        RunMetric.objects.filter(
-            name__text="weight_norm_2", run__optimizer="adam", run__metrics__name__text="spread_1",
-            run__metrics__last__lte=0.5,
-        ).values_list("run", flat=True)
-    )  # fmt: skip
+    rows = RunMetric.objects.filter(name__text="weight_norm_2")
+    ordered = [
+        run for run, _ in sorted(rows.values_list("run", "last"), key=lambda row: row[::-1], reverse=True)
+    ]
+    spread = {"run__metrics__name__text": "spread_1", "run__metrics__last__lte": 0.5}
+    passing = set(rows.filter(run__optimizer="adam", **spread).values_list("run", flat=True))
+    filters = "param.training.optimizer=adam&metric.spread_1=..0.5"
     return {
-        "walks in order": walk("sort=-metric.weight_norm_2") == truth,
-        "walks filtered": walk(
-            "sort=-metric.weight_norm_2&param.training.optimizer=adam&metric.spread_1=..0.5"
-        ) == [run for run in truth if run in filtered],
-        "keeps those without a value": sorted(walk("sort=val_loss")) == sorted(truth),
-        "plans": {
-            address: plan(address)
-            for address in (
-                "sort=-metric.weight_norm_2",
-                "sort=metric.weight_norm_2.max",
-                "sort=-metric.weight_norm_2&after=50~7~0.5",
-                "sort=-metric.weight_norm_2&status=finished&param.training.optimizer=!adam",
-                "",
-            )
-        },
-        "names": _race(),
-    }  # fmt: skip
+        "in order": walk(project, SORT) == ordered,
+        "filtered": walk(project, f"{SORT}&{filters}") == [run for run in ordered if run in passing],
+        "without a value": sorted(walk(project, "sort=val_loss")) == sorted(ordered),
+        "plans": {address: plan(project, address) for address in PLANS},
+        "names": race(),
+    }
 
 
-def _race() -> int:
+def plan(project: Project, address: str) -> str:
+    """How the database finds the first page of a view."""
+    query = parse_table_query(project, QueryDict(address))
+    return str(plan_of(project, query)._with_value(query.after)[:51].explain())
+
+
+def walk(project: Project, address: str) -> list[int]:
+    """The runs of all pages of a view."""
+    query = parse_table_query(project, QueryDict(address))
+    found: list[int] = []
+    cursor = None
+    while True:
+        window = plan_of(project, query).window(500, after=cursor)
+        found += window.runs
+        cursor = window.next
+        if cursor is None:
+            return found
+
+
+def race() -> int:
     """Let four writers name the same hundred metrics at once; how many names there are."""
-    from django.db import connection  # noqa: PLC0415
-
-    from runs.models import Name, Run  # noqa: PLC0415
-    from runs.store.metrics import MetricState, write_metrics  # noqa: PLC0415
 
     def write(run: Run) -> None:
         try:
@@ -84,5 +86,4 @@ def _race() -> int:
 
 
 if __name__ == "__main__":
-    django.setup()
     print(json.dumps(main(int(sys.argv[1]))))
