@@ -40,9 +40,9 @@ def test_what_is_logged_arrives(server: Server) -> None:
 def test_a_run_knows_its_number_and_links_to_its_page(server: Server) -> None:
     with start(server, name="<b>") as run:
         assert run.id == 1
-        assert run.url == f"{server.url}/runs/1/"
-        assert repr(run) == f"<nnlab run '<b>': {server.url}/runs/1/>"
-        assert f'<a href="{server.url}/runs/1/" target="_blank">&lt;b&gt;</a>' in run._repr_html_()
+        assert run.url == f"{server.url}/r/1/"
+        assert repr(run) == f"<nnlab run '<b>': {server.url}/r/1/>"
+        assert f'<a href="{server.url}/r/1/" target="_blank">&lt;b&gt;</a>' in run._repr_html_()
 
 
 def test_the_address_and_the_token_come_from_the_environment(

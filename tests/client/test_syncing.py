@@ -41,7 +41,7 @@ def test_runs_that_were_started_in_an_outage_are_sent_whole(
     assert away.runs[1].config == {"depth": 2}
     assert list(spool.iterdir()) == []
     out = capsys.readouterr().out
-    assert f"first: 100 points sent, {away.url}/runs/" in out
+    assert f"first: 100 points sent, {away.url}/r/" in out
     assert "2 of 2 runs sent, 150 points" in out
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.urls import reverse
 
 from nnlab import client
 from nnlab.client import Run, syncing
@@ -49,6 +50,7 @@ def test_a_run_arrives_as_it_was_logged(site: Installation, spool: Path) -> None
         for step in range(10_000):
             run.log(step, {"loss": 1 / (step + 1), "accuracy": step % 7})
         run.config(batch_size=32)
+    assert run.url == site.address.rstrip("/") + reverse("run", args=[run.id])
     answer = site.request("GET", f"runs/{run.id}")
     assert answer["status"] == "finished"
     assert answer["config"] == {"learning_rate": 0.5, "net": {"depth": 3}, "batch_size": 32}
