@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
+from urllib.parse import unquote
 
 import numpy as np
 import orjson
@@ -64,13 +65,15 @@ def read_window(
 ) -> HttpResponse:
     """Give at most 2 x ``px`` columns of each series from one step to another; every point is in one of them.
 
-    ``runs`` and ``metrics`` are divided by commas. A series of ``kind`` points is complete: steps and values.
-    One of columns has for each its first step, how many points it holds, and their least, greatest and mean
-    value; NaN where none is finite. ``nonfinite`` counts the others; ``flags`` adds 1 for NaN, 2 for infinity
-    and 4 for negative infinity; both are left out where all is finite.
+    ``runs`` and ``metrics`` are divided by commas; one within a name is written %2C.
+
+    A series of ``kind`` points is complete: steps and values. One of columns has for each its first step, how
+    many points it holds, and their least, greatest and mean value; NaN where none is finite. ``nonfinite``
+    counts the others; ``flags`` adds 1 for NaN, 2 for infinity and 4 for negative infinity; both are left out
+    where all is finite.
     """
     ids = sorted({int(text) for text in runs.split(",")})
-    names = sorted(set(metrics.split(",")))
+    names = sorted({unquote(name) for name in metrics.split(",")})
     tag = _tag(ids, [names, window.dict()])
     if _is_known(request, tag):
         return _unchanged(tag)

@@ -21,12 +21,12 @@ from runs.charts.chart import (
     marks_sentence,
     number_text,
     numbers,
-    plural,
     step_text,
     thinned,
     value_axis,
     whole_ticks,
 )
+from runs.charts.sentences import curves_summary
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,7 +47,10 @@ class Line:
     Args:
         series: which colour of the theme; from 6 on the colours repeat with another dash.
         faint: drawn thin and pale, as the raw line behind a smoothed one.
-        about: its extremes and breaks stand near their steps, not at them.
+        ends: means of the first and the last column of a line that shows columns, not points: it is known
+            only about where its extremes and breaks are.
+        source: run, metric and layer of a line that shows only a part of its points: the browser asks for the
+            rest where somebody looks closer.
     """
 
     name: str
@@ -58,16 +61,17 @@ class Line:
     series: int = 0
     dash: Literal["solid", "dash", "dot", "dashdot"] = "solid"
     faint: bool = False
-    about: bool = False
+    ends: tuple[float, float] | None = None
+    source: tuple[int, str, int | None] | None = None
 
     @property
     def where(self) -> str:
         """What to say before a step."""
-        return "about " if self.about else ""
+        return "about " if self.ends else ""
 
 
 @dataclass(frozen=True)
-class _Read:
+class ReadLine:
     """A line with its arrays read once."""
 
     line: Line
@@ -121,14 +125,14 @@ def curves(  # noqa: PLR0913 - what is drawn, and the axes it is drawn against, 
         key=key,
         title=title,
         figure=figure_of(data, layout),
-        summary=_summary(read, x_title, y_title, log_y=log_y)
+        summary=curves_summary(read, x_title, y_title, log_y=log_y)
         + _opening_sentence(read, opening)
         + marks_sentence(marks),
         table=_table([item for item in read if not item.line.faint], x_title),
     )
 
 
-def _opening(read: Sequence[_Read], least_span: float) -> dict[str, Any]:
+def _opening(read: Sequence[ReadLine], least_span: float) -> dict[str, Any]:
     """Choose the range that a linear axis opens on; nothing where it would be that of all values anyway."""
     lines = [item for item in read if not item.line.faint and item.finite.any()]
     start = min(float(item.x[item.finite][0]) for item in lines)
@@ -142,7 +146,7 @@ def _opening(read: Sequence[_Read], least_span: float) -> dict[str, Any]:
     return {"range": [max(low - pad, bounds[0]), min(high + pad, bounds[1])]} if pad > 0 else {}
 
 
-def _opening_sentence(read: Sequence[_Read], opening: dict[str, Any]) -> str:
+def _opening_sentence(read: Sequence[ReadLine], opening: dict[str, Any]) -> str:
     """Say so where the axis does not open on everything."""
     if not opening:
         return ""
@@ -155,7 +159,7 @@ def _opening_sentence(read: Sequence[_Read], opening: dict[str, Any]) -> str:
     return " The axis opens on the later lines; reset the zoom to see all." if hidden else ""
 
 
-def _read(line: Line) -> _Read:
+def _read(line: Line) -> ReadLine:
     x, y = np.asarray(line.x, dtype=np.float64), np.asarray(line.y, dtype=np.float64)
     if x.shape != y.shape or x.ndim != 1:
         raise ValueError(
@@ -164,16 +168,16 @@ def _read(line: Line) -> _Read:
     for bound in (line.low, line.high):
         if bound is not None and np.asarray(bound).shape != y.shape:
             raise ValueError(f"expected the band of {line.name!r} to be as long as its line, {y.size} points")
-    return _Read(line, x, y, np.isfinite(y))
+    return ReadLine(line, x, y, np.isfinite(y))
 
 
-def _nothing(read: Sequence[_Read]) -> str:
+def _nothing(read: Sequence[ReadLine]) -> str:
     if any(item.y.size for item in read):
         return "No finite value so far: every point is NaN or infinite."
     return "No point yet: the first one is drawn as soon as it is recorded."
 
 
-def _traces(item: _Read, *, log_y: bool) -> list[dict[str, Any]]:
+def _traces(item: ReadLine, *, log_y: bool) -> list[dict[str, Any]]:
     line = item.line
     colour = line.series % COLOURS
     dash = line.dash if line.dash != "solid" else DASHES[line.series // COLOURS % len(DASHES)]
@@ -200,7 +204,8 @@ def _traces(item: _Read, *, log_y: bool) -> list[dict[str, Any]]:
             "cliponaxis": bool(item.finite.sum() > 1),  # a lone point on an axis is drawn whole
             "line": {"width": 1 if line.faint else 2, "dash": dash},
             "showlegend": not line.faint,
-            "meta": {"series": colour, "role": "faint" if line.faint else "line"},
+            "meta": {"series": colour, "role": "faint" if line.faint else "line"}
+            | ({"source": line.source} if line.source else {}),
         }
         | ({"hoverinfo": "skip"} if line.faint else {"hovertemplate": "%{y:.5~g}"})
     )
@@ -214,7 +219,7 @@ def _heights(y: FloatArray, *, log_y: bool) -> dict[str, Any]:
     return {"y": numbers(y)}
 
 
-def _broken_trace(read: Sequence[_Read], x_title: str, *, log_y: bool) -> list[dict[str, Any]]:
+def _broken_trace(read: Sequence[ReadLine], x_title: str, *, log_y: bool) -> list[dict[str, Any]]:
     """Mark where a line breaks off: the first value not finite, and on a log axis the first at or below 0."""
     found = []
     for item in read:
@@ -234,7 +239,7 @@ def _broken_trace(read: Sequence[_Read], x_title: str, *, log_y: bool) -> list[d
 
 
 def _break(
-    item: _Read, broken: NDArray[np.bool_], symbol: str, x_title: str, *, log_y: bool
+    item: ReadLine, broken: NDArray[np.bool_], symbol: str, x_title: str, *, log_y: bool
 ) -> list[tuple[float, float, str, str]]:
     """Place the mark at the height of the last value that was drawn before it, or of the first after it."""
     drawn = item.finite & (item.y > 0) if log_y else item.finite
@@ -248,47 +253,7 @@ def _break(
     return [(float(item.x[first]), float(height), symbol, words)]
 
 
-def _summary(read: Sequence[_Read], x_title: str, y_title: str, *, log_y: bool) -> str:
-    shown = [item for item in read if not item.line.faint and item.finite.any()]
-    if len(shown) <= 3:
-        sentences = [_course(item, x_title) for item in shown]
-    else:
-        last = sorted(
-            ((float(item.y[item.finite][-1]), item.line.name) for item in shown), key=lambda pair: pair[0]
-        )
-        (low, lowest), (high, highest) = last[0], last[-1]
-        span = f"from {number_text(low)} ({lowest}) to {number_text(high)} ({highest})"
-        sentences = [f"{len(shown)} lines of {y_title}; the last values reach {span}."]
-    nonfinite = sum(int((~item.finite).sum()) for item in read if not item.line.faint)
-    if nonfinite:
-        sentences.append(f"{plural(nonfinite, 'value')} not finite.")
-    hidden = sum(int((item.y[item.finite] <= 0).sum()) for item in read if not item.line.faint)
-    if log_y and hidden:
-        verb = "is" if hidden == 1 else "are"
-        sentences.append(f"{plural(hidden, 'value')} at or below 0 {verb} not drawn on the log axis.")
-    return " ".join(sentences)
-
-
-def _course(item: _Read, x_title: str) -> str:
-    x, y = item.x[item.finite], item.y[item.finite]
-    name = item.line.name[:1].upper() + item.line.name[1:]
-    if y.size == 1:
-        return f"{name} is {number_text(float(y[0]))} at {x_title} {step_text(x[0])}."
-    first, last = number_text(float(y[0])), number_text(float(y[-1]))
-    span = f"{x_title} {step_text(x[0])} and {step_text(x[-1])}"
-    if y[0] == y[-1]:
-        course = f"is {first} at both {span}"
-    else:
-        course = f"{'fell' if y[-1] < y[0] else 'rose'} from {first} to {last} between {span}"
-    low, high = int(np.argmin(y)), int(np.argmax(y))
-    return (
-        f"{name} {course};"
-        f" lowest {number_text(float(y[low]))} at {item.line.where}{step_text(x[low])},"
-        f" highest {number_text(float(y[high]))} at {item.line.where}{step_text(x[high])}."
-    )
-
-
-def _table(read: Sequence[_Read], x_title: str) -> Table:
+def _table(read: Sequence[ReadLine], x_title: str) -> Table:
     steps = np.unique(np.concatenate([item.x for item in read])) if read else np.empty(0)
     chosen = thinned(steps.size)
     note = f"{len(chosen)} of {steps.size} rows; the CSV has them all" if len(chosen) < steps.size else ""

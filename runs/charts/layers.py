@@ -104,18 +104,13 @@ def layer_heatmap(
 def layer_lines(
     key: str,
     title: str,
-    layer_names: Sequence[str],
-    steps_and_values: Sequence[tuple[ArrayLike, ArrayLike]],
+    lines: Sequence[Line],
     *,
     y_title: str,
     log_y: bool = True,
     marks: Sequence[Mark] = (),
 ) -> Chart:
     """Draw a measure as one line per layer, told apart by colour and then by dash."""
-    lines = [
-        Line(name, steps, values, series=index)
-        for index, (name, (steps, values)) in enumerate(zip(layer_names, steps_and_values, strict=True))
-    ]
     chart = curves(key, title, lines, y_title=y_title, log_y=log_y, marks=marks)
     return replace(chart, height="normal" if len(lines) <= _FEW_LAYERS else "tall")
 

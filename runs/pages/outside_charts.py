@@ -10,10 +10,10 @@ from typing import Any
 from django.utils.html import escape
 
 from runs.charts.chart import Chart
-from runs.charts.curves import Line, curves
+from runs.charts.curves import curves
 from runs.models import Ledger, Run, Series
 from runs.pages.formats import is_share, metric_title, sentence
-from runs.pages.run_charts import read_run, spans_decades
+from runs.pages.run_charts import line_of, read_run, spans_decades
 from runs.reading.windows import SeriesWindow
 
 MAX_CHARTS = 24
@@ -93,12 +93,7 @@ def _state(run: Run) -> str:
 
 def _chart(metric: str, windows: Sequence[SeriesWindow], layers: int) -> Chart:
     lines = [
-        Line(
-            metric if window.layer is None else f"layer {window.layer}",
-            *window.drawn(),
-            series=place,
-            about=not window.is_whole,
-        )
+        line_of(metric if window.layer is None else f"layer {window.layer}", window, series=place)
         for place, window in enumerate(windows)
     ]
     title = sentence(metric_title(metric))

@@ -13,7 +13,7 @@ from runs.charts.curves import Line, curves
 from runs.charts.layers import MEASURES, layer_heatmap, layer_lines
 from runs.models import Alert, Run
 from runs.pages.formats import is_share, least_span, metric_title, sentence, unit_of
-from runs.reading.series import FloatArray, IntArray, Points
+from runs.reading.series import Points
 from runs.reading.windows import SeriesWindow, layer_table, read_windows
 from runs.store.numbers import MAX_SERIES
 
@@ -91,8 +91,8 @@ def appended(view: RunView, news: Sequence[Points]) -> dict[str, list[list[list[
 
 def _loss(view: RunView, of_run: Mapping[str, SeriesWindow]) -> Chart:
     lines = [
-        _line("training loss", of_run.get("train_loss"), series=0),
-        _line("validation loss", of_run.get("val_loss"), series=1),
+        line_of("training loss", of_run.get("train_loss"), series=0),
+        line_of("validation loss", of_run.get("val_loss"), series=1),
     ]
     is_wide = spans_decades(line.y for line in lines)
     return curves("loss", "Loss", lines, y_title="loss", log_y=is_wide, marks=view.marks)
@@ -101,7 +101,7 @@ def _loss(view: RunView, of_run: Mapping[str, SeriesWindow]) -> Chart:
 def _headline(view: RunView, of_run: Mapping[str, SeriesWindow]) -> Chart:
     title = metric_title(view.headline) or "validation score"
     y_title = f"{title} ({view.unit})" if view.unit else title
-    lines = [_line(title, of_run.get(view.headline), series=1)]
+    lines = [line_of(title, of_run.get(view.headline), series=1)]
     return curves(
         "headline",
         sentence(title),
@@ -116,9 +116,9 @@ def _headline(view: RunView, of_run: Mapping[str, SeriesWindow]) -> Chart:
 def _layers(view: RunView, windows: Sequence[SeriesWindow]) -> Chart:
     by_layer = {window.layer: window for window in _of_layers(windows, _GRADIENT)}
     names = _names(view, [layer for layer in by_layer if layer is not None])
-    drawn = [by_layer[layer].drawn() if layer in by_layer else _no_points() for layer in range(len(names))]
+    lines = [line_of(name, by_layer.get(layer), series=layer) for layer, name in enumerate(names)]
     title = "Gradient of each layer (root mean square)"
-    return layer_lines("gradients", title, names, drawn, y_title="gradient RMS", marks=view.marks)
+    return layer_lines("gradients", title, lines, y_title="gradient RMS", marks=view.marks)
 
 
 def _health(view: RunView, windows: Sequence[SeriesWindow]) -> Chart:
@@ -130,14 +130,13 @@ def _health(view: RunView, windows: Sequence[SeriesWindow]) -> Chart:
     return layer_heatmap("health", title, names, table.steps, full, measure=view.measure, marks=view.marks)
 
 
-def _line(name: str, window: SeriesWindow | None, *, series: int) -> Line:
+def line_of(name: str, window: SeriesWindow | None, *, series: int) -> Line:
+    """Draw a window as a line; where it cannot show every point, the browser learns whose they are."""
     if window is None:
-        return Line(name, *_no_points(), series=series)
-    return Line(name, *window.drawn(), series=series, about=not window.is_whole)
-
-
-def _no_points() -> tuple[IntArray, FloatArray]:
-    return np.zeros(0, np.int64), np.zeros(0)
+        return Line(name, np.zeros(0), np.zeros(0), series=series)
+    is_thinned = window.read.points > 2 * window.columns
+    source = (window.run_id, window.metric, window.layer) if is_thinned else None
+    return Line(name, *window.drawn(), series=series, ends=window.ends, source=source)
 
 
 def _of_layers(windows: Sequence[SeriesWindow], metric: str) -> list[SeriesWindow]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeVar
 
@@ -85,7 +86,7 @@ class SeriesWindow:
         """Whether every point is there by itself."""
         return self.read.points == len(self.read)
 
-    @property
+    @cached_property
     def buckets(self) -> Buckets:
         """At most as many columns as were asked for."""
         return grouped(self.read, self.columns)
@@ -94,6 +95,13 @@ class SeriesWindow:
     def last_step(self) -> int | None:
         """Step of the last point; None without points."""
         return int(self.read.last_steps[-1]) if len(self.read) else None
+
+    @property
+    def ends(self) -> tuple[float, float] | None:
+        """Means of the first and the last column with a finite value; None where every point was read."""
+        means = self.buckets.mean
+        means = means[np.isfinite(means)]
+        return None if self.is_whole or not len(means) else (float(means[0]), float(means[-1]))
 
     def drawn(self) -> tuple[IntArray, FloatArray]:
         """Return at most two values a column to draw; where one is not finite, a NaN stands beside them.

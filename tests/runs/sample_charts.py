@@ -62,7 +62,9 @@ CHARTS: dict[str, Callable[[], Chart]] = {
     "layers": lambda: layer_heatmap(
         "l", "Gradient", ["h1", "h2"], [1, 2], [[0.1, 0.0], [NAN, 1e-9]], measure="gradient_rms"
     ),
-    "layer lines": lambda: layer_lines("ll", "Gradient", ["h1", "h2"], [(STEPS, FALLING)] * 2, y_title="RMS"),
+    "layer lines": lambda: layer_lines(
+        "ll", "Gradient", [Line("h1", STEPS, FALLING), Line("h2", STEPS, FALLING, series=1)], y_title="RMS"
+    ),
     "factor": lambda: factor_plot(
         "f", "Activation", LEVELS, y_title="val accuracy", caption="others averaged"
     ),

@@ -90,8 +90,12 @@ def test_the_sentence_tells_the_course_of_a_line() -> None:
 
 
 def test_a_line_of_columns_says_about_where_its_extremes_and_its_break_are() -> None:
-    chart = curves("loss", "Loss", [Line("loss", [1, 9, 17], [3.0, 1.0, NAN], about=True)], y_title="loss")
-    assert "lowest 1 at about 9, highest 3 at about 1." in chart.summary
+    chart = curves(
+        "loss", "Loss", [Line("loss", [1, 9, 17], [3.0, 1.0, NAN], ends=(2.5, 1.25))], y_title="loss"
+    )
+    course, _, extremes = chart.summary.partition("; ")
+    assert course == "Loss fell from about 2.5 to about 1.25 between step 1 and 9"
+    assert extremes.startswith("lowest 1 at about 9, highest 3 at about 1.")
     [broken] = traces(chart, "broken")
     assert broken["text"] == ["loss: NaN from about step 17"]
 

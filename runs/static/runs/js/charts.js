@@ -140,11 +140,14 @@ async function draw(chart) {
   for (const part of chart.figure.querySelectorAll("[data-chart-plot], [data-chart-tools]")) part.hidden = !something;
   for (const part of chart.figure.querySelectorAll("[data-chart-empty]")) part.hidden = something;
   if (!something) return;
-  const data = chart.spec.data.map((trace) => ({
+  const data = chart.spec.data.map((trace, index) => ({
     ...paintTrace(trace),
+    ...chart.closer?.[index],
     visible: !chart.hiddenGroups.has(trace.legendgroup),
   }));
   await globalThis.Plotly.react(chart.plot, data, paintLayout(chart.spec.layout), CONFIG);
+  if (!chart.listens) chart.plot.on("plotly_relayout", (change) => zoomed(chart, change));
+  chart.listens = true;
   // The container is the image that assistive technology reads; what is in it has no names.
   for (const child of chart.plot.children) child.setAttribute("aria-hidden", "true");
   drawLegend(chart);
@@ -218,6 +221,72 @@ function append(chart, updates) {
     }
     if (trace.x.at(-1) > 8) delete chart.spec.layout.xaxis?.dtick; // a tick at every step, while they are few
   });
+}
+
+/* Zoom: lines that show only a part of their points get those of what is looked at ------------------------ */
+
+const ZOOM_MS = 150;
+const ROOM = 0.05; // of the width, on either side: a line goes on beyond the edge
+
+function zoomed(chart, change) {
+  const edges = change["xaxis.range"] ?? [change["xaxis.range[0]"], change["xaxis.range[1]"]];
+  const whole = change["xaxis.autorange"];
+  if (!whole && edges[0] === undefined) return;
+  clearTimeout(chart.zooming);
+  chart.request?.abort();
+  if (!whole) chart.zooming = setTimeout(() => lookCloser(chart, ...edges.map(Number)), ZOOM_MS);
+  else if (chart.closer) {
+    chart.closer = null;
+    draw(chart);
+  }
+}
+
+async function lookCloser(chart, low, high) {
+  const sources = chart.spec.data.map((trace) => trace.meta?.source).filter(Boolean);
+  if (!sources.length) return;
+  const room = (high - low) * ROOM;
+  const all = (place) => [...new Set(sources.map((source) => source[place]))];
+  const query = new URLSearchParams({
+    runs: all(0),
+    metrics: all(1).map((name) => name.replaceAll("%", "%25").replaceAll(",", "%2C")),
+    from: Math.floor(low - room),
+    to: Math.ceil(high + room),
+    px: Math.min(Math.max(Math.round(chart.plot.clientWidth / 2), 50), 1000),
+  });
+  chart.request = new AbortController();
+  try {
+    const answer = await fetch(`${chart.figure.dataset.seriesUrl}?${query}`, { signal: chart.request.signal });
+    if (!answer.ok) return; // what is drawn stays
+    const { series } = await answer.json();
+    const log = chart.spec.layout.yaxis?.type === "log";
+    chart.closer = chart.spec.data.map(({ meta }) => {
+      const [run, metric, layer] = meta?.source ?? [];
+      const found = series.find((one) => one.run === run && one.metric === metric && one.layer === layer);
+      return found && lineOf(found, log);
+    });
+    await draw(chart);
+  } catch (error) {
+    if (error.name !== "AbortError" && !(error instanceof TypeError)) throw error; // no network: it stays
+  }
+}
+
+/* Both values of a column stand at its first step; the line enters at the end that faces the column before. */
+function lineOf(found, log) {
+  const steps = plain(found.steps);
+  const [low, high, mean] = ["minimum", "maximum", "mean"].map((name) => plain(found[name] ?? found.values));
+  const flags = found.flags ? plain(found.flags) : [];
+  const height = (value) => (Number.isFinite(value) && (!log || value > 0) ? value : null);
+  const [x, y] = [[], []];
+  steps.forEach((step, at) => {
+    const rises = (mean[at + 1] ?? mean[at]) >= (mean[at - 1] ?? mean[at]);
+    const values = high[at] > low[at] ? (rises ? [low[at], high[at]] : [high[at], low[at]]) : [low[at]];
+    if (flags[at]) values.push(NaN);
+    for (const value of values) {
+      x.push(step);
+      y.push(height(value));
+    }
+  });
+  return { x, y, customdata: undefined, mode: x.length > 1 ? "lines" : "markers" };
 }
 
 /* Buttons ----------------------------------------------------------------------------------------------- */
