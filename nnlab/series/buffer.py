@@ -6,8 +6,7 @@ import struct
 from collections import deque
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +17,9 @@ from nnlab.series.names import checked_layer, checked_metric
 
 MAX_PROBLEMS = 100  # that are told of: a loop that invents names must not fill the memory with complaints
 
-_Form: TypeAlias = tuple[int | None, tuple[str, ...]]  # layer and names of a row
+_MAX_FORMS = (
+    1024  # that are known again: a loop that invents names must not fill the memory with them, either
+)
 # What the ``__float__`` of a stranger raises, and Python where there is none; the training goes on.
 _REFUSALS = (
     struct.error,
@@ -33,12 +34,21 @@ _REFUSALS = (
 _INTEGER, _FLOAT = struct.Struct("q"), struct.Struct("d")
 
 
+@dataclass(frozen=True, eq=False)
+class _Form:
+    """What rows of a loop have in common: layer, names, and what packs a step and so many values."""
+
+    layer: int | None
+    names: list[str]
+    pack: Callable[..., bytes]  # takes no text for a number
+
+
 @dataclass(frozen=True)
 class _Part:
     """The points of a series in rows of one form; their places tell them apart from those of other forms."""
 
     form: int
-    places: list[int]
+    places: Sequence[int]
     steps: IntArray
     values: FloatArray
 
@@ -52,6 +62,8 @@ class StepBuffer:
 
     def __init__(self) -> None:
         self._rows: deque[tuple[_Form, bytes]] = deque()
+        self._form = _form(None, [])
+        self._forms: dict[tuple[int | None, tuple[str, ...]], _Form] = {}
         self._problems: deque[str] = deque()
         self._told: set[Hashable] = set()
 
@@ -68,33 +80,31 @@ class StepBuffer:
             layer: None for the whole run.
         """
         try:
-            names = tuple(values)
-            row = _packer(len(names))(step, *values.values())
+            form = self._form
+            names = list(values)
+            if names != form.names or layer != form.layer:
+                form = self._form = self._known(layer, names)
+            row = form.pack(step, *values.values())
         except _REFUSALS:
             self._log_good(step, values, layer)
             return
         if type(step) is bool or (layer is not None and type(layer) is not int):
             self._log_good(step, values, layer)
         else:
-            self._rows.append(((layer, names), row))
+            self._rows.append((form, row))
 
     def drain(self) -> dict[Key, Points]:
         """Take out the rows, as steps and values of each series in the order in which they were logged.
 
         Series of the same rows share one array of steps.
         """
-        forms: dict[_Form, tuple[list[int], list[bytes]]] = {}
-        for place in range(len(self._rows)):
-            form, row = self._rows.popleft()
-            places, rows = forms.setdefault(form, ([], []))
-            places.append(place)
-            rows.append(row)
+        rows = [self._rows.popleft() for _ in range(len(self._rows))]
         series: dict[Key, list[_Part]] = {}
-        for number, ((layer, names), (places, rows)) in enumerate(forms.items()):
-            columns = np.frombuffer(b"".join(rows)).reshape(len(rows), -1).T.copy()
+        for number, (form, (places, packed)) in enumerate(_by_form(rows).items()):
+            columns = np.frombuffer(b"".join(packed)).reshape(len(packed), -1).T.copy()
             steps = columns[0].view(np.int64)
-            for name, values in zip(names, columns[1:], strict=True):
-                key = self._key(name, layer)
+            for name, values in zip(form.names, columns[1:], strict=True):
+                key = self._key(name, form.layer)
                 if key is not None:
                     series.setdefault(key, []).append(_Part(number, places, steps, values))
         return _joined(series)
@@ -102,6 +112,14 @@ class StepBuffer:
     def problems(self) -> list[str]:
         """Take out what was wrong with what was left out, once for each name."""
         return [self._problems.popleft() for _ in range(len(self._problems))]
+
+    def _known(self, layer: int | None, names: list[str]) -> _Form:
+        key = layer, tuple(names)
+        if key not in self._forms:
+            if len(self._forms) == _MAX_FORMS:
+                self._forms.clear()
+            self._forms[key] = _form(layer, names)
+        return self._forms[key]
 
     def _log_good(self, step: Any, values: Any, layer: Any) -> None:
         """Keep what is right in a row that is not."""
@@ -139,10 +157,20 @@ class StepBuffer:
         self._problems.append("expected fewer problems; further ones are not told" if last else problem)
 
 
-@lru_cache(maxsize=1024)
-def _packer(values: int) -> Callable[..., bytes]:
-    """Return what packs a step and so many values; it takes no text for a number."""
-    return struct.Struct(f"q{values}d").pack
+def _form(layer: int | None, names: list[str]) -> _Form:
+    return _Form(layer, names, struct.Struct(f"q{len(names)}d").pack)
+
+
+def _by_form(rows: Sequence[tuple[_Form, bytes]]) -> dict[_Form, tuple[Sequence[int], list[bytes]]]:
+    """Sort rows by their form, each with its place among all."""
+    if len({form for form, _ in rows}) == 1:  # the rule
+        return {rows[0][0]: (range(len(rows)), [row for _, row in rows])}
+    forms: dict[_Form, tuple[list[int], list[bytes]]] = {}
+    for place, (form, row) in enumerate(rows):
+        places, packed = forms.setdefault(form, ([], []))
+        places.append(place)
+        packed.append(row)
+    return {**forms}
 
 
 def _integer(value: Any) -> int | None:
