@@ -36,13 +36,17 @@ _granted: dict[tuple[str, str], float] = {}  # until when, by token and permissi
 class TokenAuth(HttpBearer):
     """``Authorization: Bearer nnlab_...``; the request then acts as the token's user."""
 
-    def authenticate(self, request: HttpRequest, token: str) -> str | None:
-        """Return the token's digest, or None; its user is read only where somebody asks who it is."""
+    def authenticate(self, request: HttpRequest, token: str) -> str:
+        """Return the token's digest; its user is read only where somebody asks who it is.
+
+        Raises:
+            HttpError: 401 for a token that is not known; whoever sends one does not mean a session.
+        """
         digest = ApiToken.digest_of(token)
         long_ago = connection.ops.adapt_datetimefield_value(timezone.now() - USE_NOTED_EVERY)
         found = rows.fetch(_OWNER, (long_ago, digest))
         if not found:
-            return None
+            raise HttpError(401, "expected a token of an active user; `nnlab token USER NAME` makes one")
         key, user_id, is_due = found[0]
         if is_due:
             _note_use(key)
@@ -61,7 +65,14 @@ def _note_use(key: int) -> None:
         logger.warning("the use of token %s was not noted: %s", key, error)
 
 
-AUTH = [TokenAuth(), SessionAuth(csrf=True)]
+class BrowserAuth(SessionAuth):
+    """A browser's session; a request without one is answered 401, not asked for a CSRF token."""
+
+    def _get_key(self, request: HttpRequest) -> str | None:
+        return super()._get_key(request) if self.param_name in request.COOKIES else None
+
+
+AUTH = [TokenAuth(), BrowserAuth(csrf=True)]
 
 
 def require(request: HttpRequest, permission: str) -> AbstractBaseUser:

@@ -86,6 +86,13 @@ def test_the_hash_of_a_token_is_no_token(client: Client) -> None:
     assert client.get("/api/runs", headers={"Authorization": f"Bearer {digest}"}).status_code == 401
 
 
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer nnlab_wrong"}])
+def test_writing_without_access_answers_401_and_not_a_word_of_csrf(headers: dict[str, str]) -> None:
+    answer = Client(enforce_csrf_checks=True).post("/api/sweeps", headers=headers)
+    assert answer.status_code == 401
+    assert "CSRF" not in answer.text
+
+
 def test_the_token_of_an_inactive_user_answers_401(script: Api) -> None:
     script.get("/runs")
     User.objects.update(is_active=False)
