@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.benchmarks.series.rounds import Figures
+    from tests.benchmarks.series.servers import Server
 
 OURS = Entry("nnlab", "ours_rows:Filled:")
 MLFLOW = Entry("MLflow", "mlflow_rows:Filled:", "mlflow")
@@ -81,11 +82,13 @@ def _add(
 def _ours(stack: ExitStack, name: str, database: str, count: int) -> Callable[[], Figures]:
     folder = store(f"table-{name}")
     with Contender(OURS, folder, _variables(database)) as contender:
-        contender.call("fill_table", count=count)
+        metrics = contender.call("fill_table", count=count).gave
         if name.endswith(PEERS_SIZE) and not _told(count).exists():
             contender.call("write_table", path=str(_told(count)))
     server = stack.enter_context(nnlab_server(folder, database))
-    return _asking(stack, name, "nnlab", server.address, server.token, "many", count)
+    client = _client(stack, name, "nnlab", server)
+    client.call("open_table", where="many", metrics=metrics)
+    return _asking(client, "nnlab", count)
 
 
 def _mlflow(stack: ExitStack, name: str, database: str, count: int) -> Callable[[], Figures]:
@@ -100,18 +103,22 @@ def _mlflow(stack: ExitStack, name: str, database: str, count: int) -> Callable[
         folder = filled(MLFLOW, f"table-{name}-{count}", method, path=str(_told(count)))
     with Contender(MLFLOW, folder, _variables(database), kept=True) as contender:
         experiment = contender.call("experiment").gave
+        metrics = contender.call("metrics", path=str(_told(count))).gave
     server = stack.enter_context(mlflow_server(folder, database))
-    return _asking(stack, name, "mlflow", server.address, "", experiment, count)
+    client = _client(stack, name, "mlflow", server)
+    client.call("open_table", where=experiment, metrics=metrics)
+    return _asking(client, "mlflow", count)
 
 
-def _asking(
-    stack: ExitStack, name: str, kind: str, address: str, token: str, where: str, count: int
-) -> Callable[[], Figures]:
+def _client(stack: ExitStack, name: str, kind: str, server: Server) -> Contender:
     client = stack.enter_context(
         Contender(Entry("client", f"http_tables:Tables:{kind}"), store(f"table-client-{name}"))
     )
-    client.call("connect", address=address, token=token)
-    client.call("open_table", where=where)
+    client.call("connect", address=server.address, token=server.token)
+    return client
+
+
+def _asking(client: Contender, kind: str, count: int) -> Callable[[], Figures]:
     return lambda: {
         figure: median(spent)
         for figure, spent in client.call("ask", times=TIMES[kind], far=count // 2).gave.items()

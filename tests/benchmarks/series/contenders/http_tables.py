@@ -22,11 +22,9 @@ FILTERS = {
 class Tables(Client):
     """Asks for pages of the runs table. Options as the client's."""
 
-    def open_table(self, where: str) -> None:
-        """Say which project or experiment it is."""
-        from tests.runs.many_runs import METRICS  # noqa: PLC0415 - only here
-
-        self._where, self._metrics, self._asked = where, METRICS, 0
+    def open_table(self, where: str, metrics: list[str]) -> None:
+        """Say which project or experiment it is, and what can be sorted by."""
+        self._where, self._metrics, self._asked = where, metrics, 0
 
     def ask(self, times: int, far: int) -> dict[str, list[float]]:
         """Sort, filter each share, and go far down, so many times each, by the next metrics."""

@@ -6,6 +6,7 @@ import json
 import time
 import uuid
 from math import isnan
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from psycopg2.extras import execute_values
@@ -39,6 +40,11 @@ class Filled(Store):
         """Name the experiment that everything is in."""
         return str(self._experiment)
 
+    def metrics(self, path: str) -> list[str]:
+        """Name the metrics of the runs that a file tells."""
+        with Path(path).open(encoding="utf-8") as lines:
+            return list(json.loads(next(lines))["metrics"])
+
     def fill_analysed(self, path: str) -> None:
         """Do so, and what MLflow leaves to an administrator: let the database count its rows."""
         self.fill_table(path)
@@ -52,7 +58,7 @@ class Filled(Store):
         latest: list[tuple[Any, ...]] = []
         params: list[tuple[Any, ...]] = []
         tags: list[tuple[Any, ...]] = []
-        with open(path, encoding="utf-8") as lines:  # noqa: PTH123 - this environment's Python is the peer's
+        with Path(path).open(encoding="utf-8") as lines:
             for place, told in enumerate(map(json.loads, lines)):
                 one, began = uuid.uuid4().hex, template.start_time + 60_000 * place
                 runs.append(

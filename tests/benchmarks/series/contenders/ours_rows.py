@@ -83,11 +83,12 @@ class Filled(Store):
             spent.append(1e3 * (perf_counter() - began))
         return spent
 
-    def fill_table(self, count: int) -> None:
-        """Store runs with 28 metrics and their parameters, as the runs table reads them."""
-        from tests.runs.many_runs import build_many_runs  # noqa: PLC0415 - django.setup() comes first
+    def fill_table(self, count: int) -> list[str]:
+        """Store runs with 28 metrics and their parameters, as the runs table reads them; name the metrics."""
+        from tests.runs.many_runs import METRICS, build_many_runs  # noqa: PLC0415 - after django.setup()
 
         build_many_runs(count, slug=TABLE)
+        return list(METRICS)
 
     def write_table(self, path: str) -> None:
         """Write the runs out, a line of JSON each, for the peers' tables."""
