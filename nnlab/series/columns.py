@@ -117,9 +117,7 @@ def drawn(buckets: Buckets) -> Drawn:
     marked = buckets.flags > 0
     steps = np.repeat(buckets.first_steps, counts)
     steps[-1:] = buckets.last_steps[-1:]
-    return Drawn(
-        steps, values, buckets.first_steps[marked], buckets.flags[marked]
-    )
+    return Drawn(steps, values, buckets.first_steps[marked], buckets.flags[marked])
 
 
 def _rises(means: FloatArray) -> NDArray[np.bool_]:

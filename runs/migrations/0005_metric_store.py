@@ -37,7 +37,6 @@ class Migration(migrations.Migration):
                 ('folds', models.PositiveIntegerField(default=0, help_text='Times that the journal became chunks.')),
                 ('stored_bytes', models.PositiveBigIntegerField(default=0, help_text='Of chunks and pyramid, nearly.')),
                 ('thinned', models.PositiveSmallIntegerField(default=0, help_text='Where its writer had to leave points out: it kept one step in 2^this.')),
-                ('summarised_at', models.DateTimeField(help_text='When the runs table last heard of the points.', null=True)),
             ],
         ),
         migrations.CreateModel(
@@ -177,10 +176,6 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='run',
             index=models.Index(condition=models.Q(('deleted_at__isnull', False)), fields=['deleted_at'], name='run_in_trash'),
-        ),
-        migrations.AddIndex(
-            model_name='pyramid',
-            index=models.Index(fields=['run', 'series_number', 'level', 'first_step'], name='pyramid_by_step'),
         ),
         migrations.AddIndex(
             model_name='runmetric',

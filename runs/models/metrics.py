@@ -83,12 +83,6 @@ class Pyramid(models.Model):
     steps = models.BinaryField(null=True, help_text="First step of each bucket; empty where regular.")
     data = models.BinaryField(help_text="The buckets.")
 
-    class Meta:
-        indexes = [
-            # For windows: the rows that overlap a range of steps.
-            models.Index(name="pyramid_by_step", fields=["run", "series_number", "level", "first_step"]),
-        ]
-
     def __str__(self) -> str:
         return f"level {self.level}, steps {self.first_step} to {self.last_step}"
 
@@ -110,7 +104,6 @@ class Ledger(models.Model):
     thinned = models.PositiveSmallIntegerField(
         default=0, help_text="Where its writer had to leave points out: it kept one step in 2^this."
     )
-    summarised_at = models.DateTimeField(null=True, help_text="When the runs table last heard of the points.")
 
     def __str__(self) -> str:
         return f"{self.batches} writes, {self.pending_points} points pending"
