@@ -20,7 +20,8 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def project() -> Project:
     project = builders.build_project(slug="p")
-    runs = [builders.build_finished_run(project=project, name=str(number)) for number in range(5)]
+    sweep = builders.build_sweep(project, "all")
+    runs = [builders.build_finished_run(sweep, name=str(number)) for number in range(5)]
     write_params_of(runs)
     for number, run in enumerate(runs[:4]):
         write_metrics(run.pk, project.pk, {"spread": MetricState(number / 4, -number, 1)})

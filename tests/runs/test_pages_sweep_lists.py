@@ -61,7 +61,7 @@ def test_a_diverged_run_is_nobody_s_best(reader: Client) -> None:
     assert "90.0 %" not in text
     for order in ("score", "-score"):
         page = reader.get(sweep.project.get_absolute_url(), {"sort": order}).context["page"]
-        assert list(page) == [best, diverged]
+        assert list(page.runs) == [best, diverged]
 
 
 def test_a_sweep_whose_runs_are_all_in_the_trash_is_not_listed(reader: Client) -> None:

@@ -49,7 +49,7 @@ def run(owner: User) -> Run:
 def test_a_run_is_deleted_listed_restored_and_purged(script: Api, run: Run) -> None:
     Ledger.objects.create(run=run, stored_bytes=1234)
     script("POST", f"/runs/{run.pk}/delete", 204)
-    assert script("GET", "/runs") == []
+    assert script("GET", "/runs") == {"runs": [], "next": None}
     assert script("GET", f"/sweeps/{run.sweep_id}")["runs"] == []
     gone = script("GET", f"/runs/{run.pk}", 404)
     assert gone["detail"] == f"run {run.pk} is in the trash; POST /api/runs/{run.pk}/restore brings it back"
