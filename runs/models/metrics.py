@@ -108,6 +108,11 @@ class Ledger(models.Model):
     def __str__(self) -> str:
         return f"{self.batches} writes, {self.pending_points} points pending"
 
+    @property
+    def kept_one_in(self) -> int:
+        """Of so many points of the long series one was kept, where it was worst; 1 where all were."""
+        return 1 << self.thinned
+
 
 class Journal(models.Model):
     """What one flush or request wrote, until it becomes chunks."""

@@ -125,5 +125,5 @@ def facts(run: Run) -> Mapping[str, Any]:
     return {
         "ledger": ledger,
         "points": stored + pending,
-        "kept": f"one step in {2**ledger.thinned:,}" if ledger and ledger.thinned else "",
+        "kept": f"one step in {ledger.kept_one_in:,}" if ledger and ledger.thinned else "",
     }

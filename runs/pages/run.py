@@ -118,7 +118,8 @@ def _deleted(request: HttpRequest, found: Run) -> HttpResponse:
 
 def _load(request: HttpRequest, run_id: int) -> tuple[Run, list[Alert], RunView]:
     found = get_object_or_404(
-        Run.objects.select_related("project", "sweep__project", "sweep__created_by", "parent"), pk=run_id
+        Run.objects.select_related("project", "sweep__project", "sweep__created_by", "parent", "ledger"),
+        pk=run_id,
     )
     alerts = sorted(
         found.alerts.all(),

@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
-from runs.models import Run
+from runs.models import Ledger, Run
 from runs.pages import live
 from runs.pages.live import Cursor
 from runs.pages.run_charts import RunView
@@ -200,3 +200,12 @@ def test_the_first_points_of_a_line_bring_its_whole_figure() -> None:
     builders.build_series(run, "train_loss", [3.0, 2.0])
     assert "loss" in reader.ask(run)["replace"]
     assert reader.lines[0] == [1, 2]
+
+
+def test_a_run_says_that_points_had_to_be_left_out(client: Client) -> None:
+    client.force_login(builders.build_user())
+    run = builders.build_finished_run()
+    builders.build_series(run, "train_loss", [1.0])
+    assert "left out" not in client.get(run.get_absolute_url()).text
+    Ledger.objects.update(thinned=3)
+    assert "of the long series, one in 8 was kept" in client.get(run.get_absolute_url()).text
