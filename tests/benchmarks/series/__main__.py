@@ -51,15 +51,15 @@ MEASUREMENTS: dict[str, tuple[Callable[..., dict[str, Any]], Sequence[str]]] = {
 QUICK: dict[str, Callable[..., dict[str, Any]]] = {
     "ingest_28_keys": ingest.dicts,
     "http_ingest": partial(http_ingest.batches, shapes=((1, 1), (28, 1))),
-    "sizes": partial(sizes.sizes, shapes=sizes.SHAPES | {"short_runs": (10, 200), "long_run": (1, 2_000)}),
-    "full_read": partial(reads.full, points=200_000),
+    "sizes": partial(sizes.sizes, shapes=sizes.SHAPES | {"short_runs": (5, 200), "long_run": (1, 500)}),
+    "full_read": partial(reads.full, points=150_000),
     "chart_http": partial(charts.charts, windows=("whole",)),
     "zooms": partial(zooms.zooms, runs=4, long=4_000_000),
-    "runs_table": partial(tables.tables, sizes={"small": 2_000}),
+    "runs_table": partial(tables.tables, sizes={"small": 2_000}, states=("",)),
     "crowd": partial(crowd.crowd, seconds=4.0),
-    "overhead": overhead.overhead,
+    "overhead": partial(overhead.overhead, pairs=11),
 }
-QUICK_ROUNDS = 3
+QUICK_ROUNDS = 2  # what it has to notice is a loss by half
 AGAINST = ("nnlab", "mlflow")
 
 

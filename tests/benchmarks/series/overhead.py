@@ -20,11 +20,13 @@ ENTRIES = {
     "nnlab_pg": Entry("nnlab, PostgreSQL", "ours_work:Worker:"),
 }
 DATABASES = ("nnlab_pg",)
-PAIRS = 21  # at least: the difference is small
+PAIRS = 21  # the difference is small
 STEPS = 4096  # of a half of a pair: as many as fill a chunk of each series, so that all halves do the same
 
 
-def overhead(rounds: int, databases: Mapping[str, str], only: Collection[str] = ()) -> dict[str, Any]:
+def overhead(
+    rounds: int, databases: Mapping[str, str], only: Collection[str] = (), pairs: int = PAIRS
+) -> dict[str, Any]:
     """Measure the share of the step's time, wall and CPU."""
     load = os.getloadavg()[0]
     rows = {name: Row(entry.title) for name, entry in ENTRIES.items() if not only or name in only}
@@ -35,7 +37,7 @@ def overhead(rounds: int, databases: Mapping[str, str], only: Collection[str] = 
             variables = {"BENCH_DATABASE": databases[name]} if name in databases else {}
             with Contender(ENTRIES[name], store(f"overhead-{name}"), variables) as contender:
                 row.notes = {"step_seconds": contender.call("prepare_loop", steps=STEPS).gave}
-                play({name: row}, {name: partial(_pair, contender)}, max(rounds, PAIRS))
+                play({name: row}, {name: partial(_pair, contender)}, max(rounds, pairs))
         except ContenderError as error:
             row.failure = str(error)
     return measurement("overhead", rows, load, steps=STEPS)

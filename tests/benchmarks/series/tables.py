@@ -27,6 +27,7 @@ MLFLOW = Entry("MLflow", "mlflow_rows:Filled:", "mlflow")
 SIZES = {"small": 10_000, "large": 100_000}
 PEERS_SIZE = "small"
 TITLES = {"SQLite": "", "PostgreSQL": "_pg"}
+STATES = ("", "_analysed")  # of MLflow's tables
 DATABASES = (
     "nnlab_pg_small", "nnlab_pg_large", "mlflow_pg_small", "mlflow_pg_small_analysed",
 )  # fmt: skip
@@ -38,6 +39,7 @@ def tables(
     databases: Mapping[str, str],
     only: Collection[str] = (),
     sizes: Mapping[str, int] = SIZES,
+    states: Collection[str] = STATES,
 ) -> dict[str, Any]:
     """Ask ours for tables of both sizes, MLflow for the smaller one, as it comes and after ANALYZE."""
     load = os.getloadavg()[0]
@@ -48,7 +50,7 @@ def tables(
             for size, count in sizes.items():
                 _add(stack, "nnlab", f"{suffix}_{size}", f"nnlab, {title}, {count:,} runs", rows, turns,
                      databases, count, only)  # fmt: skip
-            for analysed in ("", "_analysed"):
+            for analysed in states:
                 said = f"MLflow, {title}, {sizes[PEERS_SIZE]:,} runs{', after ANALYZE' if analysed else ''}"
                 _add(stack, "mlflow", f"{suffix}_{PEERS_SIZE}{analysed}", said, rows, turns,
                      databases, sizes[PEERS_SIZE], only)  # fmt: skip
