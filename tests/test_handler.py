@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -62,7 +63,8 @@ class Exchange:
             "headers": [(b"host", host.encode())],
             "server": ("site.test", 80),
         }
-        asyncio.run(app(scope, self._receive, self._send))
+        with ThreadPoolExecutor(1) as thread:  # in this one, another test's loop may still be open
+            thread.submit(lambda: asyncio.run(app(scope, self._receive, self._send))).result()
 
     async def _receive(self) -> Mapping[str, Any]:
         if not self._parts:  # Django's own handler listens for the client's hanging up
