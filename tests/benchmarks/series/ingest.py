@@ -108,7 +108,10 @@ def _turn(contender: Contender, steps: int, keys: int, row: Row) -> Callable[[],
         told = contender.call("log")
         if told.gave != steps * keys:
             raise ContenderError(f"logged {told.gave:,} points of {steps * keys:,}")
-        figures = {"points_per_second": told.gave / told.wall, "cpu_points_per_second": told.gave / told.cpu}
+        figures = {
+            "points_per_second": told.gave / told.wall,
+            "cpu_points_per_second": told.gave / max(told.cpu, 0.01),
+        }
         if row.notes.get("unread") is None:
             figures |= _counted(contender, told.gave, row)
         return figures
