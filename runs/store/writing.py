@@ -11,6 +11,8 @@ from runs.store.ledger import Standing
 from runs.store.numbers import series_numbers
 
 FOLD_POINTS = 16_384  # new ones, at least, for a fold
+CHUNK_POINTS = 4_096  # of each series: what a fold seals
+MOST_POINTS = 262_144  # that wait for a fold, of however many series: readers decode them
 MAX_BATCHES = 256  # rows of the journal: readers decode all of them
 
 
@@ -34,7 +36,7 @@ def write(run_id: int, points: Mapping[Key, Points], *, final: bool = False) -> 
         return
     standing = ledger.counted(run_id, sum(len(steps) for steps, _ in points.values()))
     numbers = series_numbers(run_id, standing.folds, points)
-    if final or _is_due(standing):
+    if final or _is_due(standing, len(numbers)):
         fold(run_id, standing, numbers, points, final=final)
     else:
         journal.append(run_id, standing.batches, points)
@@ -42,7 +44,8 @@ def write(run_id: int, points: Mapping[Key, Points], *, final: bool = False) -> 
         summaries.refresh(run_id)
 
 
-def _is_due(standing: Standing) -> bool:
-    """Whether to fold: what a fold carries over is written again by the next, so it waits for as much new."""
+def _is_due(standing: Standing, series: int) -> bool:
+    """Whether to fold: one that seals nothing is for nothing, and what it carries over is written again."""
     new = standing.pending_points - standing.carried_points
-    return new >= max(FOLD_POINTS, standing.carried_points) or standing.pending_batches > MAX_BATCHES
+    worth = max(FOLD_POINTS, min(CHUNK_POINTS * series, MOST_POINTS), standing.carried_points)
+    return new >= worth or standing.pending_batches > MAX_BATCHES

@@ -50,6 +50,7 @@ def use_layout(monkeypatch: pytest.MonkeyPatch, layout: Layout) -> None:
     monkeypatch.setattr(windows, "LAYOUT", layout)
     monkeypatch.setattr(tails, "LAYOUT", layout)
     monkeypatch.setattr(writing, "FOLD_POINTS", 30)
+    monkeypatch.setattr(writing, "CHUNK_POINTS", 8)
     monkeypatch.setattr(sealing, "LEAST_BUCKETS", 4)
     monkeypatch.setattr(planning, "RAW_POINTS", 2)
 

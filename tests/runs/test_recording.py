@@ -151,6 +151,7 @@ def test_what_the_engine_yielded_is_stored_bit_for_bit(
 ) -> None:
     monkeypatch.setattr(tails, "LAYOUT", Layout(chunk=chunk, bucket=2, fanout=2, row=4))
     monkeypatch.setattr(writing, "FOLD_POINTS", 20)
+    monkeypatch.setattr(writing, "CHUNK_POINTS", 1)
     info, all_records = run_engine()
     recorder = record(run, info, rechunked(all_records, size), every=every)
     assert_same(stored(run), by_hand(all_records))

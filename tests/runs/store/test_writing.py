@@ -33,6 +33,7 @@ KEYS: tuple[Key, ...] = (("loss", None), ("norm", 0), ("norm", 1))
 def _tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tails, "LAYOUT", TINY)
     monkeypatch.setattr(writing, "FOLD_POINTS", 30)
+    monkeypatch.setattr(writing, "CHUNK_POINTS", 8)
     monkeypatch.setattr(summaries, "REFRESH_SECONDS", 0.0)
 
 
