@@ -162,9 +162,10 @@ def _conditions(found: list[Found]) -> str:
             versions |= told.get("versions", {})
     loads = [load for one in found for load in one["load"]]
     commits = sorted({one["commit"] for one in found})
+    facts = [machine["cpu"], f"{machine['cpus']} CPUs", machine["system"], f"Python {machine['python']}"]
+    facts += [f"{name} {version}" for name, version in sorted(versions.items())]
     return (
-        f"{machine['cpu']}, {machine['cpus']} CPUs, {machine['system']}, Python {machine['python']},"
-        f" {', '.join(f'{name} {version}' for name, version in sorted(versions.items()))}."
+        f"{', '.join(facts)}."
         f" Load average {min(loads):.1f} to {max(loads):.1f}. Measured at {', '.join(commits)}."
     )
 
