@@ -47,11 +47,6 @@ class Delivery:
         self._backlog: Backlog | None = None
         self._spool: Spool | None = None
 
-    @property
-    def is_behind(self) -> bool:
-        """Whether points wait for the database."""
-        return self._backlog is not None
-
     def deliver(
         self,
         points: Mapping[Key, Points],

@@ -30,7 +30,7 @@ ORDER BY run_id, series_number, start"""
 class Points:
     """The points of one series of one run.
 
-    Shapes: steps and values (n,); steps increase; values as stored, NaN and infinities among them.
+    Shapes: steps and values (n,); steps do not decrease; values as stored, NaN and infinities among them.
 
     Args:
         number: of the series within its run.
