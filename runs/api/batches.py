@@ -4,20 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
+import msgspec
 import numpy as np
 
 from nnlab.series.batch import FloatArray, IntArray, Key, Points
 from nnlab.series.errors import SeriesError
-from nnlab.series.names import checked_layer, checked_metric
+from nnlab.series.names import MAX_LAYER, checked_layer, checked_metric
+from runs.api.bodies import check_keys, read_json
 
 CLOCK = "_t"
-_BARE, _TIMED = ("key", "value", "step"), ("key", "value", "step", "timestamp")
-_FIELDS = frozenset({*_TIMED, "layer"})
+_FIELDS = frozenset({"key", "value", "step", "timestamp", "layer"})
 _MLFLOWS_OWN = frozenset({"dataset_name", "dataset_digest", "model_id", "run_id"})
 _SPELLED = {"NaN": np.nan, "Infinity": np.inf, "-Infinity": -np.inf}
+
+
+class _Item(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """A metric of a body in the form in which nearly all come; what differs is read from plain tables."""
+
+    key: str
+    value: float
+    step: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] = 0
+    timestamp: float | None = None
+    layer: Annotated[int, msgspec.Meta(ge=0, le=MAX_LAYER)] | None = None
+
+
+class _Body(msgspec.Struct, forbid_unknown_fields=True):
+    """The table of such a body; of its other fields nothing is checked yet."""
+
+    metrics: list[_Item] = msgspec.field(default_factory=list)
+    writer: Any = None
+    batch: Any = None
+    run_id: Any = None
+    params: Any = None
+    tags: Any = None
+
+
+_DECODER = msgspec.json.Decoder(_Body)
 
 
 class Metrics(NamedTuple):
@@ -35,10 +59,28 @@ class _Columns(NamedTuple):
     """The items of a body, field by field; ``times`` and ``layers`` are empty where no item has one."""
 
     keys: Sequence[str]
-    values: Sequence[Any]
+    values: Sequence[float]
     steps: Sequence[int]
-    times: Sequence[Any] = ()
+    times: Sequence[float | None] = ()
     layers: Sequence[int | None] = ()
+
+
+def read_log(body: bytes) -> dict[str, Any]:
+    """Read a JSON body as a table; its metrics are for ``read_metrics``.
+
+    Raises:
+        HttpError: 422 for one that is no table of the fields that a body has.
+    """
+    try:
+        return msgspec.structs.asdict(_DECODER.decode(body))
+    except (
+        msgspec.DecodeError,
+        UnicodeDecodeError,
+        RecursionError,
+    ):  # it differs, or is wrong; orjson's tables tell which
+        table = read_json(body)
+        check_keys(table, _Body.__struct_fields__)
+        return table
 
 
 def read_metrics(items: Sequence[Any]) -> Metrics:
@@ -49,32 +91,22 @@ def read_metrics(items: Sequence[Any]) -> Metrics:
     """
     if not items:
         return Metrics({}, None)
-    found = _at_once(items) or _one_by_one(items)
+    found = _at_once(items) if isinstance(items[0], _Item) else _one_by_one(items)
     steps = np.array(found.steps, np.int64)
     values = np.array(found.values, np.float64)
-    return Metrics(_grouped(found, steps, values), _clock(found))
+    return Metrics(_grouped(found, steps, values), _clock(found, steps))
 
 
-def _at_once(items: Sequence[Any]) -> _Columns | None:
-    """Read items that all have the same plain fields; None where one does not, which is slower to find."""
-    if set(map(type, items)) != {dict}:
-        return None
-    sizes = set(map(len, items))
-    names = _TIMED if sizes == {len(_TIMED)} else _BARE
-    if sizes != {len(names)}:
-        return None
-    try:
-        keys, values, steps, *times = (list(map(itemgetter(name), items)) for name in names)
-    except KeyError:
-        return None
-    is_plain = (
-        set(map(type, keys)) == {str}
-        and set(map(type, values)) <= {float, int}
-        and set(map(type, steps)) == {int}
-        and all(set(map(type, column)) == {int} for column in times)
-        and -(2**63) <= min(steps) <= max(steps) < 2**63
+def _at_once(items: Sequence[_Item]) -> _Columns:
+    layers = [item.layer for item in items]
+    times = [item.timestamp for item in items]
+    return _Columns(
+        [item.key for item in items],
+        [item.value for item in items],
+        [item.step for item in items],
+        times if any(time is not None for time in times) else (),
+        layers if any(layer is not None for layer in layers) else (),
     )
-    return _Columns(keys, values, steps, *times) if is_plain else None
 
 
 def _one_by_one(items: Sequence[Any]) -> _Columns:
@@ -152,7 +184,7 @@ def _key(key: Any, keys: Sequence[str]) -> Key:
         raise SeriesError(f"metrics[{keys.index(metric)}]: {error}") from error
 
 
-def _clock(found: _Columns) -> Points | None:
+def _clock(found: _Columns, steps: IntArray) -> Points | None:
     """Return the last time of each step, in the order of their first appearance."""
     if not found.times:
         return None
@@ -160,4 +192,5 @@ def _clock(found: _Columns) -> Points | None:
     of_steps = dict(timed if None not in found.times else (pair for pair in timed if pair[1] is not None))
     if not of_steps:
         return None
-    return np.array(list(of_steps), np.int64), np.array(list(of_steps.values()), np.float64)
+    known = steps if len(of_steps) == len(steps) else np.array(list(of_steps), np.int64)
+    return known, np.fromiter(of_steps.values(), np.float64, len(of_steps))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import orjson
@@ -48,6 +49,17 @@ def read_json(body: bytes) -> dict[str, Any]:
     if not isinstance(table, dict):
         raise HttpError(422, f"expected a JSON table, got {type(table).__name__}")
     return table
+
+
+def check_keys(table: Mapping[str, Any], known: Collection[str]) -> None:
+    """Refuse a table with other keys than those known.
+
+    Raises:
+        HttpError: 422, naming the first.
+    """
+    unknown = table.keys() - set(known)
+    if unknown:
+        raise HttpError(422, f"expected {', '.join(sorted(known))}, got {min(unknown)[:60]!r}")
 
 
 def _unpacked(body: bytes, most: int) -> bytes:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import math
+import re
 from typing import Any
 
 import numpy as np
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ninja.errors import HttpError
 
 from nnlab.series.errors import SeriesError
-from runs.api.batches import read_metrics
+from runs.api.batches import read_log, read_metrics
 
 
 def item(key: str = "loss", value: Any = 0.5, step: Any = 1, **more: Any) -> dict[str, Any]:
@@ -103,22 +107,50 @@ def test_what_is_wrong_is_named_with_its_position(wrong: str) -> None:
     st.lists(
         st.tuples(
             st.sampled_from("abc"),
-            st.floats() | st.integers(-5, 5),
+            st.floats(allow_nan=False, allow_infinity=False) | st.integers(-5, 5),
             st.integers(-(2**63), 2**63 - 1),
+            st.none() | st.integers(0, 2**41),
             st.none() | st.integers(0, 9),
-        )
+        ),
+        min_size=1,
     )
 )
-def test_reading_at_once_and_one_by_one_agree(rows: list[tuple[str, float, int, int | None]]) -> None:
-    quick = [
-        item(key, value, step, **({} if time is None else {"timestamp": time}))
-        for key, value, step, time in rows
-    ]
-    slow = [{**item, "layer": None} for item in quick]
-    ours, theirs = read_metrics(quick), read_metrics(slow)
+def test_items_of_the_usual_form_and_tables_are_read_alike(
+    rows: list[tuple[str, float, int, int | None, int | None]],
+) -> None:
+    items = [item(key, value, step, timestamp=time, layer=layer) for key, value, step, time, layer in rows]
+    usual = read_log(orjson.dumps({"metrics": items}))["metrics"]
+    assert not isinstance(usual[0], dict)
+    ours, theirs = read_metrics(usual), read_metrics(items)
     assert ours.points.keys() == theirs.points.keys()
     for key, points in ours.points.items():
         for one, other in zip(points, theirs.points[key], strict=True):
             np.testing.assert_array_equal(one, other)
+    assert (ours.clock is None) == (theirs.clock is None)
     for one, other in zip(ours.clock or (), theirs.clock or (), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_body_with_one_wrong_item_is_read_as_tables_that_tell_which(wrong: str) -> None:
+    bad, words = WRONG[wrong]
+    table = read_log(json.dumps({"metrics": [item(), bad]}).encode())
+    with pytest.raises(SeriesError, match=r"^metrics\[1\]: ") as refusal:
+        read_metrics(table["metrics"])
+    assert words in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"{", "expected JSON"),
+        (b"[1]", "expected a JSON table, got list"),
+        (b'{"metrics": [], "metric": 1}', "got 'metric'"),
+        (b'{"params": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "expected JSON"),
+        (b'{"metrics": [{"key": "\xff", "value": 1}]}', "expected JSON"),
+    ],
+)
+def test_a_body_that_is_no_table_of_these_fields_is_refused(body: bytes, words: str) -> None:
+    with pytest.raises(HttpError, match=re.escape(words)) as refusal:
+        read_log(body)
+    assert refusal.value.status_code == 422
