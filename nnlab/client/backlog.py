@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from nnlab.client.spool import Kind, Record, Spool
 from nnlab.client.thinning import Thinning, halves, merged
-from nnlab.series.batch import Key, Points, decode_batch, encode_batch, points_in
+from nnlab.series.batch import CLOCK, Key, Points, decode_batch, encode_batch, points_in
 
 logger = logging.getLogger("nnlab.client")
 
@@ -26,7 +26,7 @@ class _Entry:
     kind: Kind
     thinned: int
     size: int
-    points: int
+    points: int  # without those of the clock
     start: int | None  # in the file; None in memory
     payload: bytes  # in memory
 
@@ -177,9 +177,15 @@ class Backlog:
 
 def _entry(record: Record, start: int | None) -> _Entry:
     size = len(record.payload)
-    points = points_in(record.payload) if record.kind is Kind.POINTS else 0
+    points = _logged(record.payload) if record.kind is Kind.POINTS else 0
     payload = record.payload if start is None else b""
     return _Entry(record.number, record.kind, record.thinned, size, points, start, payload)
+
+
+def _logged(batch: bytes) -> int:
+    """Count the points of a batch that the program logged: all but those of the clock."""
+    clock = decode_batch(batch, [CLOCK])
+    return points_in(batch) - sum(len(steps) for steps, _ in clock.values())
 
 
 def _batches(points: Mapping[Key, Points], limit: int) -> Iterator[bytes]:

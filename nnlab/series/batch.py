@@ -29,6 +29,7 @@ IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
 Key: TypeAlias = tuple[str, int | None]  # metric, and layer or None for the whole run
 Points: TypeAlias = tuple[IntArray, FloatArray]  # steps and values
+CLOCK: Key = ("_t", None)  # when each step was logged: not a metric, and of the whole run only
 
 VERSION = 1
 MAX_VECTORS = 2**16 - 1

@@ -6,12 +6,13 @@ import struct
 from collections import deque
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from time import time
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.series.batch import FloatArray, IntArray, Key, Points
+from nnlab.series.batch import CLOCK, FloatArray, IntArray, Key, Points
 from nnlab.series.errors import SeriesError
 from nnlab.series.names import checked_layer, checked_metric
 
@@ -36,7 +37,7 @@ _INTEGER, _FLOAT = struct.Struct("q"), struct.Struct("d")
 
 @dataclass(frozen=True, eq=False)
 class _Form:
-    """What rows of a loop have in common: layer, names, and what packs a step and so many values."""
+    """What rows of a loop have in common: layer, names, and what packs a step, its moment and values."""
 
     layer: int | None
     names: list[str]
@@ -58,6 +59,8 @@ class StepBuffer:
 
     One thread may log while another drains. What cannot be kept costs only itself: a name that cannot be, or
     a value that is no number, is left out of its row, and ``problems`` tells of it once.
+
+    The moment of each row is kept with it, and comes out as one more series.
     """
 
     def __init__(self) -> None:
@@ -84,7 +87,7 @@ class StepBuffer:
             names = list(values)
             if names != form.names or layer != form.layer:
                 form = self._form = self._known(layer, names)
-            row = form.pack(step, *values.values())
+            row = form.pack(step, time(), *values.values())
         except _REFUSALS:
             self._log_good(step, values, layer)
             return
@@ -96,18 +99,22 @@ class StepBuffer:
     def drain(self) -> dict[Key, Points]:
         """Take out the rows, as steps and values of each series in the order in which they were logged.
 
-        Series of the same rows share one array of steps.
+        Series of the same rows share one array of steps. Under ``CLOCK`` is when each step was logged, in
+        milliseconds since 1970; the last time where rows that follow each other have the same step.
         """
         rows = [self._rows.popleft() for _ in range(len(self._rows))]
         series: dict[Key, list[_Part]] = {}
         for number, (form, (places, packed)) in enumerate(_by_form(rows).items()):
             columns = np.frombuffer(b"".join(packed)).reshape(len(packed), -1).T.copy()
-            steps = columns[0].view(np.int64)
-            for name, values in zip(form.names, columns[1:], strict=True):
-                key = self._key(name, form.layer)
+            steps, times = columns[0].view(np.int64), columns[1] * 1000
+            keys = [self._key(name, form.layer) for name in form.names]
+            if any(keys):
+                series.setdefault(CLOCK, []).append(_Part(number, places, steps, times))
+            for key, values in zip(keys, columns[2:], strict=True):
                 if key is not None:
                     series.setdefault(key, []).append(_Part(number, places, steps, values))
-        return _joined(series)
+        points = _joined(series)
+        return {**points, CLOCK: _once_a_step(*points[CLOCK])} if points else {}
 
     def problems(self) -> list[str]:
         """Take out what was wrong with what was left out, once for each name."""
@@ -144,6 +151,8 @@ class StepBuffer:
         try:
             if not isinstance(name, str):
                 raise SeriesError(f"expected a name as text, got {_shown(name)}")
+            if name == CLOCK[0]:
+                raise SeriesError(f"{name!r} is the run's clock, which is kept anyway; choose another name")
             return checked_metric(name), None if layer is None else checked_layer(layer)
         except SeriesError as error:
             self._complain(("name", name, layer), str(error))
@@ -158,7 +167,7 @@ class StepBuffer:
 
 
 def _form(layer: int | None, names: list[str]) -> _Form:
-    return _Form(layer, names, struct.Struct(f"q{len(names)}d").pack)
+    return _Form(layer, names, struct.Struct(f"q{1 + len(names)}d").pack)
 
 
 def _by_form(rows: Sequence[tuple[_Form, bytes]]) -> dict[_Form, tuple[Sequence[int], list[bytes]]]:
@@ -207,3 +216,9 @@ def _joined(series: Mapping[Key, Sequence[_Part]]) -> dict[Key, Points]:
         order, steps = orders[forms]
         points[key] = steps, np.concatenate([part.values for part in parts])[order]
     return points
+
+
+def _once_a_step(steps: IntArray, times: FloatArray) -> Points:
+    """Keep the last of the times that follow each other at one step."""
+    last = np.append(steps[1:] != steps[:-1], True)
+    return (steps, times) if last.all() else (steps[last], times[last])

@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router, Status
 from ninja.errors import HttpError
 
-from nnlab.series.batch import decode_batch, points_in
+from nnlab.series.batch import CLOCK, decode_batch, points_in
 from runs.api import writing_schemas as schemas
 from runs.api.access import require
 from runs.api.answers import found, run_answer
@@ -92,6 +92,7 @@ def columns(
 ) -> HttpResponse:
     """Store at most 1,000,000 points, in the format of the module ``nnlab.series.batch``.
 
+    The series ``_t`` is the run's clock: the time of each step in milliseconds since 1970.
     ``thinned=k`` says that the writer kept one step in 2^k; ``run`` guards against a batch of another run.
     """
     require(request, "runs.submit_sweep")
@@ -105,7 +106,10 @@ def columns(
             413, f"expected at most {MAX_POINTS:,} points, got {points_in(body):,}; send them in parts"
         )
     points = {key: found for key, found in decode_batch(body).items() if len(found[0])}
-    return _receipt(intake.accept(run_id, Batch(body, points, None, name, number, thinned)))
+    clock = points.pop(CLOCK, None)
+    if any(metric == CLOCK[0] for metric, _ in points):
+        raise HttpError(422, f"expected the clock {CLOCK[0]!r} for the whole run, got it for a layer")
+    return _receipt(intake.accept(run_id, Batch(body, points, clock, name, number, thinned)))
 
 
 @router.post("/runs/{run_id}/beat", response=schemas.BeatOut, summary="Say that the program lives")

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from django.db import transaction
 
-from nnlab.series.batch import Key, Points
+from nnlab.series.batch import CLOCK, Key, Points
+from nnlab.series.errors import SeriesError
 from runs.models import Ledger
 from runs.outside import summary
 from runs.outside.beginning import configure
@@ -20,8 +21,8 @@ from runs.store import writers
 from runs.store.writing import write
 
 MAX_PENDING = 4_000_000  # points of a run that wait to become chunks
-CLOCK: Key = ("_t", None)  # milliseconds since the run's start, one value a step
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST = (datetime.max.replace(tzinfo=UTC) - _EPOCH).total_seconds() * 1000
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Batch:
 
     Args:
         body: as it came; known for a while where it has no number.
-        clock: steps, and the time of each in milliseconds since 1970.
+        clock: steps, and the time of each in milliseconds since 1970; stored as those since the run's start.
         writer: the program's name for the process that sends it.
         number: of the batch, upward from 0 for each writer; None for one that has none.
         thinned: the writer kept one step in 2^this.
@@ -65,7 +66,7 @@ def accept(run_id: int, batch: Batch) -> Receipt:
         NoRunError: if there is no such run.
         ClosedError: if the run takes nothing now.
         BusyError: if too much waits to be stored.
-        SeriesError: if the run would have too many series.
+        SeriesError: if the run would have too many series, or its clock tells no time.
         SubmissionError: if its parameters cannot be stored.
     """
     with transaction.atomic():
@@ -110,5 +111,11 @@ def _with_clock(batch: Batch, state: State) -> Mapping[Key, Points]:
     if batch.clock is None:
         return batch.points
     steps, moments = batch.clock
+    possible = (moments >= 0) & (moments <= _LATEST)  # NaN is not
+    if not possible.all():
+        wrong = int(np.argmin(possible))
+        raise SeriesError(
+            f"expected times in milliseconds since 1970, got {moments[wrong]:g} at step {steps[wrong]}"
+        )
     begun = (state.started_at - _EPOCH).total_seconds() * 1000
     return {**batch.points, CLOCK: (steps, np.round(moments - begun))}

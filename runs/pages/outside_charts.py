@@ -9,6 +9,7 @@ from typing import Any
 
 from django.utils.html import escape
 
+from nnlab.series.batch import CLOCK
 from runs.charts.chart import Chart
 from runs.charts.curves import curves
 from runs.models import Ledger, Run, Series
@@ -19,7 +20,6 @@ from runs.reading.windows import SeriesWindow
 MAX_CHARTS = 24
 MAX_LAYERS = 12  # lines of one chart
 REDRAWN_EVERY = 5  # seconds
-_CLOCK = "_t"
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def news(run: Run, cursor: str) -> dict[str, Any]:
 
 def _metrics(run: Run) -> dict[str, list[int]]:
     """Return the layers of each metric; those of the whole run have none."""
-    rows = Series.objects.filter(run=run).exclude(metric=_CLOCK).order_by("number")
+    rows = Series.objects.filter(run=run).exclude(metric=CLOCK[0]).order_by("number")
     found: dict[str, list[int]] = {}
     for metric, layer in rows.values_list("metric", "layer"):
         found.setdefault(metric, []).extend([] if layer is None else [layer])

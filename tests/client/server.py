@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from nnlab.series.batch import decode_batch, points_in
+from nnlab.series.batch import CLOCK, decode_batch, points_in
 from nnlab.series.errors import SeriesError
 
 TOKEN = "nnlab_test"
@@ -30,6 +30,7 @@ class StoredRun:
     started: dict[str, Any]
     config: dict[str, Any]
     points: Series = field(default_factory=dict)
+    clock: list[tuple[int, float]] = field(default_factory=list)
     status: str = "running"
     error: str = ""
     last: dict[str, int] = field(default_factory=dict)  # batch, by writer
@@ -127,7 +128,8 @@ class Server:
         if any(name == "unwanted" for name, _ in points):
             return 422, {"detail": "unwanted is no metric"}
         for key, (steps, values) in points.items():
-            run.points.setdefault(key, []).extend(zip(steps.tolist(), values.tolist(), strict=True))
+            series = run.clock if key == CLOCK else run.points.setdefault(key, [])
+            series.extend(zip(steps.tolist(), values.tolist(), strict=True))
         run.last[writer] = batch
         run.thinned = max(run.thinned, int(query.get("thinned", ["0"])[0]))
         return 200, {"accepted": points_in(body), "repeated": False, "stop": self.stop}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,18 @@ def test_what_is_logged_arrives(server: Server) -> None:
     assert stored.started["headline"] == "loss"
     assert stored.config == {"rate": 0.5, "net": {"depth": 3}, "batch_size": 32}
     assert stored.status == "finished"
+
+
+def test_each_step_arrives_with_the_moment_at_which_it_was_logged(server: Server) -> None:
+    before = time.time() * 1000
+    with start(server) as run:
+        for step in range(3):
+            run.log(step, {"loss": 1.0})
+            run.log(step, {"norm": 1.0}, layer=0)
+            time.sleep(0.01)
+    steps, times = zip(*server.run.clock, strict=True)
+    assert steps == (0, 1, 2)
+    assert before <= times[0] < times[1] < times[2] <= time.time() * 1000
 
 
 def test_a_run_knows_its_number_and_links_to_its_page(server: Server) -> None:

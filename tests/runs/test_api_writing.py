@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nnlab.series.batch import CLOCK, encode_batch
 from runs.models import Ledger, Project, Run, RunParam, Source, Status, Sweep, Writer
 from runs.store import writers
 from tests.runs.outside import Program, batch_of, build_outside_run, fresh, item, logged, silence
@@ -95,6 +96,35 @@ def test_timestamps_are_the_runs_clock(program: Program) -> None:
     steps, moments = zip(*logged(run)["_t", None], strict=True)
     assert steps == (1, 2)
     assert moments == pytest.approx([250, 500], abs=1)
+
+
+def test_the_clock_of_columns_is_the_runs_clock_and_no_point(program: Program) -> None:
+    run = program.begin()
+    begun = run.started_at.timestamp() * 1000 if run.started_at else 0
+    steps = np.array([1, 2])
+    points = {("loss", None): (steps, steps / 2), CLOCK: (steps, begun + 250.4 * steps)}
+    assert program.post(f"/{run.pk}/columns", encode_batch(points))["accepted"] == 2
+    assert logged(run)["loss", None] == [(1, 0.5), (2, 1.0)]
+    clock_steps, moments = zip(*logged(run)[CLOCK], strict=True)
+    assert clock_steps == (1, 2)
+    assert moments == pytest.approx([250, 501], abs=1)
+
+
+@pytest.mark.parametrize("moment", [np.nan, np.inf, -1.0, 1e18])
+def test_a_clock_that_tells_no_time_is_refused(program: Program, moment: float) -> None:
+    run = program.begin()
+    steps = np.array([1, 2])
+    body = encode_batch({("loss", None): (steps, steps / 2), CLOCK: (steps, np.array([0.0, moment]))})
+    told = program.post(f"/{run.pk}/columns", body, 422)["detail"]
+    assert told == f"expected times in milliseconds since 1970, got {moment:g} at step 2"
+    assert logged(run) == {}
+
+
+def test_a_layer_has_no_clock(program: Program) -> None:
+    run = program.begin()
+    steps = np.array([1])
+    body = encode_batch({("_t", 3): (steps, steps / 2)})
+    assert "for the whole run" in program.post(f"/{run.pk}/columns", body, 422)["detail"]
 
 
 def test_mlflows_log_batch_is_taken_as_it_is(program: Program) -> None:

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnlab.series.batch import Key, decode_batch, encode_batch
+from nnlab.series import buffer as buffering
+from nnlab.series.batch import CLOCK, Key, Points, decode_batch, encode_batch
 from nnlab.series.buffer import MAX_PROBLEMS, StepBuffer
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
@@ -50,6 +51,14 @@ class Changing(dict[str, float]):
         yield from ["loss", "lost"]
 
 
+def drained(buffer: StepBuffer) -> dict[Key, Points]:
+    """What was logged, without its clock."""
+    points = buffer.drain()
+    if points:
+        points.pop(CLOCK)
+    return points
+
+
 @given(ROWS)
 def test_every_point_comes_out_once_and_in_order(rows: list[Row]) -> None:
     expected: dict[Key, list[tuple[int, float]]] = {}
@@ -59,12 +68,12 @@ def test_every_point_comes_out_once_and_in_order(rows: list[Row]) -> None:
         for name, value in values.items():
             expected.setdefault((name, layer), []).append((step, value))
     assert len(buffer) == len(rows)
-    points = buffer.drain()
+    points = drained(buffer)
     assert points.keys() == expected.keys()
     for key, (steps, values_of_key) in points.items():
         assert steps.tolist() == [step for step, _ in expected[key]]
         assert values_of_key.tobytes() == np.array([value for _, value in expected[key]]).tobytes()
-    assert (len(buffer), buffer.drain(), buffer.problems()) == (0, {}, [])
+    assert (len(buffer), drained(buffer), buffer.problems()) == (0, {}, [])
 
 
 @pytest.mark.parametrize(
@@ -85,7 +94,7 @@ def test_every_point_comes_out_once_and_in_order(rows: list[Row]) -> None:
 def test_whatever_can_be_a_float_is_a_number(value: Any) -> None:
     buffer = StepBuffer()
     buffer.log(3, {"a": value})
-    assert buffer.drain()["a", None][1].tolist() == [float(value)]
+    assert drained(buffer)["a", None][1].tolist() == [float(value)]
     assert buffer.problems() == []
 
 
@@ -98,7 +107,7 @@ def test_values_that_change_later_are_those_of_their_step() -> None:
     buffer.log(3, values)
     values["a"] = 2.0
     values["b"] = 3.0
-    points = buffer.drain()
+    points = drained(buffer)
     assert points["norm", None][1].tolist() == [1, 2, 3]
     assert points["a", None][1].tolist() == [1, 1, 1, 1]
     assert ("b", None) not in points
@@ -111,7 +120,7 @@ def test_what_is_no_number_costs_only_itself_and_is_told_once(value: Any) -> Non
     buffer = StepBuffer()
     for step in range(3):
         buffer.log(step, {"a": 1.0, "bad": value, "b": 2.0}, layer=1)
-    points = buffer.drain()
+    points = drained(buffer)
     assert {key: list(values) for key, (_, values) in points.items()} == {
         ("a", 1): [1] * 3,
         ("b", 1): [2] * 3,
@@ -120,7 +129,7 @@ def test_what_is_no_number_costs_only_itself_and_is_told_once(value: Any) -> Non
     assert problem.startswith("expected a number for 'bad' at step 0, got ")
     assert len(problem) < 200
     buffer.log(3, {"bad": value})
-    assert buffer.drain() == {}
+    assert drained(buffer) == {}
     assert buffer.problems() == []
 
 
@@ -129,7 +138,7 @@ def test_a_name_that_cannot_be_costs_only_itself_and_is_told_once(name: Any) -> 
     buffer = StepBuffer()
     for _ in range(2):
         buffer.log(5, {"a": 1.0, name: 2.0})
-        assert list(buffer.drain()) == [("a", None)]
+        assert list(drained(buffer)) == [("a", None)]
     (problem,) = buffer.problems()
     assert problem.startswith("expected a")
 
@@ -141,7 +150,7 @@ def test_a_step_that_cannot_be_costs_only_its_row(step: Any) -> None:
     buffer = StepBuffer()
     for at in (4, step, step, 5):
         buffer.log(at, {"a": 1.0})
-    assert buffer.drain()["a", None][0].tolist() == [4, 5]
+    assert drained(buffer)["a", None][0].tolist() == [4, 5]
     (problem,) = buffer.problems()
     assert problem == f"expected a whole step within 64 bits, got {step!r}"
 
@@ -153,7 +162,7 @@ def test_steps_and_layers_may_be_any_kind_of_integer(step: Any) -> None:
     buffer = StepBuffer()
     buffer.log(step, {"a": 1.0})
     buffer.log(8, {"a": 1.0}, layer=step)
-    points = buffer.drain()
+    points = drained(buffer)
     assert points["a", None][0].tolist() == [7]
     assert points["a", 7][0].tolist() == [8]
 
@@ -163,7 +172,7 @@ def test_a_layer_that_cannot_be_costs_only_its_rows(layer: Any) -> None:
     buffer = StepBuffer()
     for at in (0, layer, 1):
         buffer.log(5, {"a": 1.0}, at)
-    assert list(buffer.drain()) == [("a", 0), ("a", 1)]
+    assert list(drained(buffer)) == [("a", 0), ("a", 1)]
     assert len(buffer.problems()) == 1
 
 
@@ -171,7 +180,7 @@ def test_a_layer_that_cannot_be_costs_only_its_rows(layer: Any) -> None:
 def test_what_is_no_dictionary_is_told(values: Any) -> None:
     buffer = StepBuffer()
     buffer.log(5, values)
-    assert buffer.drain() == {}
+    assert drained(buffer) == {}
     (problem,) = buffer.problems()
     assert problem.startswith("expected a dictionary of names and numbers, got ")
 
@@ -179,14 +188,14 @@ def test_what_is_no_dictionary_is_told(values: Any) -> None:
 def test_names_that_change_meanwhile_do_not_shift_values() -> None:
     buffer = StepBuffer()
     buffer.log(5, Changing(loss=1.0, lost=2.0))
-    assert {key: list(values) for key, (_, values) in buffer.drain().items()} == {("loss", None): [1.0]}
+    assert {key: list(values) for key, (_, values) in drained(buffer).items()} == {("loss", None): [1.0]}
 
 
 def test_only_so_many_problems_are_told() -> None:
     buffer = StepBuffer()
     for number in range(3 * MAX_PROBLEMS):
         buffer.log(number, {f"loss\n{number}": 1.0})
-        buffer.drain()
+        drained(buffer)
     problems = buffer.problems()
     assert len(problems) == MAX_PROBLEMS + 1
     assert problems[-1] == "expected fewer problems; further ones are not told"
@@ -197,12 +206,33 @@ def test_series_of_the_same_rows_share_their_steps() -> None:
     for step in (3, 4, 6):
         buffer.log(step, {"a": 1.0, "b": 2.0} | ({"rare": 3.0} if step == 4 else {}))
         buffer.log(step, {"a": 1.0, "b": 2.0}, layer=0)
-    points = buffer.drain()
+    points = drained(buffer)
     assert points["a", None][0] is points["b", None][0]
     assert points["a", 0][0] is points["b", 0][0]
     assert points["a", None][0].tolist() == [3, 4, 6]
     assert points["rare", None][0].tolist() == [4]
     assert decode_batch(encode_batch(points)).keys() == points.keys()
+
+
+def test_the_clock_has_the_moment_of_each_step_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    moments = iter([100.0, 100.25, 100.5, 101.0, 102.0])
+    monkeypatch.setattr(buffering, "time", lambda: next(moments))
+    buffer = StepBuffer()
+    buffer.log(3, {"loss": 1.0})
+    buffer.log(3, {"norm": 1.0}, layer=0)
+    buffer.log(4, {"loss": 1.0})
+    buffer.log(3, {"loss": 1.0})
+    buffer.log(5, {})
+    steps, times = buffer.drain()[CLOCK]
+    assert (steps.tolist(), times.tolist()) == ([3, 4, 3], [100_250.0, 100_500.0, 101_000.0])
+    assert buffer.drain() == {}
+
+
+def test_the_name_of_the_clock_is_no_metrics() -> None:
+    buffer = StepBuffer()
+    buffer.log(5, {"a": 1.0, "_t": 2.0})
+    assert list(drained(buffer)) == [("a", None)]
+    assert buffer.problems() == ["'_t' is the run's clock, which is kept anyway; choose another name"]
 
 
 def test_nothing_is_lost_or_doubled_while_another_thread_drains() -> None:
@@ -217,13 +247,13 @@ def test_nothing_is_lost_or_doubled_while_another_thread_drains() -> None:
 
     trainer = threading.Thread(target=train)
     trainer.start()
-    drained = []
+    parts = []
     while not over.is_set():
-        drained.append(buffer.drain())
+        parts.append(drained(buffer))
     trainer.join()
-    drained.append(buffer.drain())
+    parts.append(drained(buffer))
     for name, expected in (("a", np.arange(rows)), ("b", -np.arange(rows)[np.arange(rows) % 3 > 0])):
-        found = [points[name, None] for points in drained if (name, None) in points]
+        found = [points[name, None] for points in parts if (name, None) in points]
         assert np.array_equal(np.concatenate([values for _, values in found]), expected)
         assert np.array_equal(np.concatenate([steps for steps, _ in found]), abs(expected))
     assert len(buffer.problems()) == 1

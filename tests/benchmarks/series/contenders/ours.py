@@ -109,7 +109,7 @@ class Store:
         from runs.models import Series  # noqa: PLC0415
         from runs.reading.series import read_series  # noqa: PLC0415
 
-        metrics = Series.objects.filter(run_id=run).values_list("metric", flat=True)
+        metrics = Series.objects.filter(run_id=run).exclude(metric="_t").values_list("metric", flat=True)
         return [points.values for points in read_series([run], set(metrics))]
 
     def _window(self, runs: list[int], first: int | None, last: int | None, columns: int) -> list[Any]:
