@@ -12,6 +12,7 @@ from nnlab.series.sealing import Sealed
 from runs.store import journal, ledger, tails
 from runs.store.ledger import Standing
 from runs.store.memory import Memory
+from runs.store.numbers import stored_numbers
 from runs.store.tails import Tail
 
 _remembered: Memory[dict[int, Tail]] = Memory(64)  # some 30 kB a series, at most
@@ -32,6 +33,8 @@ def fold(
     has_journal = standing.pending_batches > 1  # besides this write, which counts as one
     pending = journal.decoded(journal.blobs([run_id]).get(run_id, [])) if has_journal else {}
     points = journal.joined([pending, fresh])
+    if not points.keys() <= numbers.keys():  # another process has begun a series since this one looked
+        numbers = stored_numbers(run_id)
     known = _remembered.take(run_id, standing.folds) or {}
     known |= tails.reopened(run_id, {numbers[key] for key in points} - known.keys())
     sealed: dict[int, Sealed] = {}

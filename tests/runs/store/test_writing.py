@@ -194,3 +194,18 @@ def test_a_fold_by_another_process_is_noticed(monkeypatch: pytest.MonkeyPatch) -
         with transaction.atomic():
             write(run.pk, {("loss", None): (np.arange(start, start + 20), values[start : start + 20])})
     assert_holds(run, {("loss", None): (np.arange(400), values)})
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_series_that_another_process_began_is_folded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process knows the numbers of the series that it saw; the journal may hold others."""
+    run = build_run()
+    memories = [Memory[dict[Key, int]](10) for _ in range(2)]
+    few, many = (np.arange(3), np.ones(3)), (np.arange(3, 63), np.ones(60))
+    writes: list[tuple[int, Key, Points]] = [(0, KEYS[0], few), (1, KEYS[1], few), (0, KEYS[0], many)]
+    for process, key, points in writes:
+        monkeypatch.setattr(numbers, "_remembered", memories[process])
+        with transaction.atomic():
+            write(run.pk, {key: points})
+    assert Chunk.objects.filter(run=run).exists()
+    assert_holds(run, {KEYS[0]: (np.arange(63), np.ones(63)), KEYS[1]: few})
