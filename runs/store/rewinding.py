@@ -47,12 +47,13 @@ def _kept(run_id: int, step: int) -> dict[Key, Points]:
         key, tail = (series.metric, series.layer), found[series.number]
         opened = tail.unseal(step)
         parts = [part for part in (opened, pending.get(key)) if part is not None]
-        points = _until(journal.in_order(parts), step)
+        before = journal.in_order(parts)
+        points = _until(before, step)
         if len(points[0]):
             kept[key] = points
         elif not tail.end.sealed_points:
             empty.append(series.pk)
-        if len(opened[0]):
+        if len(points[0]) < len(before[0]):  # what goes may have set an extreme, sealed or not
             tail.summary = _summary(tail)
     tails.store_summaries(found.values())
     Series.objects.filter(pk__in=empty).delete()

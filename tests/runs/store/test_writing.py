@@ -209,3 +209,18 @@ def test_a_series_that_another_process_began_is_folded(monkeypatch: pytest.Monke
             write(run.pk, {key: points})
     assert Chunk.objects.filter(run=run).exists()
     assert_holds(run, {KEYS[0]: (np.arange(63), np.ones(63)), KEYS[1]: few})
+
+
+@pytest.mark.django_db
+def test_extremes_that_wait_to_be_sealed_again_do_not_outlive_a_rewind() -> None:
+    run = build_run()
+    write(run.pk, {("loss", None): (np.arange(12), np.arange(12.0))}, final=True)  # chunks of 8 and 4
+    write(
+        run.pk, {("loss", None): (np.array([9]), np.array([50.0])), ("norm", 0): (np.arange(40), np.ones(40))}
+    )
+    rewind(run.pk, 7)
+    assert_holds(
+        run, {("loss", None): (np.arange(8), np.arange(8.0)), ("norm", 0): (np.arange(8), np.ones(8))}
+    )
+    series = Series.objects.get(run=run, metric="loss")
+    assert tails.summary_of(series) == Summary().extended(np.arange(8), np.arange(8.0))
