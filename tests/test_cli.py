@@ -36,6 +36,14 @@ def test_ctrl_c_while_a_command_begins_ends_it_without_a_traceback(monkeypatch: 
     assert ended.value.code == 130
 
 
+@pytest.mark.parametrize(("words", "told"), [(["help"], "    sync\n"), (["help", "sync"], "--url URL")])
+def test_the_help_knows_of_sync(words: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sys, "argv", ["nnlab", *words])
+        cli.main()
+    assert told in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("word", ["version", "--version"])
 def test_the_versions_that_matter_for_a_result_are_told(
     word: str, capsys: pytest.CaptureFixture[str]

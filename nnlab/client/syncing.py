@@ -16,31 +16,37 @@ from nnlab.client.delivery import Delivery
 from nnlab.client.errors import AwayError, ClientError, RefusedError
 from nnlab.client.spool import InUseError, Spool
 
+HELP = "Send what nnlab.client could not send, with the token in NNLAB_TOKEN."
+
 
 def main(arguments: Sequence[str]) -> int:
     """Send one folder, or all; 1 where something is left."""
-    options = _options(arguments)
-    root = Path(options.folder) if options.folder else spool.root()
+    parser = argparse.ArgumentParser(prog="nnlab sync", description=HELP)
+    add_arguments(parser)
+    options = parser.parse_args(arguments)
+    return sync(options.folder, options.url)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take what to send, and where to."""
+    parser.add_argument("folder", nargs="?", help="of one run, or of many (default: NNLAB_SPOOL, else yours)")
+    parser.add_argument("--url", help="where the server is now, if it has moved since")
+
+
+def sync(folder: str | None, url: str | None) -> int:
+    """Send one folder, or all; 1 where something is left."""
+    root = Path(folder) if folder else spool.root()
     if not root.is_dir():
         _say(f"Nothing waits: there is no folder {root}")
-        return 1 if options.folder else 0
+        return 1 if folder else 0
     folders = [root] if _holds_run(root) else sorted(path for path in root.iterdir() if _holds_run(path))
     if not folders:
         _say(f"Nothing waits in {root}")
         return 0
-    sent = [_send_folder(folder, options.url) for folder in folders]
+    sent = [_send_folder(found, url) for found in folders]
     left = sent.count(None)
     _say(f"{len(folders) - left} of {len(folders)} runs sent, {sum(one or 0 for one in sent):,} points")
     return 1 if left else 0
-
-
-def _options(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="nnlab sync", description="Send what nnlab.client could not send, with the token in NNLAB_TOKEN."
-    )
-    parser.add_argument("folder", nargs="?", help="of one run, or of many (default: NNLAB_SPOOL, else yours)")
-    parser.add_argument("--url", help="where the server is now, if it has moved since")
-    return parser.parse_args(arguments)
 
 
 def _holds_run(folder: Path) -> bool:

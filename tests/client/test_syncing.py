@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.core.management import call_command
 
 from nnlab import client
 from nnlab.client import syncing
@@ -43,6 +44,15 @@ def test_runs_that_were_started_in_an_outage_are_sent_whole(
     out = capsys.readouterr().out
     assert f"first: 100 points sent, {away.url}/r/" in out
     assert "2 of 2 runs sent, 150 points" in out
+
+
+def test_sync_is_a_management_command_too(away: Server, spool: Path) -> None:
+    leave_behind(away, 3)
+    with pytest.raises(SystemExit, match="1"):
+        call_command("sync")
+    away.come()
+    call_command("sync", str(spool), url=away.url)
+    assert len(away.run.points["loss", None]) == 3
 
 
 def test_a_sync_that_is_cut_short_can_be_repeated(away: Server, spool: Path) -> None:
