@@ -67,4 +67,4 @@ def _summary(tail: Tail) -> Summary:
 
 def _until(points: Points, step: int) -> Points:
     count = int(np.searchsorted(points[0], step, side="right"))
-    return points[0][:count], points[1][:count]
+    return points[0][:count].copy(), points[1][:count].copy()  # views would keep every point
