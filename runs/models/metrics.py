@@ -58,8 +58,13 @@ class Chunk(models.Model):
 
     class Meta:
         indexes = [
-            # For windows: the chunks that overlap a range of steps.
-            models.Index(name="chunk_by_step", fields=["run", "series_number", "first_step"]),
+            # For windows: the chunk in which one begins. The first of a series needs no looking for, and most
+            # series have no other.
+            models.Index(
+                name="chunk_by_step",
+                fields=["run", "series_number", "first_step"],
+                condition=models.Q(start__gt=0),
+            ),
         ]
 
     def __str__(self) -> str:

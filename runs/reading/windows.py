@@ -36,11 +36,11 @@ _EDGES = """
 WITH wanted (place, run_id, number, step) AS (VALUES {})
 SELECT wanted.place, chunk.start, points, first_step, last_step, steps, data
 FROM wanted JOIN runs_chunk AS chunk
-ON chunk.run_id = wanted.run_id AND chunk.series_number = wanted.number AND chunk.start = (
+ON chunk.run_id = wanted.run_id AND chunk.series_number = wanted.number AND chunk.start = coalesce((
     SELECT start FROM runs_chunk AS earlier
-    WHERE earlier.run_id = wanted.run_id AND earlier.series_number = wanted.number
+    WHERE earlier.run_id = wanted.run_id AND earlier.series_number = wanted.number AND earlier.start > 0
     AND earlier.first_step < wanted.step ORDER BY earlier.first_step DESC, earlier.start DESC LIMIT 1
-)"""
+), 0)"""
 _ROWS = """
 WITH wanted (place, run_id, number, level, start, stop) AS (VALUES {})
 SELECT wanted.place, pyramid.level, pyramid.start, points, first_step, last_step, steps, data

@@ -12,14 +12,20 @@ from nnlab.series.sealing import Sealed
 from runs.store import journal, ledger, tails
 from runs.store.ledger import Standing
 from runs.store.memory import Memory
-from runs.store.numbers import stored_numbers
+from runs.store.numbers import store_new, stored_numbers
 from runs.store.tails import Tail
 
 _remembered: Memory[dict[int, Tail]] = Memory(64)  # some 30 kB a series, at most
 
 
 def fold(
-    run_id: int, standing: Standing, numbers: Mapping[Key, int], fresh: Mapping[Key, Points], *, final: bool
+    run_id: int,
+    standing: Standing,
+    numbers: Mapping[Key, int],
+    new: Mapping[Key, int],
+    fresh: Mapping[Key, Points],
+    *,
+    final: bool,
 ) -> None:
     """Seal all that fills chunks, and carry the rest over in one row of the journal; the ledger is held.
 
@@ -27,6 +33,7 @@ def fold(
         run_id: key of the run.
         standing: of its ledger.
         numbers: of its series.
+        new: those of them that are not stored yet.
         fresh: points that are not in the journal yet.
         final: seal the rest, too.
     """
@@ -36,6 +43,7 @@ def fold(
     if not points.keys() <= numbers.keys():  # another process has begun a series since this one looked
         numbers = stored_numbers(run_id)
     known = _remembered.take(run_id, standing.folds) or {}
+    known |= tails.begun(run_id, new.values())
     known |= tails.reopened(run_id, {numbers[key] for key in points} - known.keys())
     sealed: dict[int, Sealed] = {}
     carried: dict[Key, Points] = {}
@@ -44,7 +52,8 @@ def fold(
         if len(rest[0]):
             carried[key] = rest
     tails.store(run_id, sealed)
-    tails.store_summaries(known[number] for number in sealed)
+    store_new(run_id, new, {number: known[number].summary for number in new.values()})
+    tails.store_summaries(known[number] for number in sealed.keys() - set(new.values()))
     if has_journal:
         journal.clear(run_id)
     if carried:

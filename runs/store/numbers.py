@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from functools import partial
 
 from django.db import transaction
 
 from nnlab.series.batch import Key
 from nnlab.series.errors import SeriesError
+from nnlab.series.summaries import Summary
 from runs.models import Series
 from runs.store.memory import Memory
 
@@ -18,18 +20,43 @@ MAX_SERIES = 2_000
 _remembered: Memory[dict[Key, int]] = Memory(1_000)
 
 
-def series_numbers(run_id: int, folds: int, keys: Iterable[Key]) -> Mapping[Key, int]:
-    """Return the number of each series, and make those that are new; the run's ledger is held.
+def series_numbers(
+    run_id: int, folds: int, keys: Iterable[Key]
+) -> tuple[Mapping[Key, int], Mapping[Key, int]]:
+    """Return the number of each series, and of those that are new, which the caller stores.
+
+    The run's ledger is held.
 
     Raises:
         SeriesError: where the run would have more than ``MAX_SERIES``.
     """
     wanted = list(keys)
     known = _remembered.get(run_id, folds)
-    if known is None or not all(key in known for key in wanted):
-        known = _with_new(run_id, wanted)
-        transaction.on_commit(partial(_remembered.put, run_id, folds, known))
-    return known
+    if known is not None and all(key in known for key in wanted):
+        return known, {}
+    stored = stored_numbers(run_id)
+    new = _given(stored, wanted)
+    known = stored | new
+    transaction.on_commit(partial(_remembered.put, run_id, folds, known))
+    return known, new
+
+
+def store_new(run_id: int, new: Mapping[Key, int], summaries: Mapping[int, Summary] | None = None) -> None:
+    """Store series with their numbers.
+
+    Args:
+        run_id: key of the run.
+        new: number of each.
+        summaries: how what is sealed of them stands, by number. Written at once, they leave no dead
+            rows behind.
+    """
+    known = summaries or {}
+    Series.objects.bulk_create(
+        Series(
+            run_id=run_id, number=number, metric=metric, layer=layer, **asdict(known.get(number, Summary()))
+        )
+        for (metric, layer), number in new.items()
+    )
 
 
 def stored_numbers(run_id: int) -> dict[Key, int]:
@@ -38,8 +65,7 @@ def stored_numbers(run_id: int) -> dict[Key, int]:
     return {(metric, layer): number for metric, layer, number in found}
 
 
-def _with_new(run_id: int, wanted: Iterable[Key]) -> dict[Key, int]:
-    known = stored_numbers(run_id)
+def _given(known: Mapping[Key, int], wanted: Iterable[Key]) -> dict[Key, int]:
     new = [key for key in dict.fromkeys(wanted) if key not in known]
     if len(known) + len(new) > MAX_SERIES:
         raise SeriesError(
@@ -47,9 +73,4 @@ def _with_new(run_id: int, wanted: Iterable[Key]) -> dict[Key, int]:
             "a metric's name should not hold a number that changes, such as the step or a file's name"
         )
     first = max(known.values(), default=-1) + 1
-    given = {key: first + place for place, key in enumerate(new)}
-    Series.objects.bulk_create(
-        Series(run_id=run_id, number=number, metric=metric, layer=layer)
-        for (metric, layer), number in given.items()
-    )
-    return known | given
+    return {key: first + place for place, key in enumerate(new)}

@@ -91,6 +91,11 @@ class Tail:
         return opened
 
 
+def begun(run_id: int, numbers: Iterable[int]) -> dict[int, Tail]:
+    """Return the ends of series of which nothing is stored."""
+    return {number: Tail(run_id, number, SeriesTail(LAYOUT), Summary()) for number in numbers}
+
+
 def reopened(run_id: int, numbers: Collection[int]) -> dict[int, Tail]:
     """Read the ends of stored series."""
     found = Series.objects.filter(run_id=run_id, number__in=numbers) if numbers else ()

@@ -8,7 +8,7 @@ from nnlab.series.batch import Key, Points
 from runs.store import journal, ledger, summaries
 from runs.store.folding import fold
 from runs.store.ledger import Standing
-from runs.store.numbers import series_numbers
+from runs.store.numbers import series_numbers, store_new
 
 FOLD_POINTS = 16_384  # new ones, at least, for a fold
 CHUNK_POINTS = 4_096  # of each series: what a fold seals
@@ -35,10 +35,11 @@ def write(run_id: int, points: Mapping[Key, Points], *, final: bool = False) -> 
     if not points and not final:
         return
     standing = ledger.counted(run_id, sum(len(steps) for steps, _ in points.values()))
-    numbers = series_numbers(run_id, standing.folds, points)
+    numbers, new = series_numbers(run_id, standing.folds, points)
     if final or _is_due(standing, len(numbers)):
-        fold(run_id, standing, numbers, points, final=final)
+        fold(run_id, standing, numbers, new, points, final=final)
     else:
+        store_new(run_id, new)
         journal.append(run_id, standing.batches, points)
     if final or summaries.is_due(run_id):
         summaries.refresh(run_id)

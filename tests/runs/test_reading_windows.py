@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
@@ -150,6 +150,16 @@ def test_a_step_that_fills_several_chunks_is_in_the_window_or_not() -> None:
     for first, last, count in ((6, None, 40), (None, 5, 40), (5, 6, 80), (6, 6, 40), (7, 9, 0)):
         [found] = read_windows([run.pk], ["loss"], columns=10, first=first, last=last)
         assert found.buckets.points == count
+
+
+def test_the_chunk_of_an_edge_is_found_through_its_index() -> None:
+    """The index leaves out first chunks, so that short series have no part in it."""
+    statement = windows._EDGES.format("(0, 1, 0, 5)")
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN QUERY PLAN {statement}")
+        plan = " ".join(str(row) for row in cursor.fetchall())
+    assert "SEARCH earlier USING INDEX chunk_by_step (run_id=? AND series_number=? AND first_step<?)" in plan
+    assert "SCAN chunk" not in plan
 
 
 def test_a_line_keeps_extremes_at_their_steps_and_marks_what_is_not_finite() -> None:

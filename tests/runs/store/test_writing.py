@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
@@ -139,6 +140,17 @@ def test_a_run_rewound_to_its_beginning_has_nothing_left() -> None:
         assert model.objects.filter(run=other).exists()
     ledger = Ledger.objects.get(run=run)
     assert (ledger.pending_points, ledger.carried_points, ledger.stored_bytes) == (0, 0, 0)
+
+
+@pytest.mark.django_db
+def test_a_series_that_is_sealed_by_its_first_write_is_stored_once() -> None:
+    """A row that is inserted and then updated would leave a dead one: half of the table of short runs."""
+    run = build_run()
+    with CaptureQueriesContext(connection) as asked:
+        write(run.pk, {("loss", None): (np.arange(20), np.ones(20))}, final=True)
+    stored = [query["sql"] for query in asked.captured_queries if "runs_series" in query["sql"]]
+    assert [sql.split()[0] for sql in stored if not sql.startswith("SELECT")] == ["INSERT"]
+    assert_holds(run, {("loss", None): (np.arange(20), np.ones(20))})
 
 
 @pytest.mark.django_db
