@@ -105,4 +105,7 @@ TARGETS = (
     _at_most("their readers, PostgreSQL, p99", "crowd", "nnlab_pg", "look_p99_ms", 50, "ms"),
     _at_most("logging in 10,000 steps/s, SQLite", "overhead", "nnlab", "wall_share", 0.03),
     _at_most("logging in 10,000 steps/s, PostgreSQL", "overhead", "nnlab_pg", "wall_share", 0.03),
+    _at_most("logging in 10,000 steps/s, nnlab.client", "overhead", "nnlab_client", "wall_share", 0.03),
+    _at_most("a run of the engine, recorded, SQLite", "overhead", "nnlab_engine", "wall_share", 0.03),
+    _at_most("a run of the engine, recorded, PostgreSQL", "overhead", "nnlab_engine_pg", "wall_share", 0.03),
 )

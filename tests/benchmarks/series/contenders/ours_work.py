@@ -5,34 +5,29 @@ from __future__ import annotations
 from time import perf_counter, sleep
 from typing import Any
 
-import numpy as np
-
 from tests.benchmarks.series.contenders import logged
 from tests.benchmarks.series.contenders.ours import FLUSHED_EVERY, Store
+from tests.benchmarks.series.contenders.steps import Work
 from tests.benchmarks.series.network import NAMES
 
-STEP_SECONDS = 100e-6  # of a loop of 10,000 steps a second
 PACED_EVERY = 100  # steps
 
 
 class Worker(Store):
     """A worker, or somebody who looks."""
 
-    def prepare_loop(self, steps: int) -> float:
+    def prepare_loop(self, steps: int) -> dict[str, float]:
         """Make the values, a run, and work that takes a step's time; give the seconds of a step."""
         self._rows = logged.rows(steps, len(NAMES))
         self._run, self._buffer, self._logged = self._new_run(), self._buffer_of(), 0
-        self._matrix = np.random.default_rng(0).standard_normal((48, 48)).astype(np.float32)
-        self._products = 1
-        while self._step_seconds() < STEP_SECONDS:
-            self._products += 1
-        return self._step_seconds()
+        self._work = Work()
+        return {"step_seconds": self._work.seconds()}
 
     def loop(self, log: bool) -> int:
-        """Do all steps, with or without logging each; the writing is part of it."""
+        """Do all steps, with or without logging each, the writing with it; give how many were done."""
         record, first = self._buffer.log, self._logged
         for step, row in enumerate(self._rows, first):
-            self._step()
+            self._work.step()
             if log:
                 record(step, row)
                 if not (step + 1) % FLUSHED_EVERY:
@@ -87,15 +82,3 @@ class Worker(Store):
             looks.append(1e3 * (perf_counter() - looking))
             sleep(0.02)
         return {"look_ms": looks, "lock_errors": locked}
-
-    def _step(self) -> None:
-        for _ in range(self._products):
-            self._matrix @ self._matrix
-
-    def _step_seconds(self) -> float:
-        best = []
-        for _ in range(50):
-            began = perf_counter()
-            self._step()
-            best.append(perf_counter() - began)
-        return sorted(best)[len(best) // 2]
