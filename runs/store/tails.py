@@ -117,14 +117,12 @@ def summary_of(series: Series) -> Summary:
 
 def store_summaries(found: Iterable[Tail]) -> None:
     """Write how what is sealed of each series stands."""
-    with rows.cursor() as opened:
-        opened.executemany(
-            _STORE_SUMMARY,
-            [
-                (*(getattr(tail.summary, name) for name in _SUMMARY), tail.run_id, tail.number)
-                for tail in found
-            ],
-        )
+    changed = [
+        (*(getattr(tail.summary, name) for name in _SUMMARY), tail.run_id, tail.number) for tail in found
+    ]
+    if changed:
+        with rows.cursor() as opened:
+            opened.executemany(_STORE_SUMMARY, changed)
 
 
 def store(run_id: int, sealed: Mapping[int, Sealed]) -> None:
