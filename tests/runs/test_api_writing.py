@@ -12,6 +12,7 @@ import pytest
 
 from nnlab.series.batch import CLOCK, encode_batch
 from runs.models import Ledger, Project, Run, RunParam, Source, Status, Sweep, Writer
+from runs.outside import summary
 from runs.store import writers
 from tests.runs.outside import Program, batch_of, build_outside_run, fresh, item, logged, silence
 
@@ -258,7 +259,21 @@ def test_the_run_shows_how_its_metrics_stand(program: Program) -> None:
     program.post(f"/{run.pk}/log", {"metrics": [item("acc", "Infinity", 11)]})
     program.post(f"/{run.pk}/end", {"status": "finished"})
     now = fresh(run)
-    assert (now.summary, now.score, now.steps_run) == ({"acc": "NaN", "loss": "NaN"}, 0.5, 11)
+    assert (now.summary, now.score, now.steps_run) == ({"acc": "Infinity", "loss": "NaN"}, 0.5, 11)
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity"])
+@pytest.mark.parametrize("ended", [False, True], ids=["in the journal", "in a chunk"])
+def test_a_last_value_that_is_not_finite_is_spelled_as_what_it_is(
+    program: Program, value: str, ended: bool
+) -> None:
+    run = program.begin()
+    items = [item("loss", value, 9), item("loss", "Infinity", 8), item("loss", 1, 12, layer=0)]
+    program.post(f"/{run.pk}/log", {"metrics": [*items, item("acc", 0.5, 20)]})
+    if ended:
+        program.post(f"/{run.pk}/end", {"status": "finished"})
+    summary.refresh(run.pk)
+    assert fresh(run).summary == {"loss": value, "acc": 0.5}
 
 
 @pytest.mark.parametrize("path", ["log", "beat", "columns", "config"])
