@@ -48,10 +48,12 @@ class WindowIn(Schema):
 
 
 @router.get("/runs/{run_id}/series", response=list[SeriesOut], summary="A run's points")
-def read_series(request: HttpRequest, run_id: int, metric: Word, after: int = -1) -> list[dict[str, Any]]:
+def read_series(
+    request: HttpRequest, run_id: int, metric: Word, after: int | None = None
+) -> list[dict[str, Any]]:
     """Give every point of a metric, or those after a step; a metric of layers has one series for each.
 
-    Step 0 is what was measured before the first update.
+    Step 0 of nnlab's own training is what was measured before the first update.
     """
     return [_series(points, after) for points in read_points([found(run_id).pk], [metric])]
 
@@ -158,8 +160,8 @@ def _rounded(means: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray
         return means.astype(np.float32) if is_narrow else means
 
 
-def _series(points: Points, after: int) -> dict[str, Any]:
-    later = points.steps > after
+def _series(points: Points, after: int | None) -> dict[str, Any]:
+    later = slice(None) if after is None else points.steps > after
     return {
         "metric": points.metric,
         "layer": points.layer,

@@ -187,3 +187,11 @@ def test_more_series_than_one_answer_holds_are_refused_with_the_remedy(script: C
     answer = script.get(f"/api/series?runs={run.pk}&metrics=norm")
     assert answer.status_code == 422
     assert "ask for fewer runs or metrics" in answer.json()["detail"]
+
+
+def test_every_point_is_given_at_steps_below_zero_too(script: Client) -> None:
+    run = build_run()
+    written(run, {("loss", None): (np.array([-3, -1, 0, 2]), np.array([4.0, 3.0, 2.0, 1.0]))})
+    path = f"/runs/{run.pk}/series"
+    assert asked(script, path, metric="loss")[0]["steps"] == [-3, -1, 0, 2]
+    assert asked(script, path, metric="loss", after=-2)[0]["steps"] == [-1, 0, 2]
