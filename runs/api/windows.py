@@ -18,7 +18,7 @@ from nnlab.health.events import json_value
 from nnlab.series.pyramid import NAN, NEGATIVE, POSITIVE
 from runs.api.answers import found
 from runs.api.arrays import Written, listed, typed
-from runs.api.schemas import SeriesOut, Word
+from runs.api.schemas import Key, SeriesOut, Word
 from runs.reading.series import Points
 from runs.reading.series import read_series as read_points
 from runs.reading.windows import SeriesWindow, layer_table, read_windows
@@ -38,7 +38,9 @@ class WindowIn(Schema):
 
     first: Annotated[int | None, Field(alias="from", ge=-(2**63), lt=2**63)] = None
     last: Annotated[int | None, Field(alias="to", ge=-(2**63), lt=2**63)] = None
-    px: Annotated[int, Field(ge=1, description="Width of the chart; there are two columns a pixel.")] = 500
+    px: Annotated[
+        int, Field(ge=1, lt=2**31, description="Width of the chart; there are two columns a pixel.")
+    ] = 500
     format: Literal["arrays", "lists"] = "arrays"
 
     @property
@@ -85,7 +87,7 @@ def read_window(
 
 
 @router.get("/runs/{run_id}/heatmap", response=dict[str, Any], summary="A metric of a run's layers")
-def read_heatmap(request: HttpRequest, run_id: int, metric: Word, window: Query[WindowIn]) -> HttpResponse:
+def read_heatmap(request: HttpRequest, run_id: Key, metric: Word, window: Query[WindowIn]) -> HttpResponse:
     """Give the mean and the greatest value of each layer in columns that all of them share.
 
     ``mean`` and ``maximum`` have a row a layer; NaN where no value is finite.

@@ -160,6 +160,7 @@ def test_windows_need_access(client: Client, path: str) -> None:
         ("from=5&to=4", "ends after step 5"),
         ("px=0", "greater than or equal to 1"),
         ("px=1000000000", "at most 4,000 columns"),
+        (f"px={2**64}", "less than"),
         ("px=NaN", "valid integer"),
         ("from=1.5", "valid integer"),
         ("from=nan", "valid integer"),
@@ -195,3 +196,7 @@ def test_every_point_is_given_at_steps_below_zero_too(script: Client) -> None:
     path = f"/runs/{run.pk}/series"
     assert asked(script, path, metric="loss")[0]["steps"] == [-3, -1, 0, 2]
     assert asked(script, path, metric="loss", after=-2)[0]["steps"] == [-1, 0, 2]
+
+
+def test_a_number_that_no_run_can_have_is_refused(script: Client) -> None:
+    assert script.get(f"/api/runs/{2**64}/heatmap?metric=norm").status_code == 422
