@@ -50,6 +50,7 @@ class Member:
     def start(self, target_unit: str) -> None:
         """Write what is known before step 1."""
         self._recorder.start(target_unit)
+        self._recorder.record_events(self._monitor.start())
 
     def take(self, records: Records) -> None:
         """Take what a chunk of steps yielded; nothing is written yet."""

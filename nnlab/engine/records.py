@@ -109,6 +109,13 @@ class Evaluation:
             cannot die.
         zero_share: share of activations of each hidden layer that are exactly 0.
         rows: validation rows seen.
+        dormant_share: share of units of each hidden layer whose outputs vary or fire less than 1/40 of the
+            layer's average (Sokar et al., arXiv 2302.12902).
+        mixed_share: share of units of each hidden layer whose pre-activation takes both signs over the rows.
+        effective_rank: of the last hidden layer's outputs (Roy and Vetterli 2007); None where not taken.
+        predicted: for classes, for how many rows each is the answer; (2,) for a binary task.
+        recall: for classes, the share of each one's rows that are answered right; NaN for one without rows.
+        answer_variance: for regression, variance of the answers over the rows, over that of the targets.
         restored_step: where early stopping has given the best network back, the step that it is from. This
             evaluation, the run's last, then stands for the one that ended the run.
     """
@@ -119,6 +126,12 @@ class Evaluation:
     dead_share: FloatArray
     zero_share: FloatArray
     rows: int
+    dormant_share: FloatArray | None = None
+    mixed_share: FloatArray | None = None
+    effective_rank: float | None = None
+    predicted: IntArray | None = None
+    recall: FloatArray | None = None
+    answer_variance: float | None = None
     restored_step: int | None = None
 
 

@@ -18,6 +18,10 @@ from nnlab.health.thresholds import THRESHOLDS, Thresholds
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from nnlab.health.facts import DataFacts
+
+    _Item = tuple[int, Reading, NonFinite | Sample | Evaluation | None]
+
 # Their thresholds are not calibrated for deltas at the outputs of batch normalisation.
 NOT_CALIBRATED_FOR_BATCH_NORM = ("vanishing",)
 
@@ -29,16 +33,21 @@ class Monitor:
 
     Args:
         config: the run's training config in plain values, with its data config under ``data`` where known;
-            only advice reads it, and whether there is batch normalisation.
+            advice and the checks that need no training read it.
+        facts: of the examples; without them the checks of data are silent.
     """
 
     def __init__(
-        self, info: RunInfo, config: Mapping[str, object], thresholds: Thresholds = THRESHOLDS
+        self,
+        info: RunInfo,
+        config: Mapping[str, object],
+        thresholds: Thresholds = THRESHOLDS,
+        facts: DataFacts | None = None,
     ) -> None:
         self._info = info
         self._config = config
         self._thresholds = thresholds
-        self._signals = Signals(info, thresholds)
+        self._signals = Signals(info, thresholds, config, facts)
         self._machines = {check.id: self._machine(check) for check in CHECKS}
         self._explanations: dict[str, Explanation] = {}
         self._told_children: dict[str, list[str]] = {}
@@ -49,6 +58,10 @@ class Monitor:
         is_vague = self._config.get("batch_norm") and check.id in NOT_CALIBRATED_FOR_BATCH_NORM
         worst = Severity.INFO if is_vague else Severity.CRITICAL
         return Machine(check, limits, shared, self._signals.t_min, worst)
+
+    def start(self) -> list[AlertEvent]:
+        """Judge what is known before step 1; return what happened to alerts."""
+        return self._ask(Reading.START)
 
     def observe(self, records: Records) -> list[AlertEvent]:
         """Read the next chunk; return what happened to alerts, in order.
@@ -63,7 +76,7 @@ class Monitor:
             )
         events: list[AlertEvent] = []
         read = 0
-        for step, reading, item in _in_order(records):
+        for step, reading, item in _in_order(records, self._signals.window):
             until = min(max(step - records.first_step + 1, read), len(records.losses))
             self._signals.add_steps(records.losses[read:until], records.gradient_norms[read:until])
             read = until
@@ -86,12 +99,12 @@ class Monitor:
                 events.append(self._event(check, EventKind.UPDATE))
         return events
 
-    def _take(self, item: NonFinite | Sample | Evaluation) -> None:
+    def _take(self, item: NonFinite | Sample | Evaluation | None) -> None:
         if isinstance(item, Sample):
             self._signals.add_sample(item)
         elif isinstance(item, Evaluation):
             self._signals.add_evaluation(item)
-        else:
+        elif item is not None:
             self._signals.add_nonfinite(item)
 
     def _ask(self, reading: Reading) -> list[AlertEvent]:
@@ -126,7 +139,10 @@ class Monitor:
         return [check for check in waiting if self._root_of(check) == cause]
 
     def _root_of(self, check: str) -> str | None:
-        return next((cause for cause in causes_of(check) if self._machines[cause].explains), None)
+        return next((cause for cause in causes_of(check) if self._explains(cause)), None)
+
+    def _explains(self, cause: str) -> bool:
+        return cause in self._machines and self._machines[cause].explains
 
     def _event(self, check: Check, kind: EventKind) -> AlertEvent:
         machine = self._machines[check.id]
@@ -195,11 +211,13 @@ class Monitor:
         )
 
 
-def _in_order(records: Records) -> Iterator[tuple[int, Reading, NonFinite | Sample | Evaluation]]:
+def _in_order(records: Records, window: int) -> Iterator[_Item]:
     """The chunk's readings by step; within a step in the order in which a step yields them."""
-    items: list[tuple[int, Reading, NonFinite | Sample | Evaluation]] = []
+    items: list[_Item] = []
     if records.nonfinite is not None:
         items.append((records.nonfinite.step, Reading.NONFINITE, records.nonfinite))
     items += [(sample.step, Reading.SAMPLE, sample) for sample in records.samples]
+    first = -(-records.first_step // window) * window
+    items += [(step, Reading.WINDOW, None) for step in range(first, records.last_step + 1, window)]
     items += [(evaluation.step, Reading.EVALUATION, evaluation) for evaluation in records.evaluations]
     return iter(sorted(items, key=lambda item: item[0]))

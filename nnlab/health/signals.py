@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections import deque
 from enum import StrEnum
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,16 +15,28 @@ from nnlab.engine.records import Evaluation, NonFinite, RunInfo, Sample
 from nnlab.health.thresholds import THRESHOLDS, Thresholds
 from nnlab.health.tracks import GradientTrack, LossTrack
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from nnlab.health.facts import DataFacts
+
 FloatArray = NDArray[np.float64]
+NOTHING: Mapping[str, object] = MappingProxyType({})
 
 CAN_DIE = ("relu", "relu6")  # the others have a gradient where their output is 0 or below
 
 
 class Reading(StrEnum):
-    """What has just been read: the occasions on which checks are asked."""
+    """What has just been read: the occasions on which checks are asked.
 
+    START is before step 1, with the config, the data and the untrained network's evaluation still to come;
+    WINDOW comes every ``Signals.window`` steps, for what only losses tell.
+    """
+
+    START = "start"
     NONFINITE = "nonfinite"
     SAMPLE = "sample"
+    WINDOW = "window"
     EVALUATION = "evaluation"
     END = "end"
 
@@ -33,8 +47,11 @@ class Signals:
     Args:
         info: layers, lengths and baselines of the run.
         thresholds: for the lengths of windows and the limits of progress.
+        config: the run's training config in plain values, with its data config under ``data`` where known.
+        facts: of the examples; None where nobody looked.
 
     Attributes:
+        window: steps between two looks at losses alone: a quarter of an epoch, at least 50.
         ratios: R of each hidden layer in the last sample, RMS of delta over the largest above; NaN if none.
         smallest_ratio: the smallest of them that is defined.
         updates: u of each layer in the last sample: norm of the update over norm of the weights.
@@ -42,9 +59,18 @@ class Signals:
         silent_evaluations: consecutive evaluations since then that found all units silent.
     """
 
-    def __init__(self, info: RunInfo, thresholds: Thresholds = THRESHOLDS) -> None:
+    def __init__(
+        self,
+        info: RunInfo,
+        thresholds: Thresholds = THRESHOLDS,
+        config: Mapping[str, object] = NOTHING,
+        facts: DataFacts | None = None,
+    ) -> None:
         limits = thresholds.checks["exploding"]
         self.info = info
+        self.config = config
+        self.facts = facts
+        self.window = max(int(thresholds.progress["least_window"]), -(-info.steps_per_epoch // 4))
         self.limits = thresholds.progress
         self.losses = LossTrack(info.steps_per_epoch)
         self.gradients = GradientTrack(int(limits["recent"]), int(limits["first"]))

@@ -30,12 +30,17 @@ def test_the_hash_is_the_first_12_hex_digits_of_sha_256() -> None:
     assert parse('{"version": 1, "progress": {}, "machine": {}, "checks": {}}').hash == "e4dbd39c72ad"
 
 
-def test_the_file_is_in_canonical_form() -> None:
-    assert canonical(json.loads(TEXT)) + "\n" == TEXT
+def test_the_file_is_laid_out_for_people_in_one_way() -> None:
+    assert json.dumps(json.loads(TEXT), sort_keys=True, indent=1, ensure_ascii=False) + "\n" == TEXT
+
+
+def test_the_canonical_form_has_sorted_keys_and_no_spaces() -> None:
+    assert canonical({"b": {"d": 0.5, "c": "é"}, "a": 1}) == '{"a":1,"b":{"c":"é","d":0.5}}'
 
 
 def test_every_check_has_limits_for_its_machine_and_a_rank() -> None:
-    assert [check.id for check in CHECKS] == list(RANKS)
+    ids = [check.id for check in CHECKS]
+    assert ids == [check for check in RANKS if check in ids]
     for check in CHECKS:
         assert {"n_open", "m", "n_clear"} <= set(THRESHOLDS.checks[check.id])
 
@@ -47,4 +52,15 @@ def test_thresholds_cannot_be_changed_in_passing() -> None:
 
 def test_causes_come_before_their_symptoms() -> None:
     assert causes_of("nonfinite") == ()
-    assert causes_of("exploding") == ("nonfinite", "dead_layer", "vanishing")
+    assert causes_of("saturated")[-3:] == ("dead_layer", "vanishing", "forward_collapse")
+
+
+def test_causes_of_data_and_config_stand_side_by_side() -> None:
+    assert causes_of("unscaled_data") == ("nonfinite",)
+    assert "unscaled_data" in causes_of("vanishing")
+
+
+@pytest.mark.parametrize("check", ["leak", "overfitting", "dropout"])
+def test_an_independent_check_explains_nothing_and_waits_for_nothing(check: str) -> None:
+    assert causes_of(check) == ()
+    assert all(check not in causes_of(other) for other in RANKS)
