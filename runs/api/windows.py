@@ -156,10 +156,11 @@ def _values(values: NDArray[np.float64], flags: NDArray[np.uint8]) -> NDArray[np
 
 
 def _rounded(means: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.floating]:
-    """Round means to the width of the values that they are of."""
+    """Round means to the width of the values that they are of, where that holds them."""
     with np.errstate(over="ignore"):
+        narrow = means.astype(np.float32)
         is_narrow = np.array_equal(values.astype(np.float32), values, equal_nan=True)
-        return means.astype(np.float32) if is_narrow else means
+    return narrow if is_narrow and np.array_equal(np.isinf(narrow), np.isinf(means)) else means
 
 
 def _series(points: Points, after: int | None) -> dict[str, Any]:

@@ -200,3 +200,13 @@ def test_every_point_is_given_at_steps_below_zero_too(script: Client) -> None:
 
 def test_a_number_that_no_run_can_have_is_refused(script: Client) -> None:
     assert script.get(f"/api/runs/{2**64}/heatmap?metric=norm").status_code == 422
+
+
+def test_a_mean_that_float32_does_not_hold_stays_finite(script: Client) -> None:
+    run = build_run()
+    values = np.tile([0.5, -1e300, -0.5], 30_000)  # maxima that float32 holds, minima that it does not
+    written(run, {("loss", None): (np.arange(90_000), values), ("norm", 0): (np.arange(90_000), values)})
+    [found] = asked(script, "/series", runs=run.pk, metrics="loss", px=10)["series"]
+    assert (array(found["mean"]) < -1e299).all()
+    assert np.isfinite(array(found["mean"])).all()
+    assert np.isfinite(array(asked(script, f"/runs/{run.pk}/heatmap", metric="norm", px=10)["mean"])).all()
