@@ -70,6 +70,8 @@ def _unpacked(body: bytes, most: int) -> bytes:
         raise HttpError(422, f"expected a body packed by gzip, got {error}") from error
     if len(content) <= most and not unpacker.eof:
         raise HttpError(422, "expected a body packed by gzip, got one that is cut")
+    if unpacker.unused_data:
+        raise HttpError(422, "expected a body packed by gzip in one piece, got more bytes behind it")
     return content
 
 
