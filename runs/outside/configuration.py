@@ -55,7 +55,7 @@ def checked(config: Mapping[str, Any]) -> dict[str, Any]:
         raise SubmissionError(
             {"config": [f"expected at most {MAX_BYTES:,} bytes of JSON, got {len(text):,}; leave some out"]}
         )
-    if "\\u0000" in text:
+    if "\\u0000" in text.replace("\\\\", ""):  # a backslash before it would make it a text about NUL
         raise SubmissionError({"config": ["expected texts without NUL characters; take them out"]})
     return dict(config)
 

@@ -96,6 +96,7 @@ def test_merging_replaces_values_and_merges_tables() -> None:
     ("config", "words"),
     [
         ({"text": "a\x00b"}, "NUL"),
+        ({"text": "\\\x00"}, "NUL"),
         ({"text": "x" * MAX_BYTES}, "bytes"),
         ({str(number): 1 for number in range(2000)}, "parameters"),
         ({"x" * 300: 1}, "250"),
@@ -105,3 +106,8 @@ def test_a_configuration_that_cannot_be_stored_is_refused(config: dict[str, Any]
     with pytest.raises(SubmissionError, match=words) as refusal:
         checked(config)
     assert list(refusal.value.errors) == ["config"]
+
+
+def test_a_text_that_spells_nul_is_none() -> None:
+    config = {"pattern": "\\u0000"}
+    assert checked(config) == config
