@@ -9,6 +9,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.urls import reverse
 
+from runs.models.durations import Seconds
 from runs.models.projects import Project
 from runs.models.sweeps import Sweep
 
@@ -189,6 +190,12 @@ class Run(models.Model):
                     *("dataset", "depth", "width", "activation", "dropout", "optimizer", "learning_rate"),
                     *("seed", "parameters", "started_at", "ended_at"),
                 ],
+            ),
+            # For the runs table by the time that they took; the narrowest of a project's runs, to count them.
+            models.Index(
+                *("project", Seconds("ended_at", "started_at"), "id"),
+                name="run_took",
+                condition=Q(deleted_at=None),
             ),
         ]
 

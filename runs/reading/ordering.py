@@ -11,8 +11,6 @@ from django.db.models import (
     Case,
     Count,
     F,
-    FloatField,
-    Func,
     OuterRef,
     Q,
     Subquery,
@@ -22,6 +20,7 @@ from django.db.models import (
 from django.db.models.functions import Coalesce, Now, NullIf
 
 from runs.models import Alert
+from runs.models.durations import Seconds
 from runs.reading.filters import TypedField
 from runs.reading.values import storable
 
@@ -33,12 +32,20 @@ class Column:
     """A value of a run's own row.
 
     Args:
-        expression: gives the value; runs where it is NULL come last.
+        expression: gives the value.
         read: takes the value from the text of a cursor; raises ValueError.
+        otherwise: gives a number where the expression is NULL. It may move: the few runs that have it are
+            sorted by themselves, all others along the index of the expression.
     """
 
     expression: Any
     read: Callable[[str], Any]
+    otherwise: Any = None
+
+    @property
+    def value(self) -> Any:
+        """Gives the value of any run; those where it is NULL come last."""
+        return self.expression if self.otherwise is None else Coalesce(self.expression, self.otherwise)
 
 
 @dataclass(frozen=True)
@@ -116,17 +123,6 @@ def _real(text: str) -> float:
     return value
 
 
-class _Seconds(Func):
-    """A moment as seconds, by the database itself: Django's own difference calls Python for each row."""
-
-    template = "EXTRACT(EPOCH FROM %(expressions)s)::double precision"
-    output_field = FloatField()
-
-    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        """Write it for SQLite."""
-        return self.as_sql(compiler, connection, template="(86400.0 * julianday(%(expressions)s))", **context)
-
-
 def _open_alerts() -> Any:
     alerts = Alert.objects.filter(run=OuterRef("pk"), state="open").order_by()
     counted = alerts.values("run").annotate(number=Count("pk")).values("number")
@@ -150,7 +146,7 @@ COLUMNS: Mapping[str, Column] = {
     "learning_rate": Column(F("learning_rate"), _real),
     "score": Column(Case(When(Q(stop_reason="diverged"), then=None), default=F("score")), _real),
     "params": Column(F("parameters"), _whole),
-    "time": Column(_Seconds(Coalesce("ended_at", Now())) - _Seconds("started_at"), _real),
+    "time": Column(Seconds("ended_at", "started_at"), _real, otherwise=Seconds(Now(), "started_at")),
     "alerts": Column(OPEN_ALERTS, _whole),
     "newest": NEWEST,
 }

@@ -17,7 +17,7 @@ from django.db.models import Exists, F, FloatField, OuterRef, Q, QuerySet, Value
 
 from runs.models import Project, Run, RunMetric
 from runs.reading.filters import Condition, Table, TypedField, TypedRow, run_key
-from runs.reading.ordering import NEWEST, Cursor, Order
+from runs.reading.ordering import NEWEST, Column, Cursor, Order
 
 PAGE_SIZE = 50
 FEW = 2000  # runs that are looked at one by one
@@ -104,23 +104,38 @@ class Plan:
     def _forwards(self, cursor: Cursor | None, size: int) -> list[_Place]:
         if cursor is not None and cursor.value is None:
             return list(self._without_value(cursor)[:size])
-        found = list(self._with_value(cursor)[:size])
+        found = self._with_value(cursor, size)
         return found + (list(self._without_value(None)[: size - len(found)]) if len(found) < size else [])
 
     def _backwards(self, cursor: Cursor, size: int) -> list[_Place]:
         if cursor.value is not None:
-            return list(self._with_value(cursor, backwards=True)[:size])
+            return self._with_value(cursor, size, backwards=True)
         found = list(self._without_value(cursor, backwards=True)[:size])
         missing = size - len(found)
-        return found + (list(self._with_value(None, backwards=True)[:missing]) if missing else [])
+        return found + (self._with_value(None, missing, backwards=True) if missing else [])
 
-    def _with_value(self, cursor: Cursor | None, *, backwards: bool = False) -> _Rows:
+    def _with_value(self, cursor: Cursor | None, size: int, *, backwards: bool = False) -> list[_Place]:
         """Return runs and values, in order or against it, from the cursor on."""
         by = self._order.by
+        found: list[_Place] = list(self._along_index(cursor, backwards=backwards)[:size])
+        if isinstance(by, Column) and by.otherwise is not None:
+            rows = self._passing(Run).annotate(own=by.expression).filter(own=None).annotate(key=by.otherwise)
+            found += self._from(cursor, rows, "pk", backwards=backwards)[:size]
+            sign = -1 if self._order.descending != backwards else 1
+            found.sort(key=lambda row: (sign * row[1], row[0] if backwards else -row[0]))
+        return found[:size]
+
+    def _along_index(self, cursor: Cursor | None, *, backwards: bool = False) -> _Rows:
+        """Return runs and values as the index of the order has them."""
+        by = self._order.by
         if isinstance(by, TypedField):
-            run, rows = "run_id", self._passing(RunMetric, self._order.name).annotate(key=F(by.aspect))
-        else:
-            run, rows = "pk", self._passing(Run).annotate(key=by.expression)
+            rows = self._passing(RunMetric, self._order.name).annotate(key=F(by.aspect))
+            return self._from(cursor, rows, "run_id", backwards=backwards)
+        rows = self._passing(Run).annotate(key=by.expression)
+        return self._from(cursor, rows, "pk", backwards=backwards)
+
+    def _from(self, cursor: Cursor | None, rows: _Rows, run: str, *, backwards: bool) -> _Rows:
+        """Put rows that have a ``key`` in order or against it, from the cursor on."""
         down = self._order.descending != backwards
         if cursor is not None:
             beyond, edge = ("lt", "lte") if down else ("gt", "gte")
@@ -129,7 +144,7 @@ class Plan:
             rows = rows.filter(Q(**{f"key__{edge}": cursor.value}))
             # A value may move meanwhile, as the time that a run has taken does: its row is not shown again.
             rows = rows.filter(Q(**{f"key__{beyond}": cursor.value}) & ~Q(**{run: cursor.run}) | tied)
-        if by is not NEWEST:
+        if self._order.by is not NEWEST:
             rows = rows.filter(key__isnull=False)
         ordered: _Rows = rows.order_by("-key" if down else "key", run if backwards else f"-{run}")
         return ordered.values_list(run, "key")
@@ -145,7 +160,7 @@ class Plan:
             )
             rows = rows.filter(~Exists(valued))
         else:
-            rows = rows.annotate(key=by.expression).filter(key=None)
+            rows = rows.annotate(key=by.value).filter(key=None)
         if cursor is not None:
             rows = rows.filter(Q(pk__gt=cursor.run) if backwards else Q(pk__lt=cursor.run))
         nothing = Value(None, FloatField())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.http import QueryDict
 from django.utils import timezone
@@ -242,6 +244,23 @@ def test_every_order_is_paged_through(project: Project, column: str, monkeypatch
     monkeypatch.setattr("runs.reading.table_rows.PAGE_SIZE", 1)
     for sort in (column, f"-{column}"):
         assert sorted(walked(project, f"sort={sort}")) == list("abcde")
+
+
+@pytest.mark.django_db
+def test_runs_that_go_on_stand_among_those_that_are_over_by_the_time_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    project, now = builders.build_project(), timezone.now()
+    sweep = builders.build_sweep(project)
+    builders.build_run(sweep=sweep, name="q")  # has no time
+    for name, seconds, ended in (("a", 100, True), ("r", 200, False), ("b", 300, True), ("s", 400, False)):
+        build = builders.build_finished_run if ended else builders.build_running_run
+        run, began = build(sweep, name=name), now - timedelta(seconds=seconds)
+        Run.objects.filter(pk=run.pk).update(started_at=began, ended_at=now if ended else None)
+    for size in (1, 2, 3):
+        monkeypatch.setattr("runs.reading.table_rows.PAGE_SIZE", size)
+        assert "".join(walked(project, "sort=time")) == "arbsq"
+        assert "".join(walked(project, "sort=-time")) == "sbraq"
 
 
 def test_a_page_knows_its_place_and_a_run_that_is_gone_leaves_no_gap(

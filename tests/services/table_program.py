@@ -29,6 +29,8 @@ PLANS = (
     "sort=metric.weight_norm_2.max",
     f"{SORT}&after=50~7~0.5",
     f"{SORT}&status=finished&param.training.optimizer=!adam",
+    "sort=-time",
+    "sort=time&after=50~7~0.5",
 )
 
 
@@ -54,7 +56,7 @@ def main(count: int) -> dict[str, Any]:
 def plan(project: Project, address: str) -> str:
     """How the database finds the first page of a view."""
     query = parse_table_query(project, QueryDict(address))
-    return str(plan_of(project, query)._with_value(query.after)[:51].explain())
+    return str(plan_of(project, query)._along_index(query.after)[:51].explain())
 
 
 def walk(project: Project, address: str) -> list[int]:

@@ -49,6 +49,8 @@ def test_a_page_is_found_through_the_index_of_its_order(answers: Any) -> None:
         "sort=-metric.weight_norm_2&after=50~7~0.5": "metric_by_last",
         "sort=metric.weight_norm_2.max": "metric_by_maximum",
         "sort=-metric.weight_norm_2&status=finished&param.training.optimizer=!adam": "metric_by_last",
+        "sort=-time": "run_took",
+        "sort=time&after=50~7~0.5": "run_took",
         "": "(run_table|runs_run_pkey)",  # of one project's rows alone, PostgreSQL walks the key
     }.items():
         assert re.search(index, plans[address]), f"{address}: {plans[address]}"
