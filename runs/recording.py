@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 from uuid import UUID
@@ -81,10 +81,8 @@ class Recorder:
         sampled = ~np.isnan(records.gradient_norms)
         self._extend(("gradient_norm", None), steps[sampled], records.gradient_norms[sampled])
         self._extend(("learning_rate", None), steps[: len(records.learning_rates)], records.learning_rates)
-        for sample in records.samples:
-            self._record_sample(sample)
-        for evaluation in records.evaluations:
-            self._record_evaluation(evaluation)
+        self._record_samples(records.samples)
+        self._record_evaluations(records.evaluations)
         self.record_events(events)
         self._steps_run = max(self._steps_run, records.last_step)
         self._probe_share = self._probe_share if records.probe_share is None else records.probe_share
@@ -133,19 +131,23 @@ class Recorder:
         if not Run.objects.filter(pk=self._run_id, token=self._token).update(**values):
             raise RunTakenError(f"run {self._run_id} is no longer ours; what was not yet written is dropped")
 
-    def _record_sample(self, sample: Sample) -> None:
+    def _record_samples(self, samples: Sequence[Sample]) -> None:
+        steps = np.array([sample.step for sample in samples], dtype=np.int64)
         for metric in (*LAYER_PROBES, *HIDDEN_PROBES):
-            self._extend_layers(metric, sample.step, getattr(sample, metric))
+            self._extend_layers(metric, steps, [getattr(sample, metric) for sample in samples])
 
-    def _record_evaluation(self, evaluation: Evaluation) -> None:
-        step = np.array([evaluation.step])
-        for metric, value in evaluation.metrics.items():
-            self._extend((metric, None), step, np.array([value], dtype=np.float64))
-        self._extend_layers("dead_share", evaluation.step, evaluation.dead_share)
+    def _record_evaluations(self, evaluations: Sequence[Evaluation]) -> None:
+        steps = np.array([evaluation.step for evaluation in evaluations], dtype=np.int64)
+        for metric in evaluations[0].metrics if evaluations else ():  # all have those of the task
+            values = [evaluation.metrics[metric] for evaluation in evaluations]
+            self._extend((metric, None), steps, np.array(values, dtype=np.float64))
+        self._extend_layers("dead_share", steps, [evaluation.dead_share for evaluation in evaluations])
 
-    def _extend_layers(self, metric: str, step: int, values: NDArray[np.float64]) -> None:
-        for layer, value in enumerate(values):
-            self._extend((metric, layer), np.array([step]), np.array([value], dtype=np.float64))
+    def _extend_layers(
+        self, metric: str, steps: NDArray[np.int64], rows: Sequence[NDArray[np.float64]]
+    ) -> None:
+        for layer, values in enumerate(np.array(rows, dtype=np.float64).T.copy()):
+            self._extend((metric, layer), steps, values)
 
     def _extend(self, key: Key, steps: NDArray[np.int64], values: NDArray[np.float64]) -> None:
         if not len(steps):
