@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tests.benchmarks.pipes import ContenderError
@@ -16,6 +15,7 @@ from tests.benchmarks.series.servers import nnlab_server
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from tests.benchmarks.series.processes import Told
     from tests.benchmarks.series.rounds import Figures
 
 PAIRS = 21  # the difference is small
@@ -81,14 +81,29 @@ def _measure(stack: ExitStack, name: str, row: Row, database: str, pairs: int) -
     contender = stack.enter_context(Contender(way.entry, store(f"overhead-{name}"), variables))
     row.notes = {"steps": way.steps}
     row.notes |= contender.call("prepare_loop", steps=way.steps, **arguments).gave
-    play({name: row}, {name: partial(_pair, contender, way)}, pairs)
+    play({name: row}, {name: _Loop(contender, way).pair}, pairs)
 
 
-def _pair(contender: Contender, way: _Way) -> Figures:
-    """Give what logging adds to the time of the plain half; a half that logs may do more steps."""
-    plain = contender.call("loop", log=False)
-    if way.has_runs:
-        contender.call("begin_run")
-    logging = contender.call("loop", log=True)
-    more = logging.gave / plain.gave
-    return {"wall_share": logging.wall / plain.wall - more, "cpu_share": logging.cpu / plain.cpu - more}
+class _Loop:
+    """A loop that is done in turns with and without logging."""
+
+    def __init__(self, contender: Contender, way: _Way) -> None:
+        self._contender, self._has_runs = contender, way.has_runs
+        self._plain = self._do(log=False)
+
+    def pair(self) -> Figures:
+        """Give what logging adds to the time of the plain halves before and after it.
+
+        Their mean follows a machine that slowly changes its speed. A half that logs may do more steps.
+        """
+        before = self._plain
+        if self._has_runs:
+            self._contender.call("begin_run")
+        logging = self._do(log=True)
+        after = self._plain = self._do(log=False)
+        more = logging.gave / before.gave
+        wall, cpu = (before.wall + after.wall) / 2, (before.cpu + after.cpu) / 2
+        return {"wall_share": logging.wall / wall - more, "cpu_share": logging.cpu / cpu - more}
+
+    def _do(self, *, log: bool) -> Told:
+        return self._contender.call("loop", log=log)

@@ -49,14 +49,14 @@ class Program:
         never waited for, and all that they take from the loop shows in its time.
         """
         if not log:
-            for _ in self._rows:
-                self._work.step()
+            for row in self._rows:
+                self._work.step(row)
             return len(self._rows)
         run = self._run
         if run is None or run.id is None:
             raise Unable("expected a run on the server, got none")
         for step, row in enumerate(self._rows):
-            self._work.step()
+            self._work.step(row)
             run.log(step, row)
         steps, ending = len(self._rows), Thread(target=run.finish)
         ending.start()

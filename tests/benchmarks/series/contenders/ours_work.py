@@ -27,7 +27,7 @@ class Worker(Store):
         """Do all steps, with or without logging each, the writing with it; give how many were done."""
         record, first = self._buffer.log, self._logged
         for step, row in enumerate(self._rows, first):
-            self._work.step()
+            self._work.step(row)
             if log:
                 record(step, row)
                 if not (step + 1) % FLUSHED_EVERY:
