@@ -15,7 +15,7 @@ from runs.store.memory import Memory
 from runs.store.numbers import store_new, stored_numbers
 from runs.store.tails import Tail
 
-_remembered: Memory[dict[int, Tail]] = Memory(64)  # some 30 kB a series, at most
+_remembered: Memory[dict[int, Tail]] = Memory(5_000)  # series, some 30 kB each
 
 
 def fold(

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sized
 from threading import Lock
 from typing import Generic, TypeVar
 
-Value = TypeVar("Value")
+Value = TypeVar("Value", bound=Sized)
 
 
 class Memory(Generic[Value]):
-    """A value for each of the runs last used; it holds for one count of the run's folds.
+    """A collection for each of the runs last used; it holds for one count of the run's folds.
 
     Values are put in when their transaction has committed: what was rolled back must not be remembered.
 
     Args:
-        runs: how many are remembered.
+        most: items of all collections that are remembered: a run may have one series, or thousands.
     """
 
-    def __init__(self, runs: int) -> None:
-        self._runs = runs
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._items = 0
         self._values: OrderedDict[int, tuple[int, Value]] = OrderedDict()
         self._lock = Lock()
 
@@ -39,14 +41,19 @@ class Memory(Generic[Value]):
         return value
 
     def put(self, run_id: int, folds: int, value: Value) -> None:
-        """Remember a value."""
+        """Remember a value, which nobody changes while it is in here; the run last used always stays."""
         with self._lock:
+            self._drop(run_id)
             self._values[run_id] = (folds, value)
-            self._values.move_to_end(run_id)
-            while len(self._values) > self._runs:
-                self._values.popitem(last=False)
+            self._items += len(value)
+            while self._items > self._most and len(self._values) > 1:
+                self._drop(next(iter(self._values)))
 
     def forget(self, run_id: int) -> None:
         """Forget a run."""
         with self._lock:
-            self._values.pop(run_id, None)
+            self._drop(run_id)
+
+    def _drop(self, run_id: int) -> None:
+        if run_id in self._values:
+            self._items -= len(self._values.pop(run_id)[1])

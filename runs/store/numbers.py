@@ -17,7 +17,7 @@ from runs.store.memory import Memory
 MAX_SERIES = 2_000
 
 
-_remembered: Memory[dict[Key, int]] = Memory(1_000)
+_remembered: Memory[dict[Key, int]] = Memory(100_000)  # series
 
 
 def series_numbers(
