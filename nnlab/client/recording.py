@@ -21,20 +21,17 @@ MANY = 10_000  # steps that are moved sooner
 
 
 class Recorder(threading.Thread):
-    """Moves points from a buffer into the backlog, until it is told to end."""
+    """Moves points from a buffer into the backlog, until it is told to end.
 
-    def __init__(
-        self,
-        buffer: StepBuffer,
-        backlog: Backlog,
-        notify: Callable[[], None],
-        give_up: Callable[[str], None],
-    ) -> None:
+    What cannot be moved is lost, and told of once; the thread goes on, or the memory would fill.
+    """
+
+    def __init__(self, buffer: StepBuffer, backlog: Backlog, notify: Callable[[], None]) -> None:
         super().__init__(name="nnlab-recorder", daemon=True)
         self._buffer = buffer
         self._backlog = backlog
         self._notify = notify
-        self._give_up = give_up
+        self._told = False
         self._ending = threading.Event()
         self._end = b""
         self._config: deque[bytes] = deque()
@@ -52,16 +49,20 @@ class Recorder(threading.Thread):
     def run(self) -> None:
         """Move points until the end; the thread's own method."""
         due = time.monotonic() + INTERVAL
+        while not self._ending.wait(LOOK):
+            if time.monotonic() >= due or len(self._buffer) >= MANY:
+                self._try(self._move)
+                due = time.monotonic() + INTERVAL
+        self._try(self._move)
+        self._try(lambda: self._backlog.add(Kind.END, self._end))
+
+    def _try(self, work: Callable[[], None]) -> None:
         try:
-            while not self._ending.wait(LOOK):
-                if time.monotonic() >= due or len(self._buffer) >= MANY:
-                    self._move()
-                    due = time.monotonic() + INTERVAL
-            self._move()
-            self._backlog.add(Kind.END, self._end)
-        except Exception as error:
-            logger.exception("nnlab stops recording")
-            self._give_up(f"it cannot be recorded: {error}")
+            work()
+        except Exception:
+            if not self._told:
+                logger.exception("nnlab cannot record a part of what is logged, which is lost; it goes on")
+            self._told = True
 
     def _move(self) -> None:
         points = self._buffer.drain()

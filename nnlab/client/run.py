@@ -35,7 +35,7 @@ class Run:
         self._backlog = backlog
         self._delivery = delivery
         self._sender = Sender(delivery)
-        self._recorder = Recorder(self._buffer, backlog, self._sender.notify, self._give_up)
+        self._recorder = Recorder(self._buffer, backlog, self._sender.notify)
         self._sender.start()
         self._recorder.start()
         open_runs.add(self)
@@ -143,10 +143,6 @@ class Run:
                 "%d points of run %s were not sent; they wait in %s. Send them with: nnlab sync",
                 self._backlog.points, self.name, self._delivery.place,
             )  # fmt: skip
-
-    def _give_up(self, reason: str) -> None:
-        """Log nothing more, or what nobody takes out would fill the memory."""
-        self._over = self._over or reason
 
     def _tell_over(self) -> None:
         if not self._told_over:

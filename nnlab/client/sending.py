@@ -28,6 +28,7 @@ class Sender(threading.Thread):
         self._failures = 0
         self._over = False  # the server will never take more
         self._told = ""
+        self._broken = False  # what nobody foresaw has happened
 
     def notify(self) -> None:
         """Say that something waits."""
@@ -43,22 +44,31 @@ class Sender(threading.Thread):
 
     def run(self) -> None:
         """Send until the end; the thread's own method."""
-        try:
-            while not self._over and not self._abandoned.is_set():
-                is_last = (
-                    self._ending.is_set()
-                )  # asked before the try: what is added after it needs another one
+        while not self._over and not self._abandoned.is_set():
+            is_last = self._ending.is_set()  # asked before the try: what is added after it needs another one
+            try:
                 pause = self._tried()
                 self.asked.set()
                 if is_last and pause is None:
                     break
                 self._rest(pause)
-            self._ending.wait()
+            except Exception:
+                if not self._broken:
+                    logger.exception("nnlab cannot send; what is logged waits in %s", self._delivery.place)
+                self._recover(is_last)
+        self._ending.wait()
+        try:
             self._delivery.close()
-        except Exception:
-            logger.exception("nnlab stops sending; what is logged waits in %s", self._delivery.place)
-        finally:
-            self.asked.set()
+        except OSError:
+            logger.warning("cannot clear %s away", self._delivery.place, exc_info=True)
+
+    def _recover(self, is_last: bool) -> None:
+        """Go on after what nobody foresaw, later; unless the program waits for the end."""
+        self._broken = True
+        self.asked.set()
+        self._over = is_last
+        if not is_last:
+            self._ending.wait(LAST_PAUSE)
 
     def _tried(self) -> float | None:
         """Send all that waits; None, or the seconds until the next try."""

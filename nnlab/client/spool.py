@@ -173,9 +173,11 @@ class Spool:
 
     def remove(self) -> None:
         """Delete the folder; all of it was sent."""
-        for name in ("waiting", "waiting.draft", "meta.json", "meta.draft", "lock"):
-            (self.folder / name).unlink(missing_ok=True)
-        self.close()
+        try:
+            for name in ("waiting", "waiting.draft", "meta.json", "meta.draft", "lock"):
+                (self.folder / name).unlink(missing_ok=True)
+        finally:
+            self.close()
         self.folder.rmdir()
 
     def _opened(self) -> FileIO:
