@@ -104,8 +104,9 @@ def _bucket_starts(steps: IntArray, buckets: int) -> NDArray[np.intp]:
     """Find where each bucket that has points begins; buckets are equally wide between first and last step."""
     low, high = int(steps[0]), int(steps[-1])
     span = high - low + 1  # Python integers: steps may lie further apart than int64 can say
-    edges = np.array([low + -(-bucket * span // buckets) for bucket in range(buckets)], np.int64)
-    return np.unique(np.searchsorted(steps, edges))
+    edges = (low + -(-bucket * span // buckets) for bucket in range(buckets))
+    # Where there are fewer steps than buckets, the last of these begin behind every point.
+    return np.unique(np.searchsorted(steps, np.array([edge for edge in edges if edge <= high], np.int64)))
 
 
 def _extremes(steps: IntArray, values: FloatArray, columns: int) -> NDArray[np.intp]:

@@ -152,3 +152,15 @@ def test_what_is_no_series_is_refused() -> None:
         window([1], [0.0], 3)
     with pytest.raises(SeriesError, match="first 7 and last 6"):
         window([1], [0.0], 10, 7, 6)
+
+
+@pytest.mark.parametrize("low", [-(2**63), -1, 0, 2**63 - 4])
+@pytest.mark.parametrize("bad", [0.0, np.nan])
+def test_steps_repeated_more_often_than_there_are_columns_are_shown(low: int, bad: float) -> None:
+    steps = np.repeat(np.arange(4) + low, 100)
+    values = np.tile(np.arange(100.0), 4) + bad
+    found = window(steps, values, 20)
+    shown, at = (found.steps, found.values) if bad == 0.0 else (found.nonfinite_steps, found.nonfinite_values)
+    assert set(shown.tolist()) == set(steps.tolist())
+    assert len(shown) <= 20
+    assert bad != 0.0 or {0.0, 99.0} == set(at.tolist())
