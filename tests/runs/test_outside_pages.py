@@ -114,6 +114,16 @@ def test_charts_are_drawn_again_where_points_came_and_some_time_went_by(client: 
     assert "Logged from outside" in news["fragments"]["run-state"]
 
 
+def test_the_answer_names_charts_of_metrics_that_began_since_and_the_page_has_them(client: Client) -> None:
+    run = build_outside_run()
+    _, _, moment = outside_charts.gallery(run).cursor.rpartition("_")
+    series = build_series(run, "loss", [1.0, 2.0])
+    news = live(client, run, f"1_0_{int(moment) - 60}")
+    assert list(news["replace"]) == [f"metric-{series.number}"]
+    grown = page(client, run.get_absolute_url()).partition('id="gallery"')[2]
+    assert f'id="metric-{series.number}"' in grown
+
+
 def test_outside_runs_join_the_comparison_of_the_engines(client: Client) -> None:
     sweep = build_sweep()
     for depth, score in ((2, 0.8), (3, 0.9), (None, 0.7)):

@@ -5,6 +5,7 @@ it is (meta.role, meta.series) and gets the theme's colour here, again whenever 
 Other modules speak to a chart through events on its figure:
   chart:replace  detail = a whole figure
   chart:append   detail = per trace, in order, [[x...], [y...]] or null
+and through one on the document: charts:added, where there are new figures.
 */
 
 const CONFIG = {
@@ -25,6 +26,7 @@ const TYPED = {
 };
 const charts = new Map();
 let theme;
+let library;
 
 /* Theme ------------------------------------------------------------------------------------------------- */
 
@@ -192,7 +194,7 @@ function legendButton(chart, trace) {
 function setUp(figure) {
   const plot = figure.querySelector("[data-chart-plot]");
   const block = document.getElementById(`${figure.id}-spec`);
-  if (!plot || !block) return;
+  if (!plot || !block) return [];
   const chart = { figure, plot, spec: JSON.parse(block.textContent), hiddenGroups: new Set() };
   charts.set(figure, chart);
   figure.addEventListener("chart:replace", ({ detail }) => { chart.spec = detail; refresh(chart); });
@@ -201,6 +203,7 @@ function setUp(figure) {
     const button = target.closest("[data-chart-action]");
     if (button) ACTIONS[button.dataset.chartAction](chart);
   });
+  return [chart];
 }
 
 function refresh(chart) {
@@ -374,18 +377,24 @@ function plain(values) {
 
 /* Start ------------------------------------------------------------------------------------------------- */
 
-async function start() {
-  document.querySelectorAll("figure[data-chart]").forEach(setUp);
-  if (!charts.size) return;
-  theme = readTheme();
-  await loadPlotly();
-  for (const chart of charts.values()) {
+async function drawNew() {
+  const figures = [...document.querySelectorAll("figure[data-chart]")];
+  const found = figures.filter((figure) => !charts.has(figure)).flatMap(setUp);
+  if (!found.length) return;
+  theme ??= readTheme();
+  await (library ??= loadPlotly());
+  for (const chart of found) {
     await draw(chart);
     await new Promise((resolve) => setTimeout(resolve)); // let the page breathe between two charts
   }
+}
+
+async function start() {
+  document.addEventListener("charts:added", drawNew);
+  await drawNew();
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
     theme = readTheme();
-    charts.forEach(draw);
+    charts.forEach(refresh);
   });
 }
 

@@ -3,7 +3,8 @@ Keeps a page up to date by asking, while somebody looks at it.
 
 [data-live-url]   asked every second with ?after=<data-live-after, then the last answer's "next">; it answers
                   {"charts": {id: {"append": [[xs, ys] or null per trace]}}, "replace": {id: figure},
-                   "fragments": {id: html}, "next": cursor, "over": bool}. It stops when over.
+                   "fragments": {id: html}, "next": cursor, "over": bool}. It stops when over. Where a figure is
+                  replaced that the page has not, its #gallery is fetched anew.
 [data-poll-url]   asked every data-poll-seconds (default 3); the answer is the element's new HTML. Rows with an id
                   are exchanged one by one. It stops at the answer's header X-Over: 1, or when data-poll-over is set.
 #live-state       says how it stands. Seconds tick in sight only; a screen reader hears when the state changes.
@@ -83,6 +84,23 @@ function fill(id, html) {
   if (focused) document.getElementById(focused)?.focus();
 }
 
+/* Bring in charts that began after the page was loaded; those that it has stay as they are, zoom and all. */
+async function grow(ids) {
+  const gallery = document.getElementById("gallery");
+  if (!gallery || ids.every((id) => document.getElementById(id))) return;
+  const page = new DOMParser().parseFromString(await (await ask(location.href)).text(), "text/html");
+  const fresh = page.getElementById("gallery");
+  if (!fresh) return;
+  const focused = gallery.contains(document.activeElement) ? document.activeElement : null;
+  document.adoptNode(fresh);
+  for (const figure of gallery.querySelectorAll("figure[data-chart]")) {
+    fresh.querySelector(`#${CSS.escape(figure.id)}`)?.replaceWith(figure);
+  }
+  gallery.replaceWith(fresh);
+  focused?.focus({ preventScroll: true });
+  document.dispatchEvent(new Event("charts:added"));
+}
+
 async function live(element) {
   const address = new URL(element.dataset.liveUrl, location.href);
   let after = element.dataset.liveAfter ?? "";
@@ -95,6 +113,7 @@ async function live(element) {
     }
     for (const [id, figure] of Object.entries(news.replace ?? {})) send(id, "replace", figure);
     for (const [id, html] of Object.entries(news.fragments ?? {})) fill(id, html);
+    await grow(Object.keys(news.replace ?? {}));
     after = news.next ?? after;
     return news.over;
   });
