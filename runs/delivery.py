@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from shutil import rmtree
 from time import monotonic
@@ -79,9 +80,10 @@ class Delivery:
         return True
 
     def abandon(self) -> None:
-        """Let go what waits: the run is somebody else's now."""
+        """Let go what waits: the run is somebody else's now, who may have removed the folder already."""
         if self._spool is not None:
-            self._spool.remove()
+            with suppress(FileNotFoundError):
+                self._spool.remove()
         self._backlog = self._spool = None
 
     def _catch_up(self, guard: Callable[[], None], news: Callable[[], None], *, final: bool) -> bool:

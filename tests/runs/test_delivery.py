@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
+from uuid import uuid4
 
 import pytest
 from django.db import OperationalError, transaction
@@ -13,7 +14,7 @@ from nnlab.engine.records import Records, RunInfo
 from runs import delivery, recording
 from runs.models import Alert, Chunk, Journal, Ledger, Series
 from runs.reading.series import read_series
-from runs.recording import Recorder
+from runs.recording import Recorder, RunTakenError
 from tests.runs.builders import build_running_run
 from tests.runs.test_recording import (
     TOKEN,
@@ -100,3 +101,26 @@ def test_what_waits_too_long_is_thinned_and_the_run_says_so(monkeypatch: pytest.
     assert 0 < len(loss.steps) < 1500
     assert loss.values.tolist() == (loss.steps - 1).tolist()
     assert Ledger.objects.get(run=run).thinned > 0
+
+
+def test_an_attempt_whose_folder_the_next_one_removed_hears_that_the_run_is_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = build_running_run(token=TOKEN)
+    info, pieces = pieces_of_training()
+    recorder = Recorder(run.pk, TOKEN, info)
+    recorder.start("")
+    recorder.record(pieces[0], [])
+
+    def fail(*_: object, final: bool) -> None:
+        raise OperationalError("the connection is lost")
+
+    with monkeypatch.context() as away:
+        away.setattr(delivery, "write", fail)
+        assert not recorder.flush()
+    run.token = uuid4()
+    run.save()
+    Recorder(run.pk, run.token, info).start("")
+    recorder.record(pieces[1], [])
+    with pytest.raises(RunTakenError):
+        recorder.flush()
