@@ -129,7 +129,8 @@ def _real(text: str) -> float:
 
 
 def _whole(text: str) -> int:
-    if len(text) > _WHOLE_DIGITS or not text.isascii() or not text.isdigit():
+    digits = text.removeprefix("-")
+    if len(digits) > _WHOLE_DIGITS or not digits.isascii() or not digits.isdigit():
         raise ValueError(f"expected a whole number or a range such as 2..5, got {text[:40]!r}")
     return int(text)
 

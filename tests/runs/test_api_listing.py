@@ -103,3 +103,10 @@ def test_a_run_is_listed_as_it_is_told_alone(project: Project) -> None:
 )
 def test_what_is_not_understood_is_refused(project: Project, query: str, message: str) -> None:
     assert message in str(get(query, 422)["detail"])
+
+
+def test_a_seed_below_zero_can_be_asked_for(project: Project) -> None:
+    Run.objects.filter(name="3").update(seed=-5)
+    assert names("project=p&seed=-5") == names("project=p&seed=..-1") == "3"
+    assert names("project=p&seed=!-5") == "4210"
+    assert "got '--5'" in get("project=p&seed=--5", 422)["detail"]
