@@ -23,6 +23,7 @@ from runs.queue import publish
 from runs.specification import Planned, Specification, SubmissionError
 from runs.store.params import write_params_of
 
+_AT_ONCE = 100  # runs in a statement: a longer one takes PostgreSQL's driver longer to read than to send
 _NAMED = ("depth", "width", "hidden_units", "activation", "dropout")  # axes that a run's name shows anyway
 
 
@@ -54,7 +55,9 @@ def submit(
             specification=spec.canonical,
             created_by_id=user.pk if user else None,
         )
-        runs = Run.objects.bulk_create(_run(spec, planned, sweep, parent) for planned in spec.runs)
+        runs = Run.objects.bulk_create(
+            (_run(spec, planned, sweep, parent) for planned in spec.runs), batch_size=_AT_ONCE
+        )
         write_params_of(runs)
         transaction.on_commit(partial(publish, [run.pk for run in runs]))
     return sweep

@@ -6,17 +6,20 @@ import json
 import math
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from django.db import transaction
 
 from runs.models import Run, RunParam
+from runs.store import rows
 from runs.store.names import name_ids
 
 MAX_PARAMS = 500  # of one run
 MAX_NAME = 250
 MAX_TEXT = 250
 MAX_DEPTH = 20  # tables within tables
+_COLUMNS = ("run_id", "name_id", "project_id", "number", "text")
 
 
 class ParamsError(ValueError):
@@ -56,10 +59,10 @@ def write_params(run: Run) -> None:
     Raises:
         ParamsError: as ``flattened`` does; nothing is written then.
     """
-    rows = flattened(run.config)
+    found = flattened(run.config)
     with transaction.atomic():
         RunParam.objects.filter(run=run).delete()
-        _insert([(run, rows)])
+        _insert([(run, found)])
 
 
 def write_params_of(runs: Iterable[Run]) -> None:
@@ -73,11 +76,11 @@ def write_params_of(runs: Iterable[Run]) -> None:
 
 
 def _insert(flat: list[tuple[Run, dict[str, Param]]]) -> None:
-    ids = name_ids({name for _, rows in flat for name in rows})
-    RunParam.objects.bulk_create(
-        RunParam(run_id=run.pk, name_id=ids[name], project_id=run.project_id, **param._asdict())
-        for run, rows in flat
-        for name, param in rows.items()
+    ids = name_ids({name for _, found in flat for name in found})
+    rows.load(
+        "runs_runparam",
+        _COLUMNS,
+        ((run.pk, ids[name], run.project_id, *param) for run, found in flat for name, param in found.items()),
     )
 
 
@@ -93,6 +96,7 @@ def _leaves(prefix: str, table: Mapping[str, Any], depth: int) -> Iterator[tuple
             yield name, value
 
 
+@lru_cache(1_000)  # the runs of a sweep have the same ones
 def _check_name(name: str) -> None:
     if not 1 <= len(name) <= MAX_NAME:
         raise ParamsError(

@@ -57,5 +57,9 @@ def test_a_page_is_found_through_the_index_of_its_order(answers: Any) -> None:
         assert "Seq Scan" not in plans[address]
 
 
+def test_parameters_are_stored_as_they_are(answers: Any) -> None:
+    assert answers["parameters"]
+
+
 def test_writers_that_race_for_names_agree(answers: Any) -> None:
     assert answers["names"] == 100
