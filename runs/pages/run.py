@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.template.loader import render_to_string
 from django.views.decorators.http import require_GET
@@ -65,6 +65,8 @@ def run(request: HttpRequest, run_id: int) -> HttpResponse:
 def live(request: HttpRequest, run_id: int) -> HttpResponse:
     """Return what is new in a run since the cursor in ``after``."""
     found, alerts, view = _load(request, run_id)
+    if found.deleted_at:
+        raise Http404(f"run {run_id} is in the trash")
     after = request.GET.get("after", "")
     state: dict[str, Any] = {"run": found, "alerts_open": _open(alerts)}
     if found.source == Source.OUTSIDE:

@@ -198,3 +198,9 @@ def test_a_project_without_runs_can_be_deleted_with_the_right(client: Client) ->
     retention.purge(60)
     assert "is deleted; its name and address are free again" in after(client, address)
     assert not Project.objects.exists()
+
+
+def test_the_points_of_a_deleted_run_are_not_told(reader: Client, owner: User) -> None:
+    run = build_own_run(owner, deleted=True)
+    for name in ("run-live", "run-points"):
+        assert reader.get(reverse(name, args=[run.pk])).status_code == HTTPStatus.NOT_FOUND
