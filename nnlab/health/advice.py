@@ -18,10 +18,32 @@ RANKED: Mapping[str, tuple[str, ...]] = {
     "exploding": ("A3", "A9", "A6", "A12", "A7", "A2"),
     "vanishing": ("A1", "A2", "A26", "A8", "A7", "A5"),
     "dead_layer": ("A3", "A9", "A2", "A11", "A20", "A26"),
+    "forward_collapse": ("A1", "A2", "A26", "A8", "A7", "A5"),
+    "saturated": ("A9", "A3", "A2", "A1", "A7"),
+    "divergence": ("A3", "A6", "A12", "A7"),
+    "update_ratio": ("A4", "A5"),
+    "plateau": ("A4", "A5", "A17"),
+    "born_dead": ("A15", "A11", "A8"),
+    "class_balance": (),
+    "dropout": (),
+    "initial_loss": ("A9", "A2"),
+    "leak": (),
+    "linear_collapse": ("A1",),
+    "output_mismatch": (),
+    "symmetry": ("A2",),
+    "unscaled_data": ("A9",),
     "not_learning": ("A5", "A4", "A9", "A1", "A17"),
 }
 CONSTANT_INITIALIZERS = ("zeros", "ones", "constant")
+LARGE_UPDATES = ("A3", "A6")
+LARGE_UPDATE = 0.03
 BORN_DEAD = ("A2", "A11", "A8", "A15")
+
+
+# What the training shows does not change what helps against these.
+OF_DATA_AND_CONFIG = frozenset(
+    {"class_balance", "dropout", "leak", "linear_collapse", "output_mismatch", "symmetry", "unscaled_data"}
+)
 
 
 def advise(check: str, case: Case) -> tuple[Advice, ...]:
@@ -32,10 +54,14 @@ def advise(check: str, case: Case) -> tuple[Advice, ...]:
 
 def _codes(check: str, case: Case) -> tuple[str, ...]:
     """Rank codes for a check, with what this case shows about the cause in front."""
+    if check in OF_DATA_AND_CONFIG:
+        return RANKED[check]
     if case.is_short and check == "not_learning":
         return ("A17", *RANKED[check])
     if check == "dead_layer" and case.is_born_dead:
         return BORN_DEAD  # no update has done it, so a lower learning rate does not help
+    if check == "update_ratio" and case.largest_update > LARGE_UPDATE:
+        return LARGE_UPDATES
     if case.get("initializer") in CONSTANT_INITIALIZERS:
         return ("A2", *RANKED[check])  # nothing else helps weights that are all the same
     if case.steps_are_too_large and check != "dead_layer":

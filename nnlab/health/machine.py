@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nnlab.health.events import EventKind, Severity
@@ -72,6 +73,16 @@ class Machine:
         if self.is_open:
             return self._go_on(result, signals)
         return self._consider(result, signals, held=held)
+
+    def review(self, signals: Signals) -> EventKind | None:
+        """Judge the severity of an open finding that is not looked for again, by the run's progress alone."""
+        if not self.explains:
+            return None
+        severity = self._judge_severity(replace(self.result, severity=None), signals)
+        if severity is self.severity:
+            return None
+        self.severity = severity
+        return self._tell(EventKind.UPDATE, self.result, signals)
 
     def forget(self) -> None:
         """Start counting hits anew: the cause that held this finding is gone."""

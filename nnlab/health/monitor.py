@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     _Item = tuple[int, Reading, NonFinite | Sample | Evaluation | None]
 
 # Their thresholds are not calibrated for deltas at the outputs of batch normalisation.
-NOT_CALIBRATED_FOR_BATCH_NORM = ("vanishing",)
+NOT_CALIBRATED_FOR_BATCH_NORM = ("vanishing", "update_ratio")
 
 __all__ = ["Advice", "AlertEvent", "EventKind", "Monitor", "Severity"]
 
@@ -78,11 +78,11 @@ class Monitor:
         read = 0
         for step, reading, item in _in_order(records, self._signals.window):
             until = min(max(step - records.first_step + 1, read), len(records.losses))
-            self._signals.add_steps(records.losses[read:until], records.gradient_norms[read:until])
+            self._add_steps(records, read, until)
             read = until
             self._take(item)
             events += self._ask(reading)
-        self._signals.add_steps(records.losses[read:], records.gradient_norms[read:])
+        self._add_steps(records, read, len(records.losses))
         return events
 
     def close(self) -> list[AlertEvent]:
@@ -99,6 +99,12 @@ class Monitor:
                 events.append(self._event(check, EventKind.UPDATE))
         return events
 
+    def _add_steps(self, records: Records, first: int, until: int) -> None:
+        steps = slice(first, until)
+        self._signals.add_steps(
+            records.losses[steps], records.gradient_norms[steps], records.learning_rates[steps]
+        )
+
     def _take(self, item: NonFinite | Sample | Evaluation | None) -> None:
         if isinstance(item, Sample):
             self._signals.add_sample(item)
@@ -112,18 +118,22 @@ class Monitor:
         self._signals.reading = reading
         events = []
         for check in CHECKS:
-            if reading not in check.readings:
-                continue
-            result = check.judge(self._signals, self._thresholds.checks[check.id])
-            if result is UNKNOWN:
-                continue
-            machine = self._machines[check.id]
-            kind = machine.feed(result, self._signals, held=self._is_held(check.id))
+            kind = self._ask_one(check, reading)
             if kind is not None:
                 events.append(self._event(check, kind))
             if kind is EventKind.RESOLVE:
                 self._release(check.id)
         return events
+
+    def _ask_one(self, check: Check, reading: Reading) -> EventKind | None:
+        machine = self._machines[check.id]
+        if reading not in check.readings:
+            is_review = check.readings == {Reading.START} and reading is Reading.EVALUATION
+            return machine.review(self._signals) if is_review else None
+        result = check.judge(self._signals, self._thresholds.checks[check.id])
+        if result is UNKNOWN:
+            return None
+        return machine.feed(result, self._signals, held=self._is_held(check.id))
 
     def _is_held(self, check: str) -> bool:
         return self._root_of(check) is not None

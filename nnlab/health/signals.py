@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from enum import StrEnum
+from statistics import median
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -16,13 +17,16 @@ from nnlab.health.thresholds import THRESHOLDS, Thresholds
 from nnlab.health.tracks import GradientTrack, LossTrack
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from nnlab.health.facts import DataFacts
 
 FloatArray = NDArray[np.float64]
 NOTHING: Mapping[str, object] = MappingProxyType({})
 
+SAMPLES_OF_A_MEDIAN = 5
+NO_RATES: FloatArray = np.empty(0)
+LAST_EVALUATIONS = 3  # as many as a check needs that must not be misled by a single one
 CAN_DIE = ("relu", "relu6")  # the others have a gradient where their output is 0 or below
 
 
@@ -52,9 +56,11 @@ class Signals:
 
     Attributes:
         window: steps between two looks at losses alone: a quarter of an epoch, at least 50.
+        evaluations: the last three, the latest at the end.
         ratios: R of each hidden layer in the last sample, RMS of delta over the largest above; NaN if none.
         smallest_ratio: the smallest of them that is defined.
         updates: u of each layer in the last sample: norm of the update over norm of the weights.
+        usual_updates: median of u of each layer over the last samples; NaN while there are too few.
         silent_rows: rows since when no unit of a hidden layer was active in any sample.
         silent_evaluations: consecutive evaluations since then that found all units silent.
     """
@@ -77,6 +83,8 @@ class Signals:
         self.nonfinite: NonFinite | None = None
         self.sample: Sample | None = None
         self.evaluation: Evaluation | None = None
+        self.first_evaluation: Evaluation | None = None
+        self.evaluations: deque[Evaluation] = deque(maxlen=LAST_EVALUATIONS)
         self.ratios = [math.nan] * (info.layers - 1)
         self.smallest_ratio = self.largest_update = math.nan
         self.recent_collapse: deque[tuple[float, float]] = deque(
@@ -87,7 +95,10 @@ class Signals:
         self.silent_evaluations = [0] * (info.layers - 1)
         self._first_weights = [0.0] * info.layers
         self._first_sample = 0
-        self.updates = [math.nan] * info.layers
+        self.updates = self.usual_updates = [math.nan] * info.layers
+        self._recent_updates: deque[list[float]] = deque(maxlen=SAMPLES_OF_A_MEDIAN)
+        rate = config.get("learning_rate")
+        self._rate = self._peak_rate = rate if isinstance(rate, float) else math.nan
         self.reading = Reading.SAMPLE
         self.t_min = max(info.steps_per_epoch, int(self.limits["t_min_steps"]))
 
@@ -96,9 +107,12 @@ class Signals:
         """The last step whose loss was read."""
         return self.losses.step
 
-    def add_steps(self, losses: FloatArray, norms: FloatArray) -> None:
-        """Take the losses and gradient norms of the next steps."""
+    def add_steps(self, losses: FloatArray, norms: FloatArray, rates: FloatArray = NO_RATES) -> None:
+        """Take the losses and gradient norms of the next steps, and their learning rates where scheduled."""
         self.losses.add(losses.tolist())
+        if len(rates):
+            self._rate = float(rates[-1])
+            self._peak_rate = max(float(rates.max()), self._peak_rate)
         self.gradients.add(norms)
         bad = self.losses.bad_step
         if bad is not None and self.nonfinite is None:
@@ -120,6 +134,9 @@ class Signals:
         self.smallest_ratio = min((ratio for ratio in self.ratios if not math.isnan(ratio)), default=math.nan)
         self.updates = self._relative_updates(sample)
         self.largest_update = max((u for u in self.updates if not math.isnan(u)), default=math.nan)
+        self._recent_updates.append(self.updates)
+        if len(self._recent_updates) == SAMPLES_OF_A_MEDIAN:
+            self.usual_updates = [_median(layer) for layer in zip(*self._recent_updates, strict=True)]
         if self.info.layers > 1:
             self.recent_collapse.append((self.smallest_ratio, float(sample.spread[-1])))
         for layer, is_silent in enumerate(silent):
@@ -132,6 +149,8 @@ class Signals:
     def add_evaluation(self, evaluation: Evaluation) -> None:
         """Take a pass over the validation rows."""
         self.evaluation = evaluation
+        self.first_evaluation = self.first_evaluation or evaluation
+        self.evaluations.append(evaluation)
         for layer, share in enumerate(evaluation.dead_share.tolist()):
             is_silent = share == 1 and self.silent_rows[layer] > 0
             self.silent_evaluations[layer] = self.silent_evaluations[layer] + 1 if is_silent else 0
@@ -177,6 +196,21 @@ class Signals:
         return None if self.evaluation is None else self.evaluation.metrics.get(self.info.headline)
 
     @property
+    def rate_share(self) -> float:
+        """The learning rate now as a share of its peak, warm-up included; 1 where it is unknown."""
+        return self._rate / self._peak_rate if self._peak_rate > 0 else 1.0
+
+    @property
+    def skill(self) -> float:
+        """What part of the way from the baseline to a perfect metric is made; R squared for errors."""
+        metric, baseline = self.metric, self.info.baseline_metric
+        if metric is None:
+            return math.nan
+        if self.info.headline.endswith("accuracy"):
+            return (metric - baseline) / (1 - baseline) if baseline < 1 else math.nan
+        return 1 - (metric / baseline) ** 2 if baseline > 0 else math.nan
+
+    @property
     def metric_is_no_better(self) -> bool:
         """Whether the headline metric is at the baseline; errors are compared as R squared."""
         metric, baseline = self.metric, self.info.baseline_metric
@@ -214,3 +248,8 @@ class Signals:
             return True
         window = max(self.limits["window_steps"], self.limits["window_share"] * self.step)
         return self.q < self.limits["q_easing"] and self.losses.fall_over(int(window)) >= self.limits["fall"]
+
+
+def _median(values: Sequence[float]) -> float:
+    known = [value for value in values if not math.isnan(value)]
+    return median(known) if known else math.nan

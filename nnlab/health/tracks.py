@@ -15,23 +15,30 @@ if TYPE_CHECKING:
 
     FloatArray = NDArray[np.float64]
 
-EMA_GRID = 10  # every tenth average is kept, which is enough for windows of 200 steps and more
+EMA_GRID = 10  # every tenth average is kept, which is enough for windows of 50 steps and more
 
 
 class LossTrack:
     """Bias-corrected moving average of the batch losses.
 
     The window is a quarter of an epoch, at least 20 and at most 200 steps.
+
+    Attributes:
+        first: the first finite loss, that of the untrained network.
+        lowest: the lowest average so far, of those over a whole window; infinity before.
     """
 
     def __init__(self, steps_per_epoch: int) -> None:
         window = min(max(steps_per_epoch / 4, 20.0), 200.0)
+        self._window = window
         self._keep = 1 - 2 / (window + 1)
         self._sum = 0.0
         self._count = 0
         self._grid = array("d", [math.nan])
         self._latest: float | None = None
         self.step = 0
+        self.first = math.nan
+        self.lowest = math.inf
         self.bad_step: int | None = None
         self.last_finite: float | None = None
 
@@ -42,12 +49,20 @@ class LossTrack:
             if isfinite(loss):
                 self._sum = keep * self._sum + gain * loss
                 self._count += 1
+                if self._count == 1:
+                    self.first = loss
                 self._latest = loss
             elif self.bad_step is None:
                 self.bad_step, self.last_finite = step, self._latest
             if not step % EMA_GRID:
-                self._grid.append(self.average)
+                self._keep_average()
         self.step += len(losses)
+
+    def _keep_average(self) -> None:
+        average = self.average
+        self._grid.append(average)
+        if self._count >= self._window and average < self.lowest:
+            self.lowest = average
 
     @property
     def average(self) -> float:

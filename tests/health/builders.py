@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nnlab.engine.records import Ending, Evaluation, NonFinite, Records, RunInfo, Sample
+from nnlab.health.results import Result
+from nnlab.health.signals import Signals
+from nnlab.health.thresholds import THRESHOLDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from types import ModuleType
 
 WIDTHS = (8, 8, 8, 3)
 CONFIG: dict[str, Any] = {
@@ -143,3 +147,19 @@ def cut(records: Records, at: Sequence[int]) -> list[Records]:
             )
         )
     return chunks
+
+
+def build_signals(
+    info: RunInfo | None = None, *, steps: int = 50, loss: float = 1.0, norm: float = 1.0
+) -> Signals:
+    """What is known after so many equal steps."""
+    signals = Signals(info or build_info(), config=CONFIG)
+    signals.add_steps(np.full(steps, loss), np.full(steps, norm))
+    return signals
+
+
+def judge(check: ModuleType, signals: Signals) -> Result:
+    """Ask one check, with the limits that it has in the product."""
+    result = check.judge(signals, THRESHOLDS.checks[check.CHECK.id])
+    assert isinstance(result, Result)
+    return result

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,37 +11,19 @@ import pytest
 from nnlab.engine.records import NonFinite
 from nnlab.health.checks import dead_layer, exploding, nonfinite, not_learning, vanishing
 from nnlab.health.events import Severity
-from nnlab.health.results import Result, Verdict
-from nnlab.health.signals import Reading, Signals
-from nnlab.health.thresholds import THRESHOLDS
+from nnlab.health.results import Verdict
+from nnlab.health.signals import Reading
 from tests.health.builders import (
     build_dead_sample,
     build_evaluation,
     build_info,
     build_relu_info,
     build_sample,
+    build_signals,
+    judge,
 )
 
-if TYPE_CHECKING:
-    from types import ModuleType
-
-    from nnlab.engine.records import RunInfo
-
 DEAD = np.array([0.1, 1.0, 0.2])
-
-
-def judge(check: ModuleType, signals: Signals) -> Result:
-    result = check.judge(signals, THRESHOLDS.checks[check.CHECK.id])
-    assert isinstance(result, Result)
-    return result
-
-
-def build_signals(
-    info: RunInfo | None = None, *, steps: int = 50, loss: float = 1.0, norm: float = 1.0
-) -> Signals:
-    signals = Signals(info or build_info())
-    signals.add_steps(np.full(steps, loss), np.full(steps, norm))
-    return signals
 
 
 @pytest.mark.parametrize(

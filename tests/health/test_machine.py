@@ -151,3 +151,19 @@ def test_history_keeps_the_opening_and_stays_short() -> None:
     assert steps[-1] == 3005
     gaps = np.diff(np.log(steps[5:]))
     assert gaps.max() < 4 * np.median(gaps)
+
+
+@pytest.mark.parametrize(("loss", "severity"), [(0.1, "info"), (1.1, "critical"), (0.95, "warning")])
+def test_an_open_finding_that_is_not_looked_for_again_follows_the_progress_of_the_run(
+    loss: float, severity: str
+) -> None:
+    bench = Bench(loss)
+    bench.machine.feed(Result(Verdict.HIT, 1.0, 1.0), Signals(build_info()), held=False)
+    bench.feed("hh")
+    assert bench.machine.severity in (Severity.WARNING, Severity.INFO)
+    bench.signals.add_evaluation(build_evaluation(0, 0.3))
+    bench.signals.add_steps(np.full(300, loss), np.full(300, np.nan))
+    kind = bench.machine.review(bench.signals)
+    assert bench.machine.severity == severity
+    assert (kind is EventKind.UPDATE) == (severity == "critical")
+    assert bench.machine.review(bench.signals) is None

@@ -120,3 +120,48 @@ def test_the_relative_loss_is_undefined_for_labels_of_one_class() -> None:
     assert math.isnan(signals.q)
     assert not signals.is_stuck
     assert not signals.eases
+
+
+@pytest.mark.parametrize(
+    ("rates", "share"),
+    [([], 1.0), ([0.01], 0.2), ([0.05, 0.0005], 0.01), ([0.2, 0.1], 0.5)],
+    ids=["not scheduled", "warm-up", "decay", "above the config's"],
+)
+def test_the_rate_is_a_share_of_the_highest_that_the_run_has_or_will_have(
+    rates: list[float], share: float
+) -> None:
+    signals = Signals(build_info(), config={"learning_rate": 0.05})
+    signals.add_steps(np.ones(len(rates)), np.ones(len(rates)), np.array(rates))
+    assert signals.rate_share == pytest.approx(share)
+
+
+def test_the_rate_of_a_run_whose_config_is_unknown_is_never_a_low_one() -> None:
+    assert Signals(build_info()).rate_share == 1.0
+
+
+def test_the_lowest_average_is_one_over_a_whole_window() -> None:
+    track = LossTrack(steps_per_epoch=400)
+    track.add([0.1] * 10 + [1.0] * 80)
+    assert math.isinf(track.lowest)
+    track.add([1.0] * 500)
+    assert 0.8 < track.lowest < 1.0
+    assert track.first == 0.1
+
+
+def test_progress_is_judged_by_the_last_evaluation_not_by_the_best() -> None:
+    signals = Signals(build_info())
+    signals.add_steps(np.full(400, 1.2), np.full(400, np.nan))
+    for step, accuracy in [(200, 0.9), (400, 0.35)]:
+        signals.add_evaluation(build_evaluation(step, accuracy))
+    assert signals.skill == pytest.approx(0.0)
+    assert signals.is_stuck
+
+
+def test_skill_is_the_part_of_the_way_from_the_baseline_to_a_perfect_metric() -> None:
+    signals = Signals(build_info(baseline_metric=0.5))
+    assert math.isnan(signals.skill)
+    signals.add_evaluation(build_evaluation(50, 0.9))
+    assert signals.skill == pytest.approx(0.8)
+    errors = Signals(build_info(task="regression", headline="val_rmse", baseline_metric=100.0))
+    errors.add_evaluation(build_evaluation(50, metrics={"val_loss": 1.0, "val_rmse": 50.0}))
+    assert errors.skill == pytest.approx(0.75)

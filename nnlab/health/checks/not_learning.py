@@ -18,7 +18,8 @@ def judge(signals: Signals, limits: Limits) -> Result:
 
     Up to 30 % of the budget it is only shown: small networks may stand still for hundreds of steps, then
     learn; from there on it is critical.
-    A run too short to be judged is warned at its end: more epochs may be all it needs.
+    A run too short to be judged is warned at its end: more epochs may be all it needs. One of a few steps has
+    had no chance at all and is left alone.
     """
     q, bound = signals.q, signals.limits["q_no_better"]
     if math.isnan(q) or signals.nonfinite is not None:
@@ -29,10 +30,14 @@ def judge(signals: Signals, limits: Limits) -> Result:
     if signals.is_stuck and is_due:
         is_late = signals.step >= limits["critical_share"] * signals.info.steps
         return Result(Verdict.HIT, q, bound, severity=Severity.CRITICAL if is_late else Severity.INFO)
-    is_short = signals.info.steps < signals.t_min and signals.step >= signals.info.steps
-    if signals.reading is Reading.END and is_short and signals.looks_stuck:
+    if signals.reading is Reading.END and _was_short(signals, limits) and signals.looks_stuck:
         return Result(Verdict.HIT, q, bound, severity=Severity.WARNING)
     return Result(Verdict.NEUTRAL, q, bound)
+
+
+def _was_short(signals: Signals, limits: Limits) -> bool:
+    """Whether the run is over, took some steps, and was too short for a verdict on its way."""
+    return limits["least_steps"] <= signals.info.steps <= signals.step < signals.t_min
 
 
 def explain(signals: Signals, _limits: Limits, result: Result) -> Explanation:

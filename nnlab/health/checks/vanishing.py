@@ -52,7 +52,7 @@ def explain(signals: Signals, limits: Limits, result: Result) -> Explanation:
     sample = signals.sample
     return Explanation(
         title=f"Vanishing gradient: {names} {receive} less than 1/{share} of the gradient above {them}",
-        cause=f"{_smallest(signals)} {CAUSES.get(culprit, OTHER_CAUSE)}",
+        cause=f"{_smallest(signals)} {CAUSES.get(culprit, OTHER_CAUSE)}{_collapse(signals, limits)}",
         formula=(
             "R = RMS(delta of the layer) / largest RMS(delta of the layers above);"
             f" smallest R < {limits['open']:g}, delta = gradient of the loss by a layer's pre-activations"
@@ -60,6 +60,7 @@ def explain(signals: Signals, limits: Limits, result: Result) -> Explanation:
         numbers={
             "backward_ratios": signals.ratios,
             "delta_rms": [] if sample is None else sample.delta_rms.tolist(),
+            "spread": [] if sample is None else sample.spread.tolist(),
         },
     )
 
@@ -70,6 +71,16 @@ def _smallest(signals: Signals) -> str:
     value = signals.smallest_ratio
     part = f"1/{1 / value:,.0f}" if value > SMALLEST_SHOWN else "nothing"
     return f"{name[0].upper()}{name[1:]} receives {part} of the gradient above it."
+
+
+def _collapse(signals: Signals, limits: Limits) -> str:
+    """Say so where the rows can no longer be told apart on their way forward either."""
+    if signals.sample is None or not signals.sample.spread[-1] < limits["severe_spread"]:
+        return ""
+    last = signals.info.layer_name(signals.info.layers - 2)
+    return (
+        f" On their way forward the rows become alike as well: {last} gives nearly the same for all of them."
+    )
 
 
 def _is_too_early(signals: Signals, limits: Limits) -> bool:

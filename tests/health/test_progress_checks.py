@@ -1,0 +1,126 @@
+"""Checks that read losses alone: stalls, divergence, and what must not be taken for either."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from nnlab.health.checks import divergence, not_learning, plateau
+from nnlab.health.results import Verdict
+from nnlab.health.signals import Reading, Signals
+from tests.health.builders import CONFIG, build_evaluation, build_info, build_signals, judge
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def windows_of(check: Any, loss: Callable[[int], float], steps: int, **info: Any) -> list[str]:
+    """The verdicts of a check window by window, on a given course of the loss."""
+    signals = Signals(build_info(**info), config=CONFIG)
+    verdicts = []
+    for first in range(1, steps + 1, signals.window):
+        every = range(first, first + signals.window)
+        signals.add_steps(np.array([loss(step) for step in every]), np.ones(signals.window))
+        verdicts.append(str(judge(check, signals).verdict))
+    return verdicts
+
+
+def three_in_a_row(verdicts: list[str]) -> bool:
+    return "hit hit hit" in " ".join(verdicts)
+
+
+def stalled(
+    *, loss: float = 1.05, accuracy: float = 0.4, fall: float = 0.0, val_loss: float = 1.0, rate: float = 0.05
+) -> Signals:
+    """A run that has stood still for 400 steps."""
+    signals = Signals(build_info(), config=CONFIG)
+    losses = np.full(800, loss)
+    losses[:400] /= 1 - fall
+    signals.add_steps(losses, np.ones(800), np.full(800, rate))
+    metrics = {"val_loss": val_loss, "val_accuracy": accuracy}
+    signals.add_evaluation(build_evaluation(800, metrics=metrics))
+    return signals
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [
+        ({}, "hit"),
+        ({"loss": 0.98}, "neutral"),
+        ({"loss": 0.9}, "safe"),
+        ({"accuracy": 0.52}, "neutral"),
+        ({"val_loss": 1.3}, "neutral"),
+        ({"rate": 0.004}, "neutral"),
+        ({"loss": 1.1, "accuracy": 0.3}, "unknown"),
+    ],
+)
+def test_a_plateau_by_loss_metric_and_rate(changes: dict[str, float], verdict: str) -> None:
+    assert judge(plateau, stalled(**changes)).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("fall", "verdict"), [(0.0, "hit"), (0.009, "hit"), (0.011, "neutral"), (0.031, "safe")]
+)
+def test_a_plateau_by_the_fall_of_the_average_loss(fall: float, verdict: str) -> None:
+    signals = build_signals(steps=400, loss=1.05)
+    signals.add_steps(np.full(200, 1.05 * (1 - fall)), np.ones(200))
+    signals.add_evaluation(build_evaluation(600, 0.4))
+    assert judge(plateau, signals).verdict == verdict
+
+
+def test_no_plateau_is_seen_before_there_is_a_window_to_look_back() -> None:
+    signals = build_signals(steps=200, loss=1.05)
+    signals.add_evaluation(build_evaluation(200, 0.4))
+    assert judge(plateau, signals).verdict == Verdict.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda step: 0.5 * 1.004 ** max(step - 300, 0),
+        lambda step: 1.4 * 1.0001**step,
+    ],
+    ids=["rises from its lowest", "stays above a constant answer"],
+)
+def test_a_loss_that_rises_diverges(loss: Callable[[int], float]) -> None:
+    verdicts = windows_of(divergence, lambda step: 1.0 if step == 1 else loss(step), 1000)
+    assert three_in_a_row(verdicts)
+
+
+def test_divergence_is_not_judged_before_an_epoch_and_200_steps() -> None:
+    verdicts = windows_of(divergence, lambda step: 0.5 * 1.02**step, 400)
+    assert verdicts[:3] == ["unknown"] * 3
+    assert verdicts[-1] == "hit"
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda step: 0.5 + 3.0 * (500 <= step < 560),
+        lambda step: 0.5 + 0.45 * math.sin(2 * math.pi * step / 120),
+        lambda step: 0.001 * (1 + step / 100),
+        lambda step: 2.0 * 0.998**step,
+        lambda step: 2.0,
+        lambda step: 1.1,
+    ],
+    ids=["spike", "cyclic rate", "converged and noisy", "slow start", "never better than at first", "stuck"],
+)
+def test_a_loss_that_comes_back_or_never_rose_does_not_diverge(loss: Callable[[int], float]) -> None:
+    assert not three_in_a_row(windows_of(divergence, loss, 1500))
+
+
+@pytest.mark.parametrize("check", [plateau, divergence, not_learning])
+def test_labels_of_one_class_leave_progress_undefined(check: Any) -> None:
+    signals = build_signals(build_info(baseline_loss=0.0, baseline_metric=1.0), steps=600, loss=1e-6)
+    assert judge(check, signals).verdict == Verdict.UNKNOWN
+
+
+@pytest.mark.parametrize(("steps", "verdict"), [(15, "neutral"), (49, "neutral"), (50, "hit"), (199, "hit")])
+def test_a_run_of_a_few_steps_is_not_blamed_for_not_learning(steps: int, verdict: str) -> None:
+    signals = build_signals(build_info(steps=steps), steps=steps, loss=1.1)
+    signals.add_evaluation(build_evaluation(steps, 0.3))
+    signals.reading = Reading.END
+    assert judge(not_learning, signals).verdict == verdict
