@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
 
     from nnlab.engine.losses import Floats, Head
     from nnlab.engine.problem import Problem
+    from nnlab.engine.records import FloatArray, IntArray
 
 # Beyond this many outputs, one metric each would crowd out everything else.
 MAX_METRICS_PER_OUTPUT = 16
@@ -21,11 +23,43 @@ def headline(task: str) -> str:
     return "val_rmse" if task == "regression" else "val_accuracy"
 
 
-def metrics(head: Head, answers: Floats, problem: Problem) -> dict[str, float]:
+@dataclass(frozen=True)
+class Judged:
+    """What answers are worth: metrics by name, and what the records of an evaluation tell beside them."""
+
+    metrics: dict[str, float]
+    predicted: IntArray | None = None
+    recall: FloatArray | None = None
+    answer_variance: float | None = None
+
+
+def judged(head: Head, answers: Floats, problem: Problem) -> Judged:
     """Compare answers (outputs, rows) with the validation targets."""
     if problem.task == "regression":
-        return _regression(answers.T, np.asarray(problem.y_val, np.float64), problem.target_scale)
-    return _accuracies(head.labels(answers), problem.y_val)
+        expected = np.asarray(problem.y_val, np.float64)
+        found = _regression(answers.T, expected, problem.target_scale)
+        return Judged(found, answer_variance=variance_ratio(answers.var(axis=1), expected.var(axis=0)))
+    labels = head.labels(answers)
+    found = _accuracies(labels, problem.y_val)
+    if problem.task == "multilabel":
+        return Judged(found)
+    classes = max(2, problem.outputs)
+    known = np.asarray(problem.y_val, np.int64)
+    there = np.bincount(known, minlength=classes)
+    right = np.bincount(known[labels == known], minlength=classes)
+    return Judged(found, np.bincount(labels, minlength=classes), recalls(right, there))
+
+
+def recalls(right: FloatArray | IntArray, there: IntArray) -> FloatArray:
+    """Divide each class's rows that are answered right by all of its rows; NaN where it has none."""
+    missing = np.full(len(there), np.nan)
+    return np.asarray(np.divide(right, there, out=missing, where=there > 0), np.float64)
+
+
+def variance_ratio(answers: FloatArray, targets: FloatArray) -> float:
+    """Divide the answers' variance by that of the targets, each over all outputs; NaN for constant ones."""
+    wanted = float(targets.sum())
+    return float(answers.sum()) / wanted if wanted > 0.0 else float("nan")
 
 
 def baseline_metric(problem: Problem) -> float:

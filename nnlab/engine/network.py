@@ -133,6 +133,8 @@ class Network:
 
     def first_nonfinite(self, vector: Array) -> int | None:
         """Find the first layer whose part of a flat vector is not finite."""
+        if np.isfinite(vector).all():
+            return None
         for index, layer in enumerate(self.layers):
             if not np.isfinite(vector[layer.parameters]).all():
                 return index

@@ -39,6 +39,7 @@ class RunInfo:
         baseline_loss: loss of the best constant prediction on the training labels (H0 of the health rules).
         baseline_metric: the headline metric of that prediction on the validation rows.
         tier: which implementation trains it: ``numpy``, ``native`` or ``cupy``.
+        loss: its name, never ``auto``.
     """
 
     task: str
@@ -55,6 +56,7 @@ class RunInfo:
     headline: str
     baseline_metric: float
     tier: str = "numpy"
+    loss: str = ""
 
     @property
     def layers(self) -> int:
@@ -107,12 +109,14 @@ class Evaluation:
         metrics: by name, ``val_loss`` always; accuracy as a share, errors in the target's own unit.
         dead_share: share of units of each hidden layer that are 0 for every row; NaN where the activation
             cannot die.
-        zero_share: share of activations of each hidden layer that are exactly 0.
+        zero_share: share of activations of each hidden layer that are 0; NaN where the activation cannot die.
         rows: validation rows seen.
-        dormant_share: share of units of each hidden layer whose outputs vary or fire less than 1/40 of the
-            layer's average (Sokar et al., arXiv 2302.12902).
+        dormant_share: share of units of each hidden layer whose outputs vary or fire at most 1/40 of the
+            layer's average, all where none does (Sokar et al., arXiv 2302.12902); NaN where sums overflow.
         mixed_share: share of units of each hidden layer whose pre-activation takes both signs over the rows.
-        effective_rank: of the last hidden layer's outputs (Roy and Vetterli 2007); None where not taken.
+        effective_rank: of the last hidden layer's outputs (Roy and Vetterli 2007), at most the number of
+            units and below that of the rows it is taken of: 256, or 64 for layers wider than 64; 0 where no
+            output varies, None where not taken (activity.py).
         predicted: for classes, for how many rows each is the answer; (2,) for a binary task.
         recall: for classes, the share of each one's rows that are answered right; NaN for one without rows.
         answer_variance: for regression, variance of the answers over the rows, over that of the targets.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from nnlab.engine.activity import rank_is_due, rank_steps
 from nnlab.engine.checkpoints import Arrays, fill
 from nnlab.engine.evaluation import Evaluator, NumpyPredictor, Predict
 from nnlab.engine.heads import fitted_head
@@ -48,6 +49,7 @@ class Trainer:
         self.steps_per_epoch = len(problem.x_train) // config.batch_size
         self.steps = total_steps(config, len(problem.x_train))
         self.validate_every = config.validate_every or self.steps_per_epoch
+        self._rank_steps = rank_steps(self.steps, self.steps_per_epoch)
         self.network = Network(config, problem.x_train.shape[1], problem.outputs)
         self.head = fitted_head(config, problem)
         self._config, self._problem = config, problem
@@ -87,7 +89,9 @@ class Trainer:
         if layer is not None:
             return NonFinite(self.step, "activations", layer, self._last_finite_loss)
         with np.errstate(all="ignore"):
-            return self._evaluator.evaluate(self.step, self.step // self.steps_per_epoch)
+            epoch = self.step // self.steps_per_epoch
+            ranks = rank_is_due(self._rank_steps, self.step, self.validate_every)
+            return self._evaluator.evaluate(self.step, epoch, ranks=ranks)
 
     def judge(self) -> Evaluation | NonFinite:
         """Evaluate, and draw the consequences: a lower learning rate, the end, the best network restored."""

@@ -106,6 +106,33 @@ def compare_evaluations(found: Evaluation, expected: Evaluation, error: float) -
         assert found.metrics[name] == pytest.approx(value, abs=bound, nan_ok=True), name
     np.testing.assert_array_equal(found.dead_share, expected.dead_share)
     np.testing.assert_allclose(found.zero_share, expected.zero_share, atol=2.0 / expected.rows)
+    assert_same_shares(found.dormant_share, expected.dormant_share)
+    assert_same_shares(found.mixed_share, expected.mixed_share)
+    assert_same_number(found.effective_rank, expected.effective_rank, 1e-3)
+    compare_answers(found, expected, error)
+
+
+def compare_answers(found: Evaluation, expected: Evaluation, error: float) -> None:
+    assert_same_number(found.answer_variance, expected.answer_variance, error)
+    if expected.predicted is None or expected.recall is None:
+        assert (found.predicted, found.recall) == (None, None)
+        return
+    assert found.predicted is not None
+    assert found.recall is not None
+    assert int(np.abs(found.predicted - expected.predicted).sum()) <= 2  # one row
+    assert float(np.nansum(np.abs(found.recall - expected.recall))) <= 0.2
+
+
+def assert_same_number(found: float | None, expected: float | None, error: float) -> None:
+    assert (found is None) == (expected is None)
+    if expected is not None:
+        assert found == pytest.approx(expected, rel=error, abs=error)
+
+
+def assert_same_shares(found: NDArray[Any] | None, expected: NDArray[Any] | None) -> None:
+    assert found is not None
+    assert expected is not None
+    np.testing.assert_array_equal(found, expected)
 
 
 def compare_samples(found: Sample, expected: Sample, error: float) -> None:

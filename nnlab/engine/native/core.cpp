@@ -2,10 +2,11 @@
 //
 // It reads beside the NumPy tier, file by file: simd.h says what a vector is, products.h multiplies matrices,
 // maths.h, activations.h, losses.h and optimizers.h hold the formulas, random.h the random numbers, network.h the
-// passes, updates.h what becomes of gradients, steps.h one step; members.h and the files named after it train
-// many small runs at once. Everything is float32 but for sums over rows and steps, which are double.
+// passes, updates.h what becomes of gradients, steps.h one step, prediction.h evaluation; members.h and the files
+// named after it train many small runs at once. Everything is float32 but for sums over rows and steps, which are double.
 // Memory belongs to the caller; the core allocates nothing, keeps nothing and calls nothing but libm.
 #include "member_steps.h"
+#include "prediction.h"
 
 #define EXPORTED extern "C" __attribute__((visibility("default")))
 
@@ -80,12 +81,15 @@ EXPORTED void nn_train_members(Run *const *runs, int64_t count, float *work, int
 }
 
 // The last pre-activations of `run->rows` rows without dropout, in blocks of `run->batch` rows.
-// Shapes: z (outputs, rows); nonzero (hidden units,), for how many rows each is not 0.
-EXPORTED void nn_predict(Run *run, float *z, double *nonzero) {
+// Shapes: z (outputs, rows); sums (3, hidden units), to which Activity is added; outputs (units of the last hidden
+// layer, kept), its values of the first rows.
+EXPORTED void nn_predict(Run *run, float *z, double *sums, float *outputs, int64_t kept) {
     Buffers buffers;
     buffers.lay_out(*run, run->work);
     const int64_t block = run->batch, rows = run->rows, columns = run->layer[0].inputs;
-    const int64_t outputs = run->layer[run->layers - 1].units;
+    const int64_t answers = run->layer[run->layers - 1].units;
+    int64_t hidden = 0;
+    for (int64_t l = 0; l + 1 < run->layers; ++l) hidden += run->layer[l].units;
     for (int64_t first = 0; first < rows; first += block) {
         if (rows - first < block) {  // padding must not be counted
             run->batch = rows - first;
@@ -95,15 +99,10 @@ EXPORTED void nn_predict(Run *run, float *z, double *nonzero) {
         transpose([&](int64_t row) { return run->x + (first + row) * columns; }, run->batch, columns,
                   buffers.trace[0].inputs, wide);
         forward(*run, buffers, false, false);
-        for (int64_t o = 0; o < outputs; ++o)
+        for (int64_t o = 0; o < answers; ++o)
             memcpy(z + o * rows + first, buffers.z + o * wide, sizeof(float) * run->batch);
-        double *counts = nonzero;
-        for (int64_t l = 1; l < run->layers; ++l)
-            for (int64_t unit = 0; unit < run->layer[l].inputs; ++unit, ++counts)
-                for (int64_t row = 0; row < run->batch; row += LANES) {
-                    const V value = load(buffers.trace[l].inputs + unit * wide + row);
-                    *counts += count((I)(value != 0.0f) & (I)(lane_numbers() < (int32_t)(run->batch - row)));
-                }
+        add_block(*run, buffers, {sums, sums + hidden, sums + 2 * hidden});
+        keep_outputs(*run, buffers, first, outputs, kept);
     }
     run->batch = block;
 }

@@ -15,7 +15,7 @@ from nnlab.engine.errors import EngineError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-ABI = 2  # of the C functions: raised, here and in the core, with every change of what they take or give
+ABI = 3  # of the C functions: raised, here and in the core, with every change of what they take or give
 SOURCES = Path(__file__).parent
 BUILT = SOURCES / "built"
 PROJECT = SOURCES.parents[2] / "pyproject.toml"  # there in a checkout only

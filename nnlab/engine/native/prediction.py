@@ -12,8 +12,7 @@ from nnlab.engine.native.structures import RunStructure, double_pointer, float_p
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from numpy.typing import NDArray
-
+    from nnlab.engine.activity import Activity
     from nnlab.engine.native.examples import Examples, Floats
 
 BLOCK_ROWS = 256  # whose activations stay in the second cache
@@ -30,14 +29,11 @@ class NativePredictor:
         self._work = examples.work("prediction", core.nn_work_floats(byref(self._run)))
         self._run.work = float_pointer(self._work)
 
-    def __call__(self, nonzero: list[NDArray[np.int64]]) -> Iterator[tuple[slice, Floats]]:
+    def __call__(self, activity: Activity) -> Iterator[tuple[slice, Floats]]:
         """Predict all rows in one call."""
-        outputs = self._run.layer[self._run.layers - 1].units
-        z = np.empty((outputs, len(self._x)), np.float32)
-        counts = np.zeros(sum(len(part) for part in nonzero))
-        self._core.nn_predict(byref(self._run), float_pointer(z), double_pointer(counts))
-        start = 0
-        for part in nonzero:
-            np.add(part, counts[start : start + len(part)].astype(np.int64), out=part)
-            start += len(part)
+        units = self._run.layer[self._run.layers - 1].units
+        z = np.empty((units, len(self._x)), np.float32)
+        kept = np.empty((0, 0), np.float32) if activity.outputs is None else activity.outputs
+        sums = double_pointer(activity.sums)
+        self._core.nn_predict(byref(self._run), float_pointer(z), sums, float_pointer(kept), kept.shape[1])
         yield slice(0, len(self._x)), z

@@ -5,7 +5,7 @@
 #include "losses.h"
 #include "optimizers.h"
 
-constexpr int64_t ABI = 2;
+constexpr int64_t ABI = 3;
 
 struct Layer {
     int64_t inputs, units, activation, drops, is_normalised;

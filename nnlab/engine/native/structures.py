@@ -60,7 +60,8 @@ def declare(functions: ctypes.CDLL) -> None:
     functions.nn_work_floats.restype = c_int64
     functions.nn_train.argtypes = [POINTER(RunStructure), c_int64]
     functions.nn_train.restype = c_int64
-    functions.nn_predict.argtypes = [POINTER(RunStructure), POINTER(c_float), POINTER(c_double)]
+    floats, doubles = POINTER(c_float), POINTER(c_double)
+    functions.nn_predict.argtypes = [POINTER(RunStructure), floats, doubles, floats, c_int64]
     functions.nn_predict.restype = None
     functions.nn_can_be_member.argtypes = [POINTER(RunStructure)]
     functions.nn_can_be_member.restype = c_int64

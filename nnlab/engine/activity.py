@@ -1,0 +1,166 @@
+"""What an evaluation reads of hidden units: how often each is on, how its outputs vary, and their rank."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from nnlab.engine.activations import Array
+    from nnlab.engine.network import Layer
+    from nnlab.engine.records import FloatArray
+
+DORMANT = 0.025  # Sokar et al. 2023: of the layer's average
+ROUNDING = 1e-12  # a variance below this share of the mean square is float32's rounding
+
+RANK_WIDTH = 1024  # wider layers' ranks are not taken
+RANK_MATRIX = 64  # larger matrices would take longer than an epoch of the networks they belong to allows
+RANK_ROWS = 256
+RANK_EPOCHS = (0, 1, 2, 3, 5, 8, 13, 21, 34)
+RANK_TENTHS = 10  # of the run, after these epochs
+
+
+@dataclass(frozen=True)
+class Activity:
+    """What a pass over all rows fills in.
+
+    Shapes: ``sums`` (3, hidden units), layer by layer; ``outputs`` (units, rows).
+
+    Args:
+        sums: to which each unit adds the rows with z > 0, its activations, and, where it cannot die, their
+            squares.
+        outputs: of the last hidden layer for the first rows; None where the rank is not taken.
+    """
+
+    sums: FloatArray
+    outputs: Array | None
+
+
+class Layers:
+    """How per-unit arrays (..., units) fall into hidden layers.
+
+    Attributes:
+        dies: of each unit, whether it can die.
+        unknown: of each layer, NaN where its units cannot die, else 0.
+    """
+
+    def __init__(self, layers: Sequence[Layer]) -> None:
+        self._widths = np.array([layer.units for layer in layers], np.int64)
+        self._starts = np.cumsum(self._widths) - self._widths
+        can_die = np.array([layer.activation.can_die for layer in layers], np.bool_)
+        self.dies = np.repeat(can_die, self._widths)
+        self.unknown = np.where(can_die, 0.0, np.nan)
+
+    def average(self, values: NDArray[Any]) -> FloatArray:
+        """Average over the units of each layer. Shapes: (..., units) -> (..., layers)."""
+        sums = np.add.reduceat(values, self._starts, axis=-1, dtype=np.float64)
+        return np.asarray(sums / self._widths)
+
+    def spread(self, values: FloatArray) -> FloatArray:
+        """Give each unit its layer's value. Shapes: (..., layers) -> (..., units)."""
+        return np.repeat(values, self._widths, axis=-1)
+
+
+def unit_sizes(xp: Any, sums: Any, rows: int, dies: Any) -> Any:
+    """Compute the mean activation of units that can die, of others the standard deviation over the rows.
+
+    Shapes: sums (..., 3, units), sizes (..., units).
+
+    Args:
+        xp: the array module of ``sums``.
+    """
+    mean, power = sums[..., 1, :] / rows, sums[..., 2, :] / rows
+    variance = power - mean * mean
+    deviation = xp.sqrt(xp.where(variance <= ROUNDING * power, 0.0, variance))
+    return xp.where(dies, mean, deviation)
+
+
+def unit_shares(sums: FloatArray, rows: int, layers: Layers) -> dict[str, FloatArray]:
+    """Turn sums into shares of each hidden layer's units.
+
+    A unit is dormant where its size is at most 1/40 of the layer's mean, as all are where none has any.
+
+    Shapes: sums (3, units); shares (layers,).
+
+    Source: Sokar et al. 2023, arXiv 2302.12902, definition 3.1.
+    """
+    if not sums.size:
+        return dict.fromkeys(("dead", "zero", "mixed", "dormant"), np.empty(0))
+    positive, sizes = sums[0], unit_sizes(np, sums, rows, layers.dies)
+    sizes_of_layers = layers.average(sizes)
+    flags = np.empty((4, len(positive)))
+    np.less_equal(sizes, layers.spread(DORMANT * sizes_of_layers), out=flags[0])
+    np.logical_and(positive > 0.0, positive < rows, out=flags[1])
+    np.equal(positive, 0.0, out=flags[2])
+    flags[3] = positive
+    dormant, mixed, dead, on = layers.average(flags)
+    return {
+        "dead": dead + layers.unknown,
+        "zero": 1.0 - on / rows + layers.unknown,
+        "mixed": mixed,
+        "dormant": dormant + 0.0 * sizes_of_layers,  # NaN where sums are not finite and say nothing
+    }
+
+
+def rank_rows(units: int, rows: int) -> int:
+    """Tell of how many rows a layer's rank is taken, so that it is cheap; 0 where it is not taken."""
+    if units > RANK_WIDTH:
+        return 0
+    return min(rows, RANK_ROWS if units <= RANK_MATRIX else RANK_MATRIX)
+
+
+def rank_steps(steps: int, steps_per_epoch: int) -> tuple[int, ...]:
+    """List the steps of a run after which the rank is wanted: often at first, later rarely."""
+    early = [steps_per_epoch * epoch for epoch in RANK_EPOCHS]
+    late = (steps * part // RANK_TENTHS for part in range(1, RANK_TENTHS))
+    wanted = {*early, *(step for step in late if step > early[-1]), steps}
+    return tuple(sorted(step for step in wanted if step <= steps))
+
+
+def rank_is_due(wanted: tuple[int, ...], step: int, validate_every: int) -> bool:
+    """Tell whether one of these steps came since the evaluation before."""
+    return bisect_right(wanted, step) > bisect_right(wanted, step - validate_every)
+
+
+def centred(xp: Any, outputs: Any) -> Any:
+    """Take each unit's mean over the rows away; what is left of a constant is rounding, and made 0.
+
+    Shapes: outputs (..., units, rows).
+    """
+    wide = outputs.astype(np.float64)
+    mean = wide.mean(axis=-1, keepdims=True)
+    apart = wide - mean
+    variance = (apart * apart).mean(axis=-1, keepdims=True)
+    return xp.where(variance <= ROUNDING * (variance + mean * mean), 0.0, apart)
+
+
+def effective_rank(products: FloatArray) -> float:
+    """Compute exp(entropy of sigma_i / sum sigma) of a matrix; 0 where all is 0, NaN where it is not finite.
+
+    Args:
+        products: the matrix times its own transpose, or the other way round, whichever is smaller.
+
+    Source: Roy & Vetterli 2007, The effective rank.
+    """
+    if not np.isfinite(products).all():
+        return float("nan")
+    sigmas = np.sqrt(np.maximum(np.linalg.eigvalsh(products), 0.0))
+    total = float(sigmas.sum())
+    if total == 0.0:
+        return 0.0
+    shares = sigmas[sigmas > 0.0] / total
+    return float(np.exp(-(shares * np.log(shares)).sum()))
+
+
+def rank_of(outputs: Array) -> float:
+    """Compute the effective rank of outputs (units, rows) around their means."""
+    apart = centred(np, outputs)
+    units, rows = apart.shape
+    return effective_rank(apart @ apart.T if units <= rows else apart.T @ apart)
