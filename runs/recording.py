@@ -23,12 +23,18 @@ from nnlab.health.monitor import AlertEvent
 from nnlab.series.batch import Key, Points
 from runs import delivery
 from runs.delivery import Delivery
-from runs.models import Alert, Run, Writer
+from runs.models import Alert, Mute, Run, Writer
+from runs.models.alerts import Severity
 from runs.store.journal import in_order
 from runs.store.rewinding import rewind
 
 LAYER_PROBES = ("gradient_rms", "delta_rms", "weight_norm", "update_ratio")
 HIDDEN_PROBES = ("spread", "zero_share", "saturated_share")
+# The columns of an alert that say what its check says; the others are people's.
+_WORKERS = (
+    "state", "resolved_step", "severity", "first_step", "last_step", "layers", "layer_names", "value",
+    "threshold", "worst_value", "title", "cause", "evidence", "advice", "thresholds_hash", "count",
+)  # fmt: skip
 
 
 class RunTakenError(RuntimeError):
@@ -181,10 +187,19 @@ def _spelled(value: float) -> str:
 
 
 def _store_event(run_id: int, event: AlertEvent) -> None:
-    """Apply one event of the health monitor to the alert of its run and check."""
+    """Apply one event of the health monitor to the alert of its run and check.
+
+    Of a stored alert only the worker's columns are written: somebody may acknowledge or mute it meanwhile.
+    """
     alert = Alert.objects.filter(run_id=run_id, check_id=event.check).first()
+    is_new = alert is None
     if alert is None:
         alert = Alert(run_id=run_id, check_id=event.check, opened_step=event.step, count=0)
+        _mute_as_ordered(alert)
+    written = list(_WORKERS)
+    if not is_new and _is_worse(alert, event):  # than what was acknowledged
+        alert.acknowledged_at = alert.acknowledged_by = None
+        written += ["acknowledged_at", "acknowledged_by"]
     resolved = event.kind == "resolve"
     alert.state = "resolved" if resolved else "open"
     alert.resolved_step = event.step if resolved else None
@@ -192,12 +207,38 @@ def _store_event(run_id: int, event: AlertEvent) -> None:
     alert.first_step, alert.last_step = event.first_step, event.step
     alert.layers, alert.layer_names = list(event.layers), list(event.layer_names)
     alert.value, alert.threshold = _finite(event.value), _finite(event.threshold)
+    alert.worst_value = _worst(alert, event)
     alert.title, alert.cause = event.title, event.cause
     alert.evidence = dict(event.evidence)
     alert.advice = [_advice(advice) for advice in event.advice]
     alert.thresholds_hash = event.thresholds_hash
     alert.count += 1
-    alert.save()
+    alert.save(update_fields=None if is_new else written)
+
+
+def _mute_as_ordered(alert: Alert) -> None:
+    """Mute a new alert where somebody muted its check in the project."""
+    order = Mute.objects.filter(project__runs=alert.run_id, check_id=alert.check_id).first()
+    if order is not None:
+        alert.muted_at, alert.muted_by_id = order.created_at, order.created_by_id
+        alert.mute_reason = order.reason
+
+
+def _is_worse(alert: Alert, event: AlertEvent) -> bool:
+    """Whether an alert opens again, or is more severe than it was."""
+    ranks = list(Severity)
+    is_back = alert.state == "resolved" and event.kind != "resolve"
+    return is_back or ranks.index(Severity(event.severity)) > ranks.index(Severity(alert.severity))
+
+
+def _worst(alert: Alert, event: AlertEvent) -> float | None:
+    """Return the value furthest beyond the threshold, on the side on which the alert opened."""
+    worst, new = alert.worst_value, _finite(event.value)
+    if worst is None or new is None:
+        return new if worst is None else worst
+    if event.kind == "resolve" or alert.threshold is None:
+        return worst
+    return max(worst, new) if worst > alert.threshold else min(worst, new)
 
 
 def _advice(advice: Any) -> Mapping[str, Any]:

@@ -62,10 +62,10 @@ def prepare(*, static: bool = True) -> Account | None:
 
 
 def ensure_groups() -> None:
-    """Make the group whose members may submit and stop runs."""
+    """Make the group whose members may submit and stop runs, and acknowledge and mute alerts."""
     group, _ = Group.objects.get_or_create(name=EXPERIMENTERS)
     wanted = Permission.objects.filter(
-        content_type__app_label="runs", codename__in=["submit_sweep", "stop_run"]
+        content_type__app_label="runs", codename__in=["submit_sweep", "stop_run", "change_alert"]
     )
     group.permissions.add(*wanted)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from runs.models.access import ApiToken
-from runs.models.alerts import Alert
+from runs.models.alerts import Alert, Mute
 from runs.models.filters import SavedFilter
+from runs.models.fixes import Fix, FixPair
 from runs.models.metrics import Chunk, Journal, Ledger, Name, Pyramid, RunMetric, RunParam, Series, Writer
 from runs.models.projects import Project
 from runs.models.runs import ACTIVE, OVER, Run, Source, Status
@@ -16,8 +17,11 @@ __all__ = [
     "Alert",
     "ApiToken",
     "Chunk",
+    "Fix",
+    "FixPair",
     "Journal",
     "Ledger",
+    "Mute",
     "Name",
     "Project",
     "Pyramid",

@@ -202,7 +202,9 @@ def test_prepare_makes_the_group_that_may_submit_and_stop_and_no_more() -> None:
     command("prepare")
     command("prepare")
     group = Group.objects.get(name="Experimenters")
-    assert {permission.codename for permission in group.permissions.all()} == {"submit_sweep", "stop_run"}
+    assert {permission.codename for permission in group.permissions.all()} == {
+        *("submit_sweep", "stop_run", "change_alert"),
+    }
     user = build_user()
     user.groups.add(group)
     assert user.has_perms(["runs.submit_sweep", "runs.stop_run"])
