@@ -138,14 +138,20 @@ class StepBuffer:
         elif not isinstance(values, Mapping):
             self._complain("values", f"expected a dictionary of names and numbers, got {_shown(values)}")
         else:
-            numbers = {name: _number(_FLOAT, value) for name, value in values.items()}
-            for name, number in numbers.items():
-                if number is None:
-                    problem = (
-                        f"expected a number for {_shown(name)} at step {whole}, got {_shown(values[name])}"
-                    )
-                    self._complain(("value", name), problem)
-            self.log(whole, {name: number for name, number in numbers.items() if number is not None}, at)
+            self._log_numbers(whole, values, at)
+
+    def _log_numbers(self, step: int, values: Mapping[Any, Any], layer: int | None) -> None:
+        try:
+            found = dict(values)  # another thread may change what the caller holds
+        except _REFUSALS as error:
+            self._complain("reading", f"expected values that can be read, got a {type(error).__name__}")
+            return
+        numbers = {name: _number(_FLOAT, value) for name, value in found.items()}
+        for name, number in numbers.items():
+            if number is None:
+                problem = f"expected a number for {_shown(name)} at step {step}, got {_shown(found[name])}"
+                self._complain(("value", name), problem)
+        self.log(step, {name: number for name, number in numbers.items() if number is not None}, layer)
 
     def _key(self, name: Any, layer: int | None) -> Key | None:
         try:

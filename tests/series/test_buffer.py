@@ -51,6 +51,29 @@ class Changing(dict[str, float]):
         yield from ["loss", "lost"]
 
 
+class Growing(Tensor):
+    """Its dictionary grows while it is read, as one that another thread changes."""
+
+    values: dict[str, Any]
+
+    def __float__(self) -> float:
+        self.values[f"new {len(self.values)}"] = 0.0
+        return self.value
+
+
+class Unreadable(Mapping[str, float]):
+    """Has lost its values by the time they are read."""
+
+    def __iter__(self) -> Iterator[str]:
+        yield "lost"
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, name: str) -> float:
+        raise KeyError(name)
+
+
 def drained(buffer: StepBuffer) -> dict[Key, Points]:
     """What was logged, without its clock."""
     points = buffer.drain()
@@ -189,6 +212,29 @@ def test_names_that_change_meanwhile_do_not_shift_values() -> None:
     buffer = StepBuffer()
     buffer.log(5, Changing(loss=1.0, lost=2.0))
     assert {key: list(values) for key, (_, values) in drained(buffer).items()} == {("loss", None): [1.0]}
+
+
+def test_a_dictionary_that_changes_while_it_is_read_costs_nothing_else() -> None:
+    buffer = StepBuffer()
+    values: dict[str, Any] = {"bad": None, "growing": Growing(1.0), "a": 2.0}
+    values["growing"].values = values
+    buffer.log(5, values)
+    assert {key: list(found) for key, (_, found) in drained(buffer).items()} == {
+        ("growing", None): [1.0],
+        ("a", None): [2.0],
+    }
+    (problem,) = buffer.problems()
+    assert "'bad'" in problem
+
+
+def test_a_mapping_that_cannot_be_read_costs_only_its_row() -> None:
+    buffer = StepBuffer()
+    for step in range(2):
+        buffer.log(step, Unreadable())
+    buffer.log(2, {"a": 1.0})
+    assert drained(buffer)["a", None][0].tolist() == [2]
+    (problem,) = buffer.problems()
+    assert problem.startswith("expected values that can be read, got a KeyError")
 
 
 def test_only_so_many_problems_are_told() -> None:
