@@ -7,9 +7,12 @@ is continued by whoever purges next, by the scheduler at the latest.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -209,8 +212,11 @@ def _remove_slice(run_id: int, rows: QuerySet[Any], heavy: tuple[str, ...]) -> i
 
 def _remove_files(run_id: int) -> int:
     """Remove what waits of a run on this host. Returns its size."""
-    folder = delivery.folder(run_id)
-    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    size = 0
+    for parent, _, names in os.walk(delivery.folder(run_id)):
+        for name in names:
+            with suppress(FileNotFoundError):  # another purge is at it
+                size += (Path(parent) / name).stat().st_size
     delivery.clear(run_id)
     return size
 

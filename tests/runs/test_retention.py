@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -302,3 +303,14 @@ def test_names_of_purged_runs_can_be_used_again() -> None:
     purge_all()
     assert [found.name for found in all_runs()] == ["again"]
     assert (Project.objects.count(), Alert.objects.count(), Series.objects.count()) == (1, 0, 0)
+
+
+def test_purges_that_meet_in_a_runs_folder_both_end() -> None:
+    for run_id in range(1, 6):
+        folder = delivery.folder(run_id)
+        folder.mkdir(parents=True)
+        for number in range(1_000):
+            (folder / f"waiting-{number}").write_bytes(b"x")
+        with ThreadPoolExecutor(2) as threads:
+            list(threads.map(retention._remove_files, [run_id, run_id]))
+        assert not folder.exists()
