@@ -46,7 +46,7 @@ router = Router()
     openapi_extra=schemas.json_body(schemas.BeginIn),
 )
 def begin_run(request: HttpRequest) -> Status[Any]:
-    """Begin a run; a ``client_id`` that is known gives the run that it began."""
+    """Begin a run; a ``client_id`` that is known gives the run that it began, if that is yours and kept."""
     user = require(request, "runs.submit_sweep")
     wanted = beginning.parse(read_json(read_body(request, MAX_JSON)))
     run, is_new = beginning.begin(wanted, user)

@@ -16,6 +16,7 @@ from nnlab.series.names import checked_metric
 from runs import lifecycle
 from runs.models import Run, Source, Sweep
 from runs.outside import configuration
+from runs.outside.errors import ClosedError
 from runs.outside.hearing import listened
 from runs.specification import SubmissionError
 from runs.store.params import write_params
@@ -69,14 +70,17 @@ def begin(beginning: Beginning, user: AbstractBaseUser) -> tuple[Run, bool]:
     """Begin a run; return it, and whether it is new.
 
     A run whose ``client_id`` is known is returned as it stands, over or not.
+
+    Raises:
+        ClosedError: if that run is in the trash, or somebody else's.
     """
-    if (known := _known(beginning)) is not None:
+    if (known := _known(beginning, user)) is not None:
         return known, False
     try:
         with transaction.atomic():
             return _begun(beginning, user), True
     except IntegrityError:  # the same request, sent twice, was a little faster
-        if (known := _known(beginning)) is None:
+        if (known := _known(beginning, user)) is None:
             raise
         return known, False
 
@@ -98,10 +102,17 @@ def configure(run_id: int, parameters: Mapping[str, Any]) -> None:
         write_params(run)
 
 
-def _known(beginning: Beginning) -> Run | None:
+def _known(beginning: Beginning, user: AbstractBaseUser) -> Run | None:
     if beginning.client_id is None:
         return None
-    return Run.objects.select_related("project").filter(client_id=beginning.client_id).first()
+    known = Run.objects.select_related("project", "sweep").filter(client_id=beginning.client_id).first()
+    if known is not None and known.sweep.created_by_id != user.pk:
+        raise ClosedError("a run of somebody else has this client_id; use another one")
+    if known is not None and known.deleted_at:
+        raise ClosedError(
+            f"run {known.pk} has this client_id and is in the trash; restore it, or use another client_id"
+        )
+    return known
 
 
 def _begun(beginning: Beginning, user: AbstractBaseUser) -> Run:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from django.utils import timezone
 
 from nnlab.series.batch import CLOCK, encode_batch
 from runs.models import Ledger, Project, Run, RunParam, Source, Status, Sweep, Writer
@@ -47,6 +48,26 @@ def test_beginning_twice_with_one_client_id_begins_one_run(program: Program) -> 
     first = program.post("", body, 201)
     assert program.post("", body, 200)["id"] == first["id"]
     assert Run.objects.count() == Sweep.objects.count() == 1
+
+
+def test_a_client_id_gives_no_run_that_is_in_the_trash(program: Program) -> None:
+    name = str(uuid.uuid4())
+    run = program.begin(client_id=name)
+    Run.objects.update(deleted_at=timezone.now())
+    body = {"project": "Vision", "name": "mine", "client_id": name}
+    said = program.post("", body, 409)["detail"]
+    assert (
+        said == f"run {run.pk} has this client_id and is in the trash; restore it, or use another client_id"
+    )
+
+
+def test_a_client_id_gives_no_run_of_somebody_else(program: Program) -> None:
+    name = str(uuid.uuid4())
+    run = program.begin(client_id=name)
+    body = {"project": "Vision", "name": "mine", "client_id": name}
+    said = Program().post("", body, 409)["detail"]
+    assert said == "a run of somebody else has this client_id; use another one"
+    assert program.post("", body, 200)["id"] == run.pk
 
 
 @pytest.mark.parametrize(
