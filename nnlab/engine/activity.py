@@ -68,24 +68,21 @@ class Layers:
         return np.repeat(values, self._widths, axis=-1)
 
 
-def unit_sizes(xp: Any, sums: Any, rows: int, dies: Any) -> Any:
-    """Compute the mean activation of units that can die, of others the standard deviation over the rows.
-
-    Shapes: sums (..., 3, units), sizes (..., units).
+def deviations(xp: Any, mean: Any, power: Any) -> Any:
+    """Compute standard deviations from means and means of squares; those that are rounding are 0.
 
     Args:
-        xp: the array module of ``sums``.
+        xp: their array module.
     """
-    mean, power = sums[..., 1, :] / rows, sums[..., 2, :] / rows
     variance = power - mean * mean
-    deviation = xp.sqrt(xp.where(variance <= ROUNDING * power, 0.0, variance))
-    return xp.where(dies, mean, deviation)
+    return xp.sqrt(xp.where(variance <= ROUNDING * power, 0.0, variance))
 
 
 def unit_shares(sums: FloatArray, rows: int, layers: Layers) -> dict[str, FloatArray]:
     """Turn sums into shares of each hidden layer's units.
 
-    A unit is dormant where its size is at most 1/40 of the layer's mean, as all are where none has any.
+    A unit's size is its mean activation where it can die, else its standard deviation over the rows. It is
+    dormant where that is at most 1/40 of the layer's mean, as all are where none has any.
 
     Shapes: sums (3, units); shares (layers,).
 
@@ -93,7 +90,8 @@ def unit_shares(sums: FloatArray, rows: int, layers: Layers) -> dict[str, FloatA
     """
     if not sums.size:
         return dict.fromkeys(("dead", "zero", "mixed", "dormant"), np.empty(0))
-    positive, sizes = sums[0], unit_sizes(np, sums, rows, layers.dies)
+    positive, mean = sums[0], sums[1] / rows
+    sizes = np.where(layers.dies, mean, deviations(np, mean, sums[2] / rows))
     sizes_of_layers = layers.average(sizes)
     flags = np.empty((4, len(positive)))
     np.less_equal(sizes, layers.spread(DORMANT * sizes_of_layers), out=flags[0])

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from nnlab.engine.problem import Problem
-    from nnlab.engine.records import Records
+    from nnlab.engine.records import Evaluation, Records
 
 BACKENDS = (
     "numpy",
@@ -71,6 +71,7 @@ def assert_close(found: Records, expected: Records, tolerance: float = 1e-5) -> 
         )
         np.testing.assert_array_equal(ours.dead_share, theirs.dead_share)
         np.testing.assert_allclose(ours.zero_share, theirs.zero_share, atol=1e-12)
+        assert_close_activity(ours, theirs, tolerance)
     for seen, known in zip(found.samples, expected.samples, strict=True):
         assert (seen.step, seen.rows) == (known.step, known.rows)
         for field in ("gradient_rms", "delta_rms", "weight_norm", "update_ratio", "spread"):
@@ -81,6 +82,17 @@ def assert_close(found: Records, expected: Records, tolerance: float = 1e-5) -> 
         np.testing.assert_array_equal(seen.saturated_share, known.saturated_share)
         for ours_active, theirs_active in zip(seen.active_counts, known.active_counts, strict=True):
             np.testing.assert_array_equal(ours_active, theirs_active)
+
+
+def assert_close_activity(ours: Evaluation, theirs: Evaluation, tolerance: float) -> None:
+    """Check what is told of hidden units and answers beside the metrics."""
+    bounds = {"answer_variance": tolerance, "effective_rank": 100 * tolerance}
+    for name in ("dormant_share", "mixed_share", "predicted", "recall", *bounds):
+        found, expected = getattr(ours, name), getattr(theirs, name)
+        assert (found is None) == (expected is None), name
+        if expected is not None:
+            bound = bounds.get(name, 1e-12)
+            np.testing.assert_allclose(found, expected, rtol=bound, atol=bound, err_msg=name)
 
 
 def assert_same(found: Records, expected: Records) -> None:

@@ -122,6 +122,27 @@ def test_in_float64_they_agree_far_below_the_rounding_of_float32(optimizer: str)
 
 
 @on_every_backend
+@pytest.mark.parametrize("width", [5, 70])
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_evaluations_in_several_blocks_agree(activation: str, width: int, name: str) -> None:
+    problem = build_problem("multiclass", rows=600)
+    config = replace(BASE, hidden_units=(6, width), activation=activation, batch_size=64, steps=9)
+    found = collect(build_population(members(config), problem, name))
+    for index, member in enumerate(members(config)):
+        assert_close(found[index], joined(list(train(member, problem))))
+    assert found[0].evaluations[0].effective_rank is not None
+
+
+@on_every_backend
+def test_members_of_different_lengths_take_ranks_when_each_is_due(name: str) -> None:
+    problem = build_problem("binary", rows=64)
+    configs = [replace(BASE, steps=steps) for steps in (4 * 12, 4 * 4)]
+    found = collect(build_population(configs, problem, name))
+    taken = [[seen.epoch for seen in found[i].evaluations if seen.effective_rank is not None] for i in (0, 1)]
+    assert taken == [[0, 1, 2, 3, 5, 8, 12], [0, 1, 2, 3, 4]]
+
+
+@on_every_backend
 def test_orders_are_the_reference_s(name: str) -> None:
     backend = build_backend(name)
     found = backend.download(random_words.orders(backend, [3, 4], 7, 50))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nnlab.engine.activity import effective_rank, rank_is_due, rank_steps
 from nnlab.engine.checkpoints import fill
 from nnlab.engine.device.member import rates
 from nnlab.engine.device.stack import Stack
@@ -59,7 +60,7 @@ class Cohort:
         nothing = Records(1, np.empty(0), np.empty(0))
         told = {row: nothing for row, member in enumerate(self.members) if member.is_live}
         with np.errstate(all="ignore"):
-            return self._told(self._judged(told, list(told), self.stack.evaluate()))
+            return self._told(self._judged(told, list(told), self.stack.evaluate(ranks=True)))
 
     def advance(self) -> Told:
         """Train all members for a chunk that ends with the epoch, an evaluation or a member at the latest."""
@@ -73,7 +74,8 @@ class Cohort:
         is_due, last = count == to_evaluation, step + count
         due = [row for row in live if is_due or self.members[row].steps == last]
         with np.errstate(all="ignore"):  # overflow is found by its traces, and reported
-            chunk = self.stack.run(count, given, evaluates=bool(due))
+            ranks = any(self._takes_rank(row, last) for row in due)
+            chunk = self.stack.run(count, given, evaluates=bool(due), ranks=ranks)
             told = self._records(chunk, live, given, step + 1)
             due = [row for row in due if self.members[row].is_live]
             told = self._judged(told, due, chunk.sums)
@@ -158,7 +160,8 @@ class Cohort:
             self.stack.keep_best(best)
         if restored.any():
             self.stack.restore_best(restored)
-            sums = self.stack.evaluate()
+            ranks = any(self._takes_rank(int(row), self.stack.step) for row in np.flatnonzero(restored))
+            sums = self.stack.evaluate(ranks=ranks)
             found |= {int(row): self._restored(int(row), sums) for row in np.flatnonzero(restored)}
         for row, seen in found.items():
             ended = self.members[row].ended
@@ -182,15 +185,32 @@ class Cohort:
                 layer = _first(sums[name][row] == 0.0, 0)
                 return NonFinite(step, quantity, layer, member.last_finite_loss)
         can_die, scale = self._shared.can_die, self._shared.scale
-        dead = [sums[f"dead/{index}"][row, 0] if dies else np.nan for index, dies in enumerate(can_die)]
+        named = {name: values[row] for name, values in sums.items()}
+        judged, unknown = scale.judged(named), np.where(can_die, 0.0, np.nan)
+        dead, zero, dormant, mixed = (
+            np.array([named[f"{share}/{index}"][0] for index in range(len(can_die))], np.float64)
+            for share in ("dead", "zero", "dormant", "mixed")
+        )
+        products = named.get("products") if self._takes_rank(row, step) else None
         return Evaluation(
             step=step,
             epoch=step // self._shared.steps_per_epoch,
-            metrics=scale.metrics({name: values[row] for name, values in sums.items()}),
-            dead_share=np.array(dead, np.float64),
-            zero_share=np.array([sums[f"zero/{index}"][row, 0] for index in range(len(can_die))]),
+            metrics=judged.metrics,
+            dead_share=dead + unknown,
+            zero_share=zero + unknown,
             rows=scale.rows,
+            dormant_share=dormant,
+            mixed_share=mixed,
+            effective_rank=None if products is None else effective_rank(products),
+            predicted=judged.predicted,
+            recall=judged.recall,
+            answer_variance=judged.answer_variance,
         )
+
+    def _takes_rank(self, row: int, step: int) -> bool:
+        """Tell whether a member's evaluation after a step takes the effective rank."""
+        wanted = rank_steps(self.members[row].steps, self._shared.steps_per_epoch)
+        return rank_is_due(wanted, step, self._shared.validate_every)
 
     def checkpoint(self, member: Member) -> tuple[dict[str, Any], Arrays]:
         """Give what a member's further run depends on, under the names of the reference."""

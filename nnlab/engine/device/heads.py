@@ -113,6 +113,8 @@ class DeviceHead:
         self._is_softmax = isinstance(head, SoftmaxCrossEntropy)
         self._formula = backend.fused(error_loss(head) if isinstance(head, ErrorLoss) else binary_loss)
         self._classes = self._xp.arange(head.outputs).reshape(1, head.outputs, 1)
+        labels = max(2, head.outputs)
+        self._labels = self._xp.arange(labels).reshape(1, labels, 1)
 
     def losses(self, z: Array, targets: Array, weights: Array, d: Array) -> Array:
         """Compute each member's mean loss, and write its gradient by ``z`` into ``d``. Shapes: (members,)."""
@@ -145,9 +147,19 @@ class DeviceHead:
         name = self.head.activation if isinstance(self.head, ErrorLoss) else "sigmoid"
         return output(self._xp, name, z)
 
-    def right(self, answers: Array, y: Array) -> Array:
-        """Tell which labels are right. Shapes: y (1, outputs or 1, rows)."""
+    def counts(self, answers: Array, y: Array) -> dict[str, Array]:
+        """Count rows answered right, by class or label; of classes also how often each is the answer.
+
+        Shapes: y (1, outputs or 1, rows); counts (members, classes or labels).
+        """
+        if self.head.task == "multilabel":
+            return {"right": (self._positive(answers) == (y > 0.5)).sum(axis=2)}
         if self.head.task == "multiclass":
-            return answers.argmax(axis=1)[:, None, :] == y
+            given = answers.argmax(axis=1)[:, None, :] == self._labels
+        else:
+            given = self._positive(answers).astype(np.int8) == self._labels
+        return {"right": (given & (y == self._labels)).sum(axis=2), "given": given.sum(axis=2)}
+
+    def _positive(self, answers: Array) -> Array:
         signed = isinstance(self.head, ErrorLoss) and self.head.activation == "tanh"
-        return (answers > (0.0 if signed else 0.5)) == (y > 0.5)
+        return answers > (0.0 if signed else 0.5)

@@ -129,12 +129,13 @@ class Stack:
             found["pinned"] = self._penalties.pinned
         return found | self.best
 
-    def run(self, steps: int, rates: NDArray[np.float64], *, evaluates: bool) -> Chunk:
+    def run(self, steps: int, rates: NDArray[np.float64], *, evaluates: bool, ranks: bool = False) -> Chunk:
         """Train for some steps within an epoch; nothing is copied to the host before their end.
 
         Args:
             rates: (steps, members).
             evaluates: whether to evaluate after the last step.
+            ranks: whether to take effective ranks then.
         """
         self._prepare(steps)
         given = self._backend.upload(rates[:, :, None].astype(self.network.parameters.dtype))
@@ -157,7 +158,7 @@ class Stack:
             if burst is not None:
                 bursts.append((burst, parcel.add_all(burst.sums)))
         placed = parcel.add_all({"losses": losses})
-        sums = parcel.add_all(self._evaluator.evaluate() if evaluates else {})
+        sums = parcel.add_all(self._evaluator.evaluate(ranks=ranks) if evaluates else {})
         host = parcel.fetch()
         layers = self.network.layers
         return Chunk(
@@ -170,10 +171,10 @@ class Stack:
             sums=_named(host, sums),
         )
 
-    def evaluate(self) -> dict[str, FloatArray]:
+    def evaluate(self, *, ranks: bool = False) -> dict[str, FloatArray]:
         """Evaluate the networks as they are."""
         parcel = Parcel(self._backend)
-        places = parcel.add_all(self._evaluator.evaluate())
+        places = parcel.add_all(self._evaluator.evaluate(ranks=ranks))
         return _named(parcel.fetch(), places)
 
     def origins(self, step: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
