@@ -110,6 +110,16 @@ def points_in(blob: bytes) -> int:
     return total
 
 
+def series_in(blob: bytes) -> int:
+    """Return how many series a batch says that it holds, those without points among them.
+
+    Raises:
+        SeriesError: for what is no batch.
+    """
+    series: int = _header(memoryview(blob))[4]
+    return series
+
+
 @dataclass
 class _Steps:
     """A step vector; a regular one is made once a series has shown as many values: a claim costs nothing."""

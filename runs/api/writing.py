@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router, Status
 from ninja.errors import HttpError
 
-from nnlab.series.batch import CLOCK, decode_batch, points_in
+from nnlab.series.batch import CLOCK, decode_batch, points_in, series_in
 from runs.api import writing_schemas as schemas
 from runs.api.access import require
 from runs.api.answers import found, run_answer
@@ -25,6 +25,7 @@ from runs.models import Status as RunStatus
 from runs.outside import beginning, ending, intake
 from runs.outside.intake import Batch, Receipt
 from runs.store import writers
+from runs.store.numbers import MAX_SERIES
 
 MAX_METRICS = 1_000
 MAX_POINTS = 1_000_000
@@ -101,10 +102,7 @@ def columns(
     if not 0 <= thinned <= MAX_THINNED:
         raise HttpError(422, f"expected thinned from 0 to {MAX_THINNED}, got {thinned}")
     body = read_body(request, MAX_COLUMNS)
-    if points_in(body) > MAX_POINTS:
-        raise HttpError(
-            413, f"expected at most {MAX_POINTS:,} points, got {points_in(body):,}; send them in parts"
-        )
+    _check_size(body)
     points = {key: found for key, found in decode_batch(body).items() if len(found[0])}
     clock = points.pop(CLOCK, None)
     if any(metric == CLOCK[0] for metric, _ in points):
@@ -207,8 +205,18 @@ def _is_whole(value: Any, low: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and low <= value <= _MAX_INT64
 
 
-def _too_many(points: int, most: int) -> HttpError:
-    return HttpError(413, f"expected at most {most:,} points, got {points:,}; send them in parts")
+def _check_size(batch: bytes) -> None:
+    """Refuse a batch that says it holds too much, before it is read: series without points cost bytes only."""
+    if points_in(batch) > MAX_POINTS:
+        raise HttpError(
+            413, f"expected at most {MAX_POINTS:,} points, got {points_in(batch):,}; send them in parts"
+        )
+    if series_in(batch) > MAX_SERIES + 1:
+        raise HttpError(
+            422,
+            f"expected at most {MAX_SERIES:,} series and a clock in a batch, got {series_in(batch):,}; "
+            "a run takes no more",
+        )
 
 
 def _receipt(receipt: Receipt) -> HttpResponse:

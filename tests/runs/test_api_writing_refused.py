@@ -12,6 +12,7 @@ from django.test import Client
 from runs.api import writing
 from runs.models import Run, Status, Writer
 from runs.outside import intake
+from runs.store.numbers import MAX_SERIES
 from tests.runs.builders import build_finished_run, build_running_run
 from tests.runs.outside import Program, batch_of, build_outside_run, fresh, item, logged
 
@@ -125,6 +126,15 @@ def test_too_much_is_refused_as_such(program: Program, monkeypatch: pytest.Monke
     assert len(packed) < 10_000
     program.post(f"/{run.pk}/log", packed, 413, packing="gzip")
     assert not logged(run)
+
+
+def test_a_batch_of_more_series_than_a_run_may_have_is_not_read(program: Program) -> None:
+    run = program.begin()
+    empty: dict[str, list[float]] = {f"m{number}": [] for number in range(MAX_SERIES + 2)}
+    said = program.post(f"/{run.pk}/columns", batch_of(**empty), 422)["detail"]
+    assert said == "expected at most 2,000 series and a clock in a batch, got 2,002; a run takes no more"
+    del empty["m0"]
+    assert program.post(f"/{run.pk}/columns", batch_of(**empty))["accepted"] == 0
 
 
 def test_broken_packing_is_refused(program: Program) -> None:

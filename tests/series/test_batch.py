@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from nnlab.series.batch import Key, Points, decode_batch, encode_batch, points_in
+from nnlab.series.batch import Key, Points, decode_batch, encode_batch, points_in, series_in
 from nnlab.series.errors import SeriesError
 
 steps_of = st.integers(0, 40).flatmap(lambda n: arrays(np.int64, n))
@@ -53,6 +53,7 @@ def test_every_bit_of_steps_and_values_comes_back(points: dict[Key, Points]) -> 
         assert found[key][0].tolist() == steps.tolist()
         assert found[key][1].tobytes() == values.tobytes()
     assert points_in(blob) == sum(len(steps) for steps, _ in points.values())
+    assert series_in(blob) == len(points)
 
 
 def test_regular_steps_cost_nothing_and_are_stored_once() -> None:
