@@ -32,13 +32,18 @@ _LOSSES_OF_TASK = {
 }
 
 
+def loss_name(config: TrainingConfig, task: str) -> str:
+    """Name the loss that a config and a task ask for, with ``auto`` resolved."""
+    return _AUTO_LOSS[task] if config.loss == "auto" else config.loss
+
+
 def make_head(config: TrainingConfig, task: str, outputs: int) -> Head:
     """Build the head that config and task ask for.
 
     Raises:
         ConfigError: where loss, output activation and task do not go together.
     """
-    loss = _AUTO_LOSS[task] if config.loss == "auto" else config.loss
+    loss = loss_name(config, task)
     if loss not in _LOSSES_OF_TASK[task]:
         fitting = ", ".join(_LOSSES_OF_TASK[task])
         raise ConfigError(

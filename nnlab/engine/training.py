@@ -14,7 +14,7 @@ import numpy as np
 from nnlab.engine.checkpoints import Checkpoint, fingerprint
 from nnlab.engine.config import check_size, parameter_count
 from nnlab.engine.errors import CheckpointError, ConfigError, EngineError
-from nnlab.engine.heads import fitted_head, make_head
+from nnlab.engine.heads import fitted_head, loss_name, make_head
 from nnlab.engine.metrics import baseline_metric, headline
 from nnlab.engine.records import Ending, NonFinite, Records, RunInfo
 from nnlab.engine.schedules import total_steps
@@ -92,6 +92,7 @@ def describe(config: TrainingConfig, problem: Problem) -> RunInfo:
         headline=headline(problem.task),
         baseline_metric=baseline,
         tier=tier_for(config),
+        loss=loss_name(config, problem.task),
     )
 
 

@@ -1,0 +1,59 @@
+"""Check 19: units of a layer that start alike and therefore stay alike."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nnlab.health.checks.dropout import dropout_rates
+from nnlab.health.events import Severity
+from nnlab.health.results import UNKNOWN, Check, Explanation, Result, Verdict
+from nnlab.health.signals import Reading, Signals
+from nnlab.health.wording import layer_listing
+
+if TYPE_CHECKING:
+    from nnlab.health.thresholds import Limits
+
+CONSTANT = ("zeros", "ones", "constant")
+
+
+def judge(signals: Signals, limits: Limits) -> Result:
+    """Hit where hidden layers of several units all start with one and the same weight.
+
+    Dropout silences other units in each step, which tells them apart after a while: then it is a warning.
+    """
+    info, initializer = signals.info, signals.config.get("initializer")
+    layers = tuple(layer for layer in range(info.layers - 1) if info.widths[layer] > 1)
+    if initializer not in CONSTANT or not layers:
+        return UNKNOWN
+    rates = dropout_rates(signals)
+    is_broken_up = initializer != "zeros" and all(rates[layer] > 0 for layer in layers)
+    severity = Severity.WARNING if is_broken_up else Severity.CRITICAL
+    return Result(Verdict.HIT, 1.0, limits["different_units"], layers, severity)
+
+
+def explain(signals: Signals, limits: Limits, result: Result) -> Explanation:
+    """Say why equal units cannot become different ones."""
+    info, initializer = signals.info, signals.config.get("initializer")
+    layer = result.layers[0]
+    names = layer_listing(info, result.layers)
+    return Explanation(
+        title=f"Symmetric start: all units of {names} begin with the same weights",
+        cause=(
+            f"The initializer {initializer} gives every weight the same value. The {info.widths[layer]} units"
+            f" of {info.layer_name(layer)} then compute the same number, get the same gradient and stay the"
+            " same: together they can do what one unit can. Random initial weights tell them apart."
+        ),
+        formula=f"different units of a layer before step 1 < {limits['different_units']:g}",
+        numbers={"initializer": initializer, "units": [info.widths[layer] for layer in result.layers]},
+    )
+
+
+CHECK = Check(
+    id="symmetry",
+    readings=frozenset({Reading.START}),
+    judge=judge,
+    explain=explain,
+    severity=Severity.CRITICAL,
+    stuck_severity=Severity.CRITICAL,
+    eases=False,
+)
