@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from nnlab.engine.problem import Problem
     from nnlab.engine.records import NonFinite, Records, RunInfo
+    from nnlab.health.facts import DataFacts
     from runs.models import Run
 
 logger = logging.getLogger(__name__)
@@ -32,18 +33,20 @@ class Member:
     Whatever it writes raises RunTakenError where the run is no longer this worker's.
 
     Args:
+        facts: of the problem's examples.
         flushed: when it last wrote, on the clock of ``monotonic``.
 
     Raises:
         EngineError: for a configuration that cannot be trained on these examples.
     """
 
-    def __init__(self, run: Run, token: UUID, problem: Problem) -> None:
+    def __init__(self, run: Run, token: UUID, problem: Problem, facts: DataFacts) -> None:
         self.run_id, self.token = run.pk, token
         self.config = TrainingConfig.from_dict(run.config["training"])
         self.flushed = monotonic()
         self._info = describe(self.config, problem)
-        self._monitor = Monitor(self._info, {**run.config["training"], "data": run.config["data"]})
+        config = {**run.config["training"], "data": run.config["data"]}
+        self._monitor = Monitor(self._info, config, facts=facts)
         self._recorder = Recorder(run.pk, token, self._info)
         self._last: Records | None = None
 

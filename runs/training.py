@@ -23,6 +23,7 @@ from nnlab.engine.population import shape_key
 from nnlab.engine.populations import AnyPopulation, make_population
 from nnlab.engine.problem import Problem
 from nnlab.engine.records import Records
+from nnlab.health.facts import DataFacts, describe_data
 from runs import lifecycle
 from runs.lifecycle import Claims
 from runs.members import Member
@@ -51,15 +52,18 @@ def train_claimed(claims: Claims) -> None:
                 lifecycle.fail(run_id, token, "error", str(error))
             return
         problem, unit = _problem(prepared), prepared.target_unit or ""
-        begun = [_begun(run, claims[run.pk], problem, unit) for run in runs]
+        facts = describe_data(problem)
+        begun = [_begun(run, claims[run.pk], problem, facts, unit) for run in runs]
         for members in _by_shape(member for member in begun if member is not None):
             _train(members, problem)
 
 
-def _begun(run: Run, token: UUID, problem: Problem, target_unit: str) -> Member | None:
+def _begun(
+    run: Run, token: UUID, problem: Problem, facts: DataFacts, target_unit: str
+) -> Member | None:
     """Make a member of a run and write what is known before step 1; None where it cannot be trained."""
     try:
-        member = Member(run, token, problem)
+        member = Member(run, token, problem, facts)
     except EngineError as error:
         lifecycle.fail(run.pk, token, "error", str(error))
         return None
