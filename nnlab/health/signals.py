@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.engine.records import Evaluation, NonFinite, RunInfo, Sample
+from nnlab.health.epochs import EpochTrack
 from nnlab.health.thresholds import THRESHOLDS, Thresholds
 from nnlab.health.tracks import GradientTrack, LossTrack
 
@@ -79,6 +80,7 @@ class Signals:
         self.window = max(int(thresholds.progress["least_window"]), -(-info.steps_per_epoch // 4))
         self.limits = thresholds.progress
         self.losses = LossTrack(info.steps_per_epoch)
+        self.epochs = EpochTrack(info, config, thresholds.checks["overfitting"])
         self.gradients = GradientTrack(int(limits["recent"]), int(limits["first"]))
         self.nonfinite: NonFinite | None = None
         self.sample: Sample | None = None
@@ -109,7 +111,9 @@ class Signals:
 
     def add_steps(self, losses: FloatArray, norms: FloatArray, rates: FloatArray = NO_RATES) -> None:
         """Take the losses and gradient norms of the next steps, and their learning rates where scheduled."""
-        self.losses.add(losses.tolist())
+        new = losses.tolist()
+        self.losses.add(new)
+        self.epochs.add_losses(new)
         if len(rates):
             self._rate = float(rates[-1])
             self._peak_rate = max(float(rates.max()), self._peak_rate)
@@ -149,6 +153,7 @@ class Signals:
     def add_evaluation(self, evaluation: Evaluation) -> None:
         """Take a pass over the validation rows."""
         self.evaluation = evaluation
+        self.epochs.add_evaluation(evaluation)
         self.first_evaluation = self.first_evaluation or evaluation
         self.evaluations.append(evaluation)
         for layer, share in enumerate(evaluation.dead_share.tolist()):
@@ -242,12 +247,17 @@ class Signals:
         return any(rows > 0 and since == self._first_sample for rows, since in silent)
 
     @property
+    def progress_window(self) -> int:
+        """Over how many steps progress is judged: the last fifth, at least 200."""
+        return int(max(self.limits["window_steps"], self.limits["window_share"] * self.step))
+
+    @property
     def eases(self) -> bool:
         """Whether the run makes such progress that a symptom can only be of interest."""
         if self.q < self.limits["q_good"]:
             return True
-        window = max(self.limits["window_steps"], self.limits["window_share"] * self.step)
-        return self.q < self.limits["q_easing"] and self.losses.fall_over(int(window)) >= self.limits["fall"]
+        fall = self.losses.fall_over(self.progress_window)
+        return self.q < self.limits["q_easing"] and fall >= self.limits["fall"]
 
 
 def _median(values: Sequence[float]) -> float:

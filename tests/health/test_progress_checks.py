@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from nnlab.health.checks import divergence, not_learning, plateau
+from nnlab.health.events import Severity
 from nnlab.health.results import Verdict
 from nnlab.health.signals import Reading, Signals
+from nnlab.health.thresholds import THRESHOLDS
 from tests.health.builders import CONFIG, build_evaluation, build_info, build_signals, judge
 
 if TYPE_CHECKING:
@@ -124,3 +126,37 @@ def test_a_run_of_a_few_steps_is_not_blamed_for_not_learning(steps: int, verdict
     signals.add_evaluation(build_evaluation(steps, 0.3))
     signals.reading = Reading.END
     assert judge(not_learning, signals).verdict == verdict
+
+
+@pytest.mark.parametrize(("start", "severity"), [(1.1, "critical"), (1.2, "critical"), (1.3, "info")])
+def test_a_loss_that_falls_towards_the_baseline_is_not_critical(start: float, severity: str) -> None:
+    signals = build_signals(steps=300, loss=start)
+    signals.add_steps(np.full(200, 1.1), np.ones(200))
+    signals.add_evaluation(build_evaluation(500, 0.3))
+    result = judge(not_learning, signals)
+    assert (result.verdict, result.severity) == (Verdict.HIT, severity)
+
+
+@pytest.mark.parametrize(
+    ("changes", "loss", "accuracy", "reading", "verdict"),
+    [
+        ({}, 0.8, 0.5, Reading.END, "hit"),
+        ({}, 0.8, 0.5, Reading.SAMPLE, "safe"),
+        ({}, 0.8, 0.52, Reading.END, "safe"),
+        ({}, 0.5, 0.5, Reading.END, "safe"),
+        ({"baseline_metric": 0.61}, 0.8, 0.62, Reading.END, "safe"),
+        ({"steps": 1001}, 0.8, 0.5, Reading.END, "safe"),
+    ],
+    ids=["little learnt", "not yet over", "enough learnt", "low loss", "one large class", "stopped early"],
+)
+def test_a_run_that_ended_having_learnt_little_is_warned(
+    changes: dict[str, Any], loss: float, accuracy: float, reading: Reading, verdict: str
+) -> None:
+    signals = build_signals(build_info(**changes), steps=1000, loss=loss)
+    signals.add_evaluation(build_evaluation(1000, accuracy))
+    signals.reading = reading
+    result = judge(not_learning, signals)
+    assert (result.verdict, result.severity) == (verdict, Severity.WARNING if verdict == "hit" else None)
+    if verdict == "hit":
+        title = not_learning.CHECK.explain(signals, THRESHOLDS.checks["not_learning"], result).title
+        assert title == "Learnt little: the run ended 23% of the way from a constant answer to perfect"

@@ -17,50 +17,68 @@ def judge(signals: Signals, limits: Limits) -> Result:
     """Hit where loss and metric are at the baseline after an epoch, 200 steps and 5 % of the budget.
 
     Up to 30 % of the budget it is only shown: small networks may stand still for hundreds of steps, then
-    learn; from there on it is critical.
-    A run too short to be judged is warned at its end: more epochs may be all it needs. One of a few steps has
-    had no chance at all and is left alone.
+    learn; from there on it is critical, unless the loss is falling, as from a start far above the baseline.
+    At its end a run is warned that has learnt little, or that was too short to be judged on its way: more
+    epochs may be all it needs. A run of a few steps has had no chance at all and is left alone.
     """
     q, bound = signals.q, signals.limits["q_no_better"]
     if math.isnan(q) or signals.nonfinite is not None:
         return UNKNOWN
-    if q < limits["clear"]:
-        return Result(Verdict.SAFE, q, bound)
-    is_due = signals.step >= limits["budget_share"] * signals.info.steps
-    if signals.is_stuck and is_due:
-        is_late = signals.step >= limits["critical_share"] * signals.info.steps
-        return Result(Verdict.HIT, q, bound, severity=Severity.CRITICAL if is_late else Severity.INFO)
-    if signals.reading is Reading.END and _was_short(signals, limits) and signals.looks_stuck:
-        return Result(Verdict.HIT, q, bound, severity=Severity.WARNING)
-    return Result(Verdict.NEUTRAL, q, bound)
+    if signals.is_stuck and signals.step >= limits["budget_share"] * signals.info.steps:
+        is_due = signals.step >= limits["critical_share"] * signals.info.steps and not _falls(signals, limits)
+        return Result(Verdict.HIT, q, bound, severity=Severity.CRITICAL if is_due else Severity.INFO)
+    if signals.reading is Reading.END and limits["least_steps"] <= signals.info.steps <= signals.step:
+        is_short = signals.step < signals.t_min
+        if signals.looks_stuck if is_short else _learnt_little(signals, limits):
+            return Result(
+                Verdict.HIT, q, bound if is_short else limits["little_q"], severity=Severity.WARNING
+            )
+    return Result(Verdict.SAFE if q < limits["clear"] else Verdict.NEUTRAL, q, bound)
 
 
-def _was_short(signals: Signals, limits: Limits) -> bool:
-    """Whether the run is over, took some steps, and was too short for a verdict on its way."""
-    return limits["least_steps"] <= signals.info.steps <= signals.step < signals.t_min
+def _learnt_little(signals: Signals, limits: Limits) -> bool:
+    """Whether the answers are close to a constant's, for classes balanced enough to tell."""
+    info = signals.info
+    is_telling = info.headline.endswith("accuracy") and info.baseline_metric <= limits["largest_class"]
+    return is_telling and signals.q > limits["little_q"] and signals.skill < limits["little"]
 
 
-def explain(signals: Signals, _limits: Limits, result: Result) -> Explanation:
-    """Say what the network is not better than."""
+def _falls(signals: Signals, limits: Limits) -> bool:
+    return signals.losses.fall_over(signals.progress_window) >= limits["falling"]
+
+
+def explain(signals: Signals, limits: Limits, result: Result) -> Explanation:
+    """Say what the network is not better than, or not much."""
     info = signals.info
     answer = "the mean of the targets" if info.task == "regression" else "the class frequencies"
-    is_short = info.steps < signals.t_min
+    is_little = result.threshold == limits["little_q"]
+    if is_little:
+        title = (
+            f"Learnt little: the run ended {signals.skill:.0%} of the way from a constant answer to perfect"
+        )
+        cause = (
+            "It may need more epochs, a higher learning rate or another optimizer; or the data allow no more."
+        )
+    else:
+        title = f"Not learning: after {signals.step:,} steps no better than a constant answer"
+        cause = "Something keeps it from learning: learning rate, optimizer, activation or data."
+        if info.steps < signals.t_min:
+            cause = "The run may simply be too short."
     return Explanation(
-        title=f"Not learning: after {signals.step:,} steps no better than a constant answer",
+        title=title,
         cause=(
             f"A model that ignores its inputs and always answers {answer} has a loss of"
-            f" {info.baseline_loss:.4g}; this network's is {signals.losses.average:.4g}. "
-            + (
-                "The run may simply be too short."
-                if is_short
-                else "Something keeps it from learning: learning rate, optimizer, activation or data."
-            )
+            f" {info.baseline_loss:.4g}; this network's is {signals.losses.average:.4g}. {cause}"
         ),
         formula=(
-            f"q = average loss / loss of the best constant answer >= {result.threshold:g},"
-            " and the metric is no better either"
+            f"q = average loss / loss of the best constant answer {'>' if is_little else '>='}"
+            f" {result.threshold:g}, and the metric is {'little' if is_little else 'no'} better either"
         ),
-        numbers={"metric": signals.metric, "baseline_metric": info.baseline_metric},
+        numbers={
+            "metric": signals.metric,
+            "baseline_metric": info.baseline_metric,
+            "skill": signals.skill,
+        },
     )
 
 

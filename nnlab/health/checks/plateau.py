@@ -21,7 +21,7 @@ def judge(signals: Signals, limits: Limits) -> Result:
     A run at the baseline is not judged here (it has learnt nothing, which says more), nor one whose
     validation loss is far above the training loss, nor one whose learning rate was lowered on purpose.
     """
-    fall, bound = signals.losses.fall_over(_window(signals)), limits["open"]
+    fall, bound = signals.losses.fall_over(signals.progress_window), limits["open"]
     if math.isnan(fall) or math.isnan(signals.q) or signals.looks_stuck:
         return UNKNOWN
     if fall > limits["clear"] or signals.q < limits["q_clear"]:
@@ -33,7 +33,7 @@ def judge(signals: Signals, limits: Limits) -> Result:
 
 def explain(signals: Signals, _limits: Limits, result: Result) -> Explanation:
     """Say since when nothing has changed, and how much is left."""
-    window = _window(signals)
+    window = signals.progress_window
     change = f"rose by {-result.value:.1%}" if result.value < 0 else f"fell by {result.value:.1%}"
     return Explanation(
         title=f"No progress: over the last {window:,} steps the loss {change}",
@@ -47,10 +47,6 @@ def explain(signals: Signals, _limits: Limits, result: Result) -> Explanation:
         ),
         numbers={"window_steps": window, "skill": signals.skill},
     )
-
-
-def _window(signals: Signals) -> int:
-    return int(max(signals.limits["window_steps"], signals.limits["window_share"] * signals.step))
 
 
 def _overfits(signals: Signals, limits: Limits) -> bool:
