@@ -33,6 +33,12 @@ RANKED: Mapping[str, tuple[str, ...]] = {
     "symmetry": ("A2",),
     "unscaled_data": ("A9",),
     "not_learning": ("A5", "A4", "A9", "A1", "A17"),
+    "dying_units": ("A9", "A3", "A2", "A11", "A20", "A26"),
+    "dormant": ("A3",),
+    "oscillation": ("A3", "A20", "A5"),
+    "overfitting": ("A12",),
+    "rank_collapse": ("A2", "A7"),
+    "constant_prediction": ("A9", "A5"),
 }
 CONSTANT_INITIALIZERS = ("zeros", "ones", "constant")
 LARGE_UPDATES = ("A3", "A6")

@@ -1,0 +1,164 @@
+"""The series of evaluations: losses, scores and dead units from one to the next, in bounded memory."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections import deque
+from functools import reduce
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from nnlab.engine.records import Evaluation, RunInfo
+    from nnlab.health.thresholds import Limits
+
+FloatArray = NDArray[np.float64]
+GAIN = 1 / 3  # of averages over evaluations: a window of five
+WINDOW = 10
+DEAD_WINDOW = 5
+
+
+class ScoreTrack:
+    """The headline metric, the higher the better: accuracy, or R squared over the baseline's error.
+
+    Attributes:
+        last: the last ten.
+        best: the best of all.
+        average: moving average; NaN before the first.
+        best_average: the best that it has been.
+    """
+
+    def __init__(self, info: RunInfo) -> None:
+        self.is_accuracy = info.headline.endswith("accuracy")
+        self._name, self._baseline = info.headline, info.baseline_metric
+        self.last: deque[float] = deque(maxlen=WINDOW)
+        self.best = self.best_average = -math.inf
+        self.average = math.nan
+
+    def add(self, metrics: Mapping[str, float]) -> None:
+        """Take the metrics of the next evaluation; a score that is not defined is left out."""
+        score = self._score(metrics.get(self._name, math.nan))
+        if not math.isfinite(score):
+            return
+        self.last.append(score)
+        self.best = max(self.best, score)
+        self.average = _moved(self.average, score)
+        self.best_average = max(self.best_average, self.average)
+
+    def _score(self, metric: float) -> float:
+        if self.is_accuracy:
+            return metric
+        return 1 - (metric / self._baseline) ** 2 if self._baseline > 0 else math.nan
+
+
+class EpochTrack:
+    """What happened from evaluation to evaluation: an epoch, unless the config has them at other steps.
+
+    The series begins with the first evaluation after a step, and leaves out that of a network restored at
+    the end. Only the dead units of the untrained network are kept.
+
+    Args:
+        overfitting: limits of what counts as risen.
+
+    Attributes:
+        word: what people call the step from one evaluation to the next.
+        count: evaluations in the series.
+        validation_losses: the last eleven.
+        validation_loss: their moving average; NaN before the first.
+        training_loss: moving average of the mean batch losses between two evaluations.
+        least: the smallest ``validation_loss`` so far, which was at step ``least_step``.
+        least_training_loss: ``training_loss`` at that step.
+        risen: consecutive evaluations, from step ``risen_since`` on, at which the validation loss was above
+            its smallest and above the training loss, and the training loss below what it was then.
+        is_restored: whether training has ended by giving back the best network.
+    """
+
+    def __init__(self, info: RunInfo, config: Mapping[str, object], overfitting: Limits) -> None:
+        self._baseline, self._limits = info.baseline_loss, overfitting
+        self.word = "epoch" if config.get("validate_every") is None else "evaluation"
+        self.score = ScoreTrack(info)
+        self.count = self.risen = self.risen_since = self.least_step = 0
+        self.validation_losses: deque[float] = deque(maxlen=WINDOW + 1)
+        self.validation_loss = self.training_loss = self.least_training_loss = math.nan
+        self.least = math.inf
+        self.is_restored = False
+        self._dead_shares: deque[FloatArray] = deque(maxlen=DEAD_WINDOW + 1)
+        self._sum, self._steps = 0.0, 0
+
+    def add_losses(self, losses: list[float]) -> None:
+        """Take the losses of the next steps, one by one: their sum must not depend on the chunks."""
+        self._sum = reduce(operator.add, losses, self._sum)
+        self._steps += len(losses)
+
+    def add_evaluation(self, evaluation: Evaluation) -> None:
+        """Take the next evaluation; losses that are not finite are another check's matter."""
+        self.is_restored = evaluation.restored_step is not None
+        if self.is_restored:
+            return
+        self._dead_shares.append(evaluation.dead_share)
+        loss = evaluation.metrics["val_loss"]
+        mean = self._sum / self._steps if self._steps else math.nan
+        self._sum, self._steps = 0.0, 0
+        if math.isfinite(loss) and math.isfinite(mean):
+            self.count += 1
+            self.score.add(evaluation.metrics)
+            self._follow(evaluation.step, loss, mean)
+
+    @property
+    def rise(self) -> float:
+        """How far the average validation loss is above its smallest."""
+        return self.validation_loss - self.least
+
+    @property
+    def gap(self) -> float:
+        """Validation loss over training loss, less 1; losses near 0 count as a part of the baseline's."""
+        floor = self._limits["gap_floor"] * self._baseline
+        return (self.validation_loss - self.training_loss) / max(self.training_loss, floor)
+
+    @property
+    def dead_growth(self) -> FloatArray:
+        """Dead share of each hidden layer now, less five evaluations ago; NaN while there are fewer."""
+        shares = self._dead_shares
+        if len(shares) <= DEAD_WINDOW:
+            return np.full(shares[-1].shape if shares else 0, np.nan)
+        return shares[-1] - shares[0]
+
+    def _follow(self, step: int, loss: float, mean: float) -> None:
+        self.validation_losses.append(loss)
+        self.validation_loss = _moved(self.validation_loss, loss)
+        self.training_loss = _moved(self.training_loss, mean)
+        if self.validation_loss < self.least:
+            self.least, self.least_step = self.validation_loss, step
+            self.least_training_loss = self.training_loss
+        self.risen = self.risen + 1 if self._is_risen() else 0
+        if self.risen == 1:
+            self.risen_since = step
+
+    def _is_risen(self) -> bool:
+        limits = self._limits
+        needed = max(limits["rise"] * self.least, limits["rise_of_baseline"] * self._baseline)
+        learns_on = self.training_loss <= (1 - limits["fall"]) * self.least_training_loss
+        return self.rise >= needed and learns_on and self.gap > limits["gap"]
+
+
+def swings(values: Iterable[float], least: float) -> int:
+    """Count the moves up or down by at least so much, each from the extreme that the last one led to."""
+    count, direction = 0, 0
+    low, high = math.inf, -math.inf
+    for value in values:
+        low, high = min(low, value), max(high, value)
+        if direction <= 0 and value - low >= least:
+            count, direction, low, high = count + 1, 1, value, value
+        elif direction >= 0 and high - value >= least:
+            count, direction, low, high = count + 1, -1, value, value
+    return count
+
+
+def _moved(average: float, value: float) -> float:
+    """Move an average towards a value; NaN begins with it."""
+    return value if math.isnan(average) else average + GAIN * (value - average)
