@@ -206,7 +206,7 @@ def _is_whole(value: Any, low: int) -> bool:
 
 
 def _check_size(batch: bytes) -> None:
-    """Refuse a batch that says it holds too much, before it is read: series without points cost bytes only."""
+    """Refuse a batch that says it holds too much, before it is read."""
     if points_in(batch) > MAX_POINTS:
         raise HttpError(
             413, f"expected at most {MAX_POINTS:,} points, got {points_in(batch):,}; send them in parts"
