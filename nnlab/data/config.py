@@ -17,6 +17,13 @@ VALIDATION_SHARE = (0.05, 0.5)
 GENERATED_ROWS = (20, 100_000)
 MAX_NOISE = 0.5
 MAX_SEED = 2**63 - 1
+SWITCHES = (
+    "standardise_inputs",
+    "standardise_target",
+    "drop_constant",
+    "drop_duplicates",
+    "drop_bad_rows",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +39,11 @@ class DataConfig:
         split_seed: seed of the split; for generated sets of the points, too.
         rows: points to generate, 20 to 100,000; generated sets only.
         noise: 0 to 0.5; generated sets only.
+        standardise_inputs: bring every input to mean 0 and standard deviation 1, after the recipe.
+        standardise_target: learn (y - mean) / sd; regression only. Errors are told in the target's unit.
+        drop_constant: leave out columns that do not vary in the training rows, before the recipe.
+        drop_duplicates: leave out rows that repeat another, before the split.
+        drop_bad_rows: leave out rows with missing numbers, or ones beyond 1e15, before the split.
 
     Raises:
         DataError: for a wrong type, a value outside its range, or a field that the dataset does not take.
@@ -45,6 +57,11 @@ class DataConfig:
     split_seed: int = 0
     rows: int | None = None
     noise: float = 0.0
+    standardise_inputs: bool = False
+    standardise_target: bool = False
+    drop_constant: bool = False
+    drop_duplicates: bool = False
+    drop_bad_rows: bool = False
 
     def __post_init__(self) -> None:
         _check_text("dataset", self.dataset)
@@ -58,6 +75,8 @@ class DataConfig:
         if self.rows is not None:
             _check_integer("rows", self.rows, *GENERATED_ROWS)
         _check_number("noise", self.noise, 0.0, MAX_NOISE)
+        for name in SWITCHES:
+            _check_switch(name, getattr(self, name))
         self._check_fields_fit_the_dataset()
 
     @property
@@ -101,13 +120,22 @@ class DataConfig:
         return cls(**mapping)
 
     def to_dict(self) -> dict[str, Any]:
-        """Write as plain types, in the order of the fields."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        """Write as plain types, in the order of the fields; switches only where they are on.
+
+        So a config reads, and is hashed, as it was before there was a switch that it does not use.
+        """
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in values.items() if name not in SWITCHES or value}
 
 
 def _check_text(name: str, value: object) -> None:
     if not isinstance(value, str) or not value or len(value) > 200:
         raise DataError(name, f"expected a text of 1 to 200 characters as {name}, got {value!r:.100}")
+
+
+def _check_switch(name: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise DataError(name, f"expected true or false as {name}, got {value!r:.100}")
 
 
 def _check_number(name: str, value: object, low: float, high: float) -> None:

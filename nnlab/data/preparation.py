@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nnlab.data import csv_files, generators, recipes, shipped
+from nnlab.data import cleaning, csv_files, generators, recipes, shipped
+from nnlab.data.config import SWITCHES
 from nnlab.data.errors import DataError
 from nnlab.data.frames import FloatArray, Frame, Table, listing
 from nnlab.data.splits import split
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from nnlab.data.config import DataConfig
+    from nnlab.data.recipes import Recipe
     from nnlab.data.steps import Parameters
 
 
@@ -31,6 +34,8 @@ class Prepared:
 
     Args:
         target_scale: what one unit of y is worth in ``target_unit``.
+        target_offset: what a y of 0 stands for, in ``target_unit``: predictions times ``target_scale`` plus
+            this are in the target's own numbers.
         version: of the dataset, 12 hex digits; equal for equal content.
         recipe_hash: 12 hex digits; with ``version`` and the split's seed and share it fixes every number.
         parameters: what each step of the recipe learned from the training rows.
@@ -52,6 +57,7 @@ class Prepared:
     recipe_hash: str
     parameters: tuple[Parameters, ...]
     notes: tuple[str, ...]
+    target_offset: float = 0.0
 
 
 def prepare(config: DataConfig, csv_folder: Path | None = None) -> Prepared:
@@ -88,31 +94,65 @@ def _prepared_built_in(config: DataConfig) -> Prepared:
 
 
 def _prepared(config: DataConfig, table: Table) -> Prepared:
+    version = table.version()
+    table = cleaning.clean_rows(config, table)
     recipe = recipes.recipe(config.dataset, config.recipe)
     # The playground's own split is plain: one shuffle, then the first share.
     stratified = table.task != "regression" and not config.is_generated
     train_rows, val_rows = split(table.y, config.validation_share, config.split_seed, stratified=stratified)
-    # Numbers beyond the range of floats are refused below, with their column; warnings would say less.
-    with np.errstate(over="ignore", invalid="ignore"):
-        parameters, train = recipe.fit(table.frame.take(train_rows))
-        val, notes = recipe.apply(table.frame.take(val_rows), parameters)
+    parameters, train, val, notes = _fitted(
+        config, recipe, table.frame.take(train_rows), table.frame.take(val_rows)
+    )
+    mean, deviation = 0.0, 1.0
+    if config.standardise_target:
+        mean, deviation = cleaning.fit_target(table, table.y[train_rows])
     return Prepared(
         task=table.task,
         x_train=_inputs(train, "training"),
-        y_train=_labels(table, table.y[train_rows]),
+        y_train=_labels(table, (table.y[train_rows] - mean) / deviation),
         x_val=_inputs(val, "validation"),
-        y_val=_labels(table, table.y[val_rows]),
+        y_val=_labels(table, (table.y[val_rows] - mean) / deviation),
         outputs=table.outputs,
-        target_scale=table.target_scale,
+        target_scale=table.target_scale * deviation,
+        target_offset=table.target_scale * mean,
         target_unit=table.target_unit,
         target_name=table.target_name,
         feature_names=train.names,
         class_names=table.class_names,
-        version=table.version(),
-        recipe_hash=recipe.hash,
+        version=version,
+        recipe_hash=_recipe_hash(config, recipe),
         parameters=parameters,
         notes=(*table.notes, *notes),
     )
+
+
+def _fitted(
+    config: DataConfig, recipe: Recipe, train: Frame, val: Frame
+) -> tuple[tuple[Parameters, ...], Frame, Frame, tuple[str, ...]]:
+    """Change both parts by what the training rows teach: parameters, the parts, and what to know of them."""
+    told: tuple[str, ...] = ()
+    if config.drop_constant:
+        names = cleaning.varying_columns(train)
+        left = [name for name in train.names if name not in names]
+        told = (f"columns that do not vary were left out: {listing(left)}",) if left else ()
+        train, val = train.select(names), val.select(names)
+    # Numbers beyond the range of floats are refused later, with their column; warnings would say less.
+    with np.errstate(over="ignore", invalid="ignore"):
+        parameters, train = recipe.fit(train)
+        val, notes = recipe.apply(val, parameters)
+        if config.standardise_inputs and not train.categories:
+            found = cleaning.fit_inputs(train)
+            train, val = cleaning.standardised(train, found), cleaning.standardised(val, found)
+            parameters = (*parameters, found)
+    return parameters, train, val, (*told, *notes)
+
+
+def _recipe_hash(config: DataConfig, recipe: Recipe) -> str:
+    """The recipe's own hash, or where switches are on that of both."""
+    switches = [name for name in SWITCHES if getattr(config, name)]
+    if not switches:
+        return recipe.hash
+    return hashlib.sha256(" ".join([recipe.hash, *switches]).encode()).hexdigest()[:12]
 
 
 def _inputs(frame: Frame, part: str) -> NDArray[np.float32]:
