@@ -17,6 +17,7 @@ from django.db.models import Case, DateTimeField, ExpressionWrapper, F, UUIDFiel
 from django.db.models.functions import Now
 
 from runs.models import OVER, Run, Source, Status
+from runs.store import summaries
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -88,7 +89,7 @@ def surrender(claims: Claims) -> int:
 
     Returns how many were queued.
     """
-    _held(claims).update(status=Status.LOST, **_RELEASED)
+    _lose(_held(claims))
     return settle_lost()
 
 
@@ -129,8 +130,7 @@ def requeue(run_id: int) -> bool:
 
 def mark_lost() -> int:
     """Take the runs of silent workers away from them. Returns how many."""
-    silent = Run.objects.filter(status=Status.RUNNING, lease_until__lt=Now())
-    return silent.update(status=Status.LOST, **_RELEASED)
+    return _lose(Run.objects.filter(status=Status.RUNNING, lease_until__lt=Now()))
 
 
 def release(host: str, *, orderly: bool) -> int:
@@ -140,7 +140,7 @@ def release(host: str, *, orderly: bool) -> int:
         orderly: they were stopped, so the attempt does not count; after a crash it may be the run's fault.
     """
     left = Run.objects.filter(status=Status.RUNNING, worker__startswith=f"{host}:")
-    left.update(status=Status.LOST, attempt=F("attempt") - (1 if orderly else 0), **_RELEASED)
+    _lose(left, attempt=F("attempt") - (1 if orderly else 0))
     return settle_lost()
 
 
@@ -210,6 +210,17 @@ def _held_by(worker: str) -> dict[str, Any]:
 
 def _held(claims: Claims) -> QuerySet[Run]:
     return Run.objects.filter(pk__in=claims, token__in=claims.values(), status=Status.RUNNING)
+
+
+def _lose(held: QuerySet[Run], **values: Any) -> int:
+    """Take runs from who held them; the runs table shows their last points, since nobody may write more."""
+    lost = 0
+    for run_id in list(held.values_list("pk", flat=True)):
+        with transaction.atomic():
+            if held.filter(pk=run_id).update(status=Status.LOST, **values, **_RELEASED):
+                summaries.refresh(run_id)
+                lost += 1
+    return lost
 
 
 def _cancel_waiting(run_id: int) -> bool:

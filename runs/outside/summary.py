@@ -6,9 +6,11 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from django.db.models.functions import Now
+
 from nnlab.health.events import json_value
 from nnlab.series.summaries import Summary
-from runs.models import Run, Series
+from runs.models import Run, Series, Source, Status
 from runs.reading.series import read_series
 from runs.store.summaries import standings
 
@@ -30,6 +32,13 @@ def refresh(run_id: int) -> None:
     if headline is not None and headline.last is not None:
         values["score"] = headline.last
     Run.objects.filter(pk=run_id).update(**values)
+
+
+def refresh_silent() -> None:
+    """Bring up to date what tables show of runs that are about to be taken for lost: no batch may follow."""
+    silent = Run.objects.filter(source=Source.OUTSIDE, status=Status.RUNNING, lease_until__lt=Now())
+    for run_id in silent.values_list("pk", flat=True):
+        refresh(run_id)
 
 
 def _ends(run_id: int, states: Mapping[str, Summary]) -> dict[str, float]:

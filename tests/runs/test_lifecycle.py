@@ -7,13 +7,15 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from runs import lifecycle
-from runs.models import ACTIVE, OVER, Run, Status
+from runs.models import ACTIVE, OVER, Run, RunMetric, Status
+from runs.store.writing import write
 from tests.runs.builders import build_finished_run, build_run, build_running_run, build_sweep
 
 pytestmark = pytest.mark.django_db
@@ -241,6 +243,28 @@ def test_a_run_that_lost_its_worker_in_every_attempt_fails_and_says_so() -> None
     run = fresh(run)
     assert (run.status, run.stop_reason) == (Status.FAILED, "worker lost")
     assert f"{lifecycle.MAX_ATTEMPTS} attempts" in run.error
+
+
+def lose_silent(run: Run) -> None:
+    Run.objects.filter(pk=run.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+    lifecycle.mark_lost()
+
+
+def lose_surrendered(run: Run) -> None:
+    lifecycle.surrender({run.pk: TOKEN})
+
+
+def lose_released(_: Run) -> None:
+    lifecycle.release("host-1", orderly=False)
+
+
+@pytest.mark.parametrize("lose", [lose_silent, lose_surrendered, lose_released])
+def test_the_table_shows_the_last_points_of_a_run_that_lost_its_worker(lose: Callable[[Run], None]) -> None:
+    run = build_running_run(token=TOKEN, attempt=lifecycle.MAX_ATTEMPTS)
+    for step in range(3):
+        write(run.pk, {("loss", None): (np.array([step]), np.array([float(step)]))})
+    lose(run)
+    assert RunMetric.objects.get(run=run, name__text="loss").last == 2.0
 
 
 def test_a_lost_run_whose_owner_asked_it_to_stop_is_not_queued_again() -> None:

@@ -8,10 +8,11 @@ import pytest
 from django.utils import timezone
 
 from runs import buckets, lifecycle, queue, submission
-from runs.models import Run, Status
+from runs.models import Run, RunMetric, Status
+from runs.outside import summary
 from runs.specification import SubmissionError
 from tests.runs.builders import build_run, build_running_run
-from tests.runs.outside import build_outside_run, fresh, silence
+from tests.runs.outside import Program, build_outside_run, fresh, item, silence
 
 pytestmark = pytest.mark.django_db
 
@@ -66,6 +67,19 @@ def test_a_silent_program_is_lost_and_never_queued_or_failed() -> None:
     assert fresh(run).status == Status.LOST
     queue.reconcile()
     assert fresh(run).status == Status.LOST
+
+
+def test_the_table_shows_the_last_points_of_a_program_that_fell_silent() -> None:
+    program = Program()
+    run = program.begin(headline="loss")
+    for step in range(3):
+        program.post(f"/{run.pk}/log", {"metrics": [item("loss", float(step), step)]})
+    silence(run)
+    summary.refresh_silent()
+    queue.reconcile()
+    assert fresh(run).status == Status.LOST
+    assert RunMetric.objects.get(run=run, name__text="loss").last == 2.0
+    assert (fresh(run).summary, fresh(run).score, fresh(run).steps_run) == ({"loss": 2.0}, 2.0, 2)
 
 
 def test_a_lost_program_that_was_asked_to_stop_is_cancelled() -> None:

@@ -13,6 +13,7 @@ from django.db import close_old_connections
 
 from nnlab import healthcheck
 from runs import lifecycle, queue, retention
+from runs.outside import summary
 from runs.store.outage import AWAY
 from runs.store.statistics import Upkeep
 
@@ -42,6 +43,7 @@ class Command(BaseCommand):
         while True:
             healthcheck.show_life("scheduler")
             try:
+                summary.refresh_silent()
                 queue.reconcile(judging=monotonic() - reached_since > HEARD_SECONDS)
                 _empty_trash()
                 upkeep.look()
