@@ -42,6 +42,13 @@ def build_signals(info: RunInfo | None = None, config: dict[str, Any] | None = N
     return signals
 
 
+def build_late_signals(info: RunInfo | None = None) -> Signals:
+    """After 150 steps: the next epoch is the first that is not too early for a verdict."""
+    signals = build_signals(info)
+    signals.add_steps(np.ones(150), np.ones(150))
+    return signals
+
+
 def add_epoch(signals: Signals, *, loss: float = 1.0, accuracy: float = 0.9, **changes: Any) -> None:
     signals.add_steps(np.full(50, loss), np.full(50, 1.0))
     signals.add_evaluation(build_evaluation(signals.step, accuracy, **changes))
@@ -67,7 +74,7 @@ def add_epochs(signals: Signals, validation: Sequence[float], training: float, a
 def test_dying_units_by_their_share_and_the_width_of_their_layer(
     widths: tuple[int, ...], share: float, verdict: str
 ) -> None:
-    signals = build_signals(build_relu_info(widths=widths))
+    signals = build_late_signals(build_relu_info(widths=widths))
     add_epoch(signals, dead_share=np.array([0.1, share, 0.2]))
     result = judge(dying_units, signals)
     assert (result.verdict, result.value) == (verdict, share)
@@ -88,7 +95,6 @@ def test_dying_units_by_growth_over_five_evaluations_of_a_wide_layer(
     width: int, shares: Sequence[float], verdict: str
 ) -> None:
     signals = Signals(build_relu_info(widths=(width, width, width, 3)))
-    signals.add_steps(np.ones(1), np.ones(1))
     for share in shares:
         add_epoch(signals, dead_share=np.array([share, 0.0, 0.0]))
     assert judge(dying_units, signals).verdict == verdict
@@ -96,33 +102,52 @@ def test_dying_units_by_growth_over_five_evaluations_of_a_wide_layer(
 
 @pytest.mark.parametrize(("loss", "verdict"), [(0.56, "hit"), (0.54, "neutral")])
 def test_dying_units_are_spared_where_the_task_is_learnt(loss: float, verdict: str) -> None:
-    signals = build_signals(build_relu_info(widths=WIDE))
+    signals = build_late_signals(build_relu_info(widths=WIDE))
     add_epoch(signals, loss=loss, dead_share=np.array([0.1, 0.6, 0.2]))
     assert judge(dying_units, signals).verdict == verdict
 
 
 def test_units_of_other_activations_never_die() -> None:
-    signals = build_signals(build_info(activations=("tanh", "elu", "leaky_relu", "softmax")))
+    signals = build_late_signals(build_info(activations=("tanh", "elu", "leaky_relu", "softmax")))
     add_epoch(signals, dead_share=np.full(3, np.nan))
     assert judge(dying_units, signals).verdict == Verdict.UNKNOWN
 
 
 def test_a_layer_that_cannot_die_does_not_hide_one_that_does() -> None:
     info = build_info(widths=WIDE, activations=("tanh", "relu6", "relu", "softmax"))
-    signals = build_signals(info)
+    signals = build_late_signals(info)
     add_epoch(signals, dead_share=np.array([np.nan, 0.6, 0.1]))
     assert judge(dying_units, signals).layers == (1,)
 
 
-@pytest.mark.parametrize(("share", "verdict"), [(0.34, "safe"), (0.36, "neutral"), (0.5, "hit")])
-def test_dormant_units_by_the_largest_share(share: float, verdict: str) -> None:
-    signals = build_signals()
+@pytest.mark.parametrize(
+    ("width", "share", "verdict"),
+    [
+        (16, 0.34, "safe"),
+        (16, 0.36, "neutral"),
+        (16, 0.5, "hit"),
+        (15, 0.74, "neutral"),
+        (15, 0.76, "hit"),
+    ],
+)
+def test_dormant_units_by_their_share_and_the_width_of_their_layer(
+    width: int, share: float, verdict: str
+) -> None:
+    signals = build_late_signals(build_info(widths=(width, width, width, 3)))
     add_epoch(signals, dormant_share=np.array([0.1, np.nan, share]))
     assert judge(dormant, signals).verdict == verdict
 
 
+def test_the_first_200_steps_are_too_early_for_units_and_ranks() -> None:
+    signals = build_signals(build_relu_info(widths=WIDE))
+    for _ in range(3):
+        add_epoch(signals, dead_share=np.full(3, 0.9), dormant_share=np.full(3, 0.9), effective_rank=1.0)
+        assert judge(dying_units, signals).verdict == Verdict.NEUTRAL
+        assert judge(dormant, signals).verdict == judge(rank_collapse, signals).verdict == Verdict.UNKNOWN
+
+
 def test_what_evaluations_do_not_tell_is_unknown() -> None:
-    signals = build_signals()
+    signals = build_late_signals()
     for _ in range(5):
         add_epoch(signals)
     for check in (dormant, rank_collapse, constant_prediction):
@@ -135,7 +160,7 @@ def test_what_evaluations_do_not_tell_is_unknown() -> None:
 def test_rank_collapse_by_effective_rank_while_there_is_much_to_learn(
     rank: float, loss: float, verdict: str
 ) -> None:
-    signals = build_signals()
+    signals = build_late_signals()
     add_epoch(signals, loss=loss, effective_rank=rank)
     result = judge(rank_collapse, signals)
     assert result.verdict == verdict
@@ -143,13 +168,13 @@ def test_rank_collapse_by_effective_rank_while_there_is_much_to_learn(
 
 
 def test_rank_collapse_asks_for_more_directions_where_there_are_many_classes() -> None:
-    signals = build_signals(build_info(widths=(100, 100, 100, 50)))
+    signals = build_late_signals(build_info(widths=(100, 100, 100, 50)))
     add_epoch(signals, effective_rank=9.0)
     assert (judge(rank_collapse, signals).verdict, judge(rank_collapse, signals).threshold) == ("hit", 10.0)
 
 
 def test_three_units_cannot_collapse() -> None:
-    signals = build_signals(build_info(widths=(8, 8, 3, 3)))
+    signals = build_late_signals(build_info(widths=(8, 8, 3, 3)))
     add_epoch(signals, effective_rank=1.0)
     assert judge(rank_collapse, signals).verdict == Verdict.UNKNOWN
 

@@ -15,18 +15,22 @@ if TYPE_CHECKING:
 
 
 def judge(signals: Signals, limits: Limits) -> Result:
-    """Hit where half of the units of a layer are dormant, evaluation after evaluation; shown, never more."""
+    """Hit where half of the units of a layer are dormant, three quarters of a narrow one; only shown."""
     evaluation = signals.evaluation
-    if evaluation is None or evaluation.dormant_share is None or not signals.epochs.count:
+    if evaluation is None or evaluation.dormant_share is None or signals.step < signals.t_min:
         return UNKNOWN
     shares = evaluation.dormant_share.tolist()
     known = [share for share in shares if not math.isnan(share)]
     if not known:
         return UNKNOWN
-    layers = tuple(layer for layer, share in enumerate(shares) if share >= limits["open"])
+    layers = tuple(
+        layer
+        for layer, (share, width) in enumerate(zip(shares, signals.info.widths[:-1], strict=True))
+        if share >= limits["open_narrow" if width < limits["narrow"] else "open"]
+    )
     worst = max(known)
     if layers:
-        return Result(Verdict.HIT, worst, limits["open"], layers)
+        return Result(Verdict.HIT, max(shares[layer] for layer in layers), limits["open"], layers)
     return Result(Verdict.SAFE if worst < limits["clear"] else Verdict.NEUTRAL, worst, limits["open"])
 
 
@@ -45,7 +49,8 @@ def explain(signals: Signals, limits: Limits, result: Result) -> Explanation:
         ),
         formula=(
             "a unit is dormant if its mean activity is <= 1/40 of the layer's mean; dormant units / units >="
-            f" {limits['open']:.0%} in {limits['n_open']:.0f} evaluations in a row"
+            f" {limits['open']:.0%} ({limits['open_narrow']:.0%} in layers of fewer than"
+            f" {limits['narrow']:.0f} units) in {limits['n_open']:.0f} evaluations in a row"
         ),
         numbers={"dormant_share": [] if dormant is None else dormant.tolist()},
     )

@@ -18,7 +18,8 @@ def judge(signals: Signals, limits: Limits) -> Result:
     """Hit where most units of a layer are dead, or ever more, while there is still much to learn.
 
     In a narrow layer chance alone silences half of the units, so it takes three quarters there, and growth
-    says nothing. A network that has learnt its task can spare its dead units.
+    says nothing. A network that has learnt its task can spare its dead units, and one in its first steps may
+    revive them.
     """
     evaluation, info = signals.evaluation, signals.info
     can_die = tuple(layer for layer in range(info.layers - 1) if info.activations[layer] in CAN_DIE)
@@ -31,7 +32,7 @@ def judge(signals: Signals, limits: Limits) -> Result:
         for layer in can_die
         if _is_dying(info.widths[layer], float(evaluation.dead_share[layer]), float(growth[layer]), limits)
     )
-    if dying and signals.q > limits["q"]:
+    if dying and signals.q > limits["q"] and signals.step >= signals.t_min:
         share = max(float(evaluation.dead_share[layer]) for layer in dying)
         return Result(Verdict.HIT, share, limits["open"], dying)
     verdict = Verdict.SAFE if worst < limits["clear"] else Verdict.NEUTRAL

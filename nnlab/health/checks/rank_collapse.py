@@ -22,7 +22,8 @@ def judge(signals: Signals, limits: Limits) -> Result:
     if evaluation is None or evaluation.effective_rank is None or info.layers < 2:
         return UNKNOWN
     width, rank = info.widths[-2], evaluation.effective_rank
-    if not signals.epochs.count or width < limits["least_width"] or math.isnan(rank) or math.isnan(signals.q):
+    is_early = signals.step < signals.t_min
+    if is_early or width < limits["least_width"] or math.isnan(rank) or math.isnan(signals.q):
         return UNKNOWN
     bound = max(limits["least"], limits["share"] * min(width, 2 * info.widths[-1]))
     if rank >= bound:
