@@ -92,7 +92,7 @@ def test_a_standardised_target_is_told_back_in_its_own_unit(tmp_path: Path) -> N
     assert abs(float(scaled.y_train.astype(float).mean())) < 1e-5
     assert abs(float(scaled.y_train.astype(float).std()) - 1) < 1e-5
     back = scaled.y_val.astype(float) * scaled.target_scale + scaled.target_offset
-    np.testing.assert_allclose(back, raw.y_val, rtol=1e-5)
+    np.testing.assert_allclose(back, raw.y_val.astype(float), rtol=1e-5)
 
 
 def test_a_scaled_unit_stays_the_unit_of_a_standardised_target() -> None:
