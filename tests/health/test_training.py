@@ -2,35 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pytest
-from sklearn.datasets import load_digits, make_blobs, make_circles
 
 from nnlab.engine.config import TrainingConfig
-from nnlab.engine.problem import Problem
-from nnlab.engine.training import describe, train
 from nnlab.health.advice import apply
-from nnlab.health.events import EventKind, Severity
-from nnlab.health.monitor import Monitor
+from nnlab.health.events import Severity
+from tests.health.watching import QUIZ, build_blob, build_circle, build_digits, build_plane, watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from nnlab.health.events import AlertEvent
+    from nnlab.engine.problem import Problem
 
 SEEDS = range(5)
-QUIZ: dict[str, Any] = {
-    "hidden_units": [128, 64, 32, 16, 8],
-    "activation": "sigmoid",
-    "initializer": "glorot_normal",
-    "optimizer": "sgd",
-    "learning_rate": 0.05,
-    "batch_size": 32,
-    "epochs": 20,
-}
 RELU_TWIN = QUIZ | {"activation": "relu", "initializer": "he_normal"}
 BROKEN_TWIN = RELU_TWIN | {"learning_rate": 1.0, "epochs": 10}
 SMALL: dict[str, Any] = {"hidden_units": [64, 32], "batch_size": 32, "epochs": 8}
@@ -43,68 +29,6 @@ PLAYGROUND: dict[str, Any] = {
     "loss": "half_mse",
     "epochs": 60,
 }
-
-
-@dataclass(frozen=True)
-class Watched:
-    """A finished run: its events and the headline metric at the end."""
-
-    events: list[AlertEvent]
-    metric: float
-
-    def last(self, check: str) -> AlertEvent:
-        return [event for event in self.events if event.check == check][-1]
-
-    def alarms_at_end(self) -> list[str]:
-        """Checks whose alert is open at warning or critical when the run ends."""
-        last = {event.check: event for event in self.events}
-        return [
-            check
-            for check, event in last.items()
-            if event.kind is not EventKind.RESOLVE and event.severity is not Severity.INFO
-        ]
-
-
-def watch(values: dict[str, Any], problem: Problem) -> Watched:
-    config = TrainingConfig.from_dict(values)
-    info = describe(config, problem)
-    monitor = Monitor(info, config.to_dict())
-    events: list[AlertEvent] = []
-    metric = float("nan")
-    for records in train(config, problem):
-        events += monitor.observe(records)
-        for evaluation in records.evaluations:
-            metric = evaluation.metrics[info.headline]
-    return Watched(events + monitor.close(), metric)
-
-
-def build_problem(task: str, x: Any, y: Any, seed: int, outputs: int) -> Problem:
-    order = np.random.default_rng(seed).permutation(len(x))
-    held_out = len(x) // 5
-    val, fit = order[:held_out], order[held_out:]
-    x = np.asarray(x, dtype=np.float32)
-    return Problem(task, x[fit], y[fit], x[val], y[val], outputs=outputs)
-
-
-def build_digits(seed: int = 0) -> Problem:
-    x, y = load_digits(return_X_y=True)
-    return build_problem("multiclass", x / 16, y.astype(np.int64), seed, 10)
-
-
-def build_circle(seed: int = 0) -> Problem:
-    x, y = make_circles(500, noise=0.05, factor=0.4, random_state=seed)
-    return build_problem("binary", 5 * x, y.astype(np.int64), seed, 1)
-
-
-def build_blob(seed: int = 0) -> Problem:
-    x, y = make_blobs(1000, centers=3, cluster_std=2.0, random_state=2)
-    return build_problem("multiclass", x, y.astype(np.int64), seed, 3)
-
-
-def build_plane(seed: int = 0) -> Problem:
-    x = np.random.default_rng(seed).uniform(-6, 6, (500, 2))
-    y = (x.sum(axis=1, keepdims=True) / 10).astype(np.float32)
-    return build_problem("regression", x, y, seed, 1)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -123,7 +47,7 @@ def test_the_quiz_network_has_a_vanishing_gradient_by_step_8_until_the_end(seed:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_relu_twin_of_the_quiz_network_learns_in_silence(seed: int) -> None:
     run = watch(RELU_TWIN | {"seed": seed}, build_digits(seed))
-    assert run.events == []
+    assert {event.severity for event in run.events} <= {Severity.INFO}
     assert run.metric > 0.5
 
 
