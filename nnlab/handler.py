@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import IO, Any, TypeAlias
+from typing import IO, Any, TypeAlias, cast
 
-from asgiref.sync import sync_to_async
 from django.core import signals
 from django.core.exceptions import RequestAborted, RequestDataTooBig
 from django.core.handlers.asgi import ASGIHandler, get_script_prefix
-from django.http import FileResponse, HttpResponseServerError
+from django.db import close_old_connections
+from django.http import FileResponse, HttpResponseServerError, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 
@@ -20,6 +20,7 @@ Receive: TypeAlias = Callable[[], Awaitable[Mapping[str, Any]]]
 Send: TypeAlias = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 THREADS = 16  # requests that are answered at the same time, each with a connection to the database
+STREAM_THREADS = 4  # that make the parts of long answers, in turn; none waits for a slow client
 MAX_BODY = 9 * 2**20  # bytes; the largest body that any address takes has 8 MB
 MAX_UNREAD = 8 * MAX_BODY  # bytes that are taken and thrown away, so that the client hears why
 
@@ -34,6 +35,7 @@ class Handler(ASGIHandler):
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="request")
+        self._streams = ThreadPoolExecutor(STREAM_THREADS, thread_name_prefix="stream")
         super().__init__()
 
     def load_middleware(self, is_async: bool = False) -> None:
@@ -48,9 +50,10 @@ class Handler(ASGIHandler):
             return
         loop = asyncio.get_running_loop()
         response = await loop.run_in_executor(self._threads, self._answer, scope, body)
-        await self.send_response(response, send)
-        if response.streaming:
-            await sync_to_async(response.close)()
+        if isinstance(response, StreamingHttpResponse):
+            await self._stream(response, receive, send)
+        else:
+            await self.send_response(response, send)
 
     async def read_body(self, receive: Receive) -> IO[bytes]:
         """Take the body; of one that is too large for any address nothing is kept."""
@@ -70,6 +73,24 @@ class Handler(ASGIHandler):
         body.close()
         return io.BufferedReader(_TooLarge())
 
+    async def _stream(self, response: StreamingHttpResponse, receive: Receive, send: Send) -> None:
+        """Send an answer part by part, each made when the one before was taken, until the client hangs up."""
+        gone = asyncio.create_task(_gone(receive))
+        response.streaming_content = self._parts(cast(Iterator[bytes], response.streaming_content), gone)
+        try:
+            await self.send_response(response, send)
+        finally:
+            gone.cancel()
+            await asyncio.get_running_loop().run_in_executor(self._streams, response.close)
+
+    async def _parts(self, content: Iterator[bytes], gone: asyncio.Task[None]) -> AsyncIterator[bytes]:
+        loop = asyncio.get_running_loop()
+        while not gone.done():
+            part = await loop.run_in_executor(self._streams, _next, content)
+            if part is None:
+                return
+            yield part
+
     def _answer(self, scope: dict[str, Any], body: IO[bytes]) -> HttpResponseBase:
         """Do all that concerns one request; of an answer that is no stream nothing is left open."""
         set_script_prefix(get_script_prefix(scope))
@@ -81,6 +102,18 @@ class Handler(ASGIHandler):
         if not response.streaming:
             response.close()
         return response
+
+
+async def _gone(receive: Receive) -> None:
+    """Wait until the client hangs up; its request was read whole."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _next(content: Iterator[bytes]) -> bytes | None:
+    """Make the next part, in a thread that no request began in: its connection may have ended meanwhile."""
+    close_old_connections()
+    return next(content, None)
 
 
 class _TooLarge(io.RawIOBase):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from django.contrib.auth.decorators import login_not_required
 from django.core.handlers.asgi import ASGIHandler
-from django.http import FileResponse, HttpRequest, HttpResponse
+from django.http import FileResponse, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.test import override_settings
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
@@ -43,17 +43,49 @@ def stream(request: HttpRequest) -> FileResponse:
     return FileResponse(open(__file__, "rb"))  # noqa: PTH123 - the answer closes it
 
 
-urlpatterns = [path("tell", tell), path("stream", stream)]
+class Download:
+    """Parts that are made while they are sent; the first ``waits`` for something."""
+
+    PARTS = 1000
+
+    def __init__(self) -> None:
+        self.made, self.waits, self.closed = 0, threading.Event(), False
+
+    def parts(self) -> Iterator[bytes]:
+        try:
+            for _ in range(self.PARTS):
+                self.made += 1
+                yield b"part" if self.waits.wait(10) else b"late"
+        finally:
+            self.closed = True
+
+
+downloads: dict[str, Download] = {}
+
+
+@csrf_exempt
+@login_not_required
+def download(request: HttpRequest, name: str) -> StreamingHttpResponse:
+    return StreamingHttpResponse(downloads[name].parts())
+
+
+urlpatterns = [path("tell", tell), path("stream", stream), path("download/<name>", download)]
 site = override_settings(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["site.test"])
 
 
 class Exchange:
-    """One request and what came back."""
+    """One request and what came back; after ``patience`` bytes of that the client hangs up."""
 
     def __init__(
-        self, app: ASGIHandler, target: str, parts: Iterable[bytes] = (b"",), host: str = "site.test"
+        self,
+        app: ASGIHandler,
+        target: str,
+        parts: Iterable[bytes] = (b"",),
+        host: str = "site.test",
+        patience: int | None = None,
     ) -> None:
-        self._parts = list(parts)
+        self._parts, self._patience = list(parts), patience
+        self._gone = asyncio.Event()
         self.status, self.headers, self.body = 0, dict[bytes, bytes](), b""
         scope = {
             "type": "http",
@@ -68,13 +100,16 @@ class Exchange:
 
     async def _receive(self) -> Mapping[str, Any]:
         if not self._parts:  # Django's own handler listens for the client's hanging up
-            await asyncio.sleep(3600)
+            await self._gone.wait()
+            return {"type": "http.disconnect"}
         return {"type": "http.request", "body": self._parts.pop(0), "more_body": bool(self._parts)}
 
     async def _send(self, message: Mapping[str, Any]) -> None:
         self.status = message.get("status", self.status)
         self.headers |= dict(message.get("headers", ()))
         self.body += message.get("body", b"")
+        if self._patience is not None and len(self.body) >= self._patience:
+            self._gone.set()
 
 
 @pytest.fixture
@@ -109,9 +144,26 @@ def test_an_endless_body_is_cut_off(app: Handler, monkeypatch: pytest.MonkeyPatc
     assert len(exchange._parts) > 900
 
 
-@pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume synchronous iterators")
 def test_a_file_is_streamed_whole(app: Handler) -> None:
     assert Exchange(app, "/stream").body.startswith(b'"""The web server')
+
+
+def test_a_download_is_made_no_further_when_its_client_hung_up(app: Handler) -> None:
+    abandoned = downloads["abandoned"] = Download()
+    abandoned.waits.set()
+    Exchange(app, "/download/abandoned", patience=40)
+    assert 10 <= abandoned.made < Download.PARTS
+    assert abandoned.closed
+
+
+def test_a_download_that_waits_holds_up_no_other(app: Handler) -> None:
+    first, second = downloads["first"], downloads["second"] = Download(), Download()
+    second.waits.set()
+    with ThreadPoolExecutor(1) as thread:
+        waiting = thread.submit(Exchange, app, "/download/first")
+        assert Exchange(app, "/download/second").body == b"part" * Download.PARTS
+        first.waits.set()
+        assert waiting.result().body == b"part" * Download.PARTS
 
 
 @pytest.mark.parametrize("host", ["site.test", "elsewhere.test"])

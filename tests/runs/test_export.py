@@ -14,9 +14,8 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from asgiref.sync import async_to_sync
 from django.core.management import CommandError, call_command
-from django.test import AsyncClient, Client
+from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 from hypothesis import given
@@ -243,13 +242,6 @@ def test_memory_holds_one_metric_of_one_run(monkeypatch: pytest.MonkeyPatch) -> 
     assert asked == [([found.pk], [name]) for found in (run, other) for name in names]
 
 
-async def downloaded(client: AsyncClient, address: str) -> tuple[Any, bytes]:
-    answer: Any = await client.get(address)
-    if not answer.streaming:
-        return answer, answer.content
-    return answer, b"".join([part async for part in answer.streaming_content])
-
-
 def test_a_runs_page_offers_all_its_points(client: Client, tmp_path: Path) -> None:
     user = build_user()
     client.force_login(user)
@@ -259,16 +251,13 @@ def test_a_runs_page_offers_all_its_points(client: Client, tmp_path: Path) -> No
     address = reverse("run-points", args=[run.pk])
     assert address in client.get(run.get_absolute_url()).content.decode()
 
-    browser = AsyncClient()
-    browser.cookies = client.cookies
-    answer, content = async_to_sync(downloaded)(browser, address)
+    answer: Any = client.get(address)
     assert answer["Content-Disposition"] == f'attachment; filename="run-{run.pk}.csv"'
     command(str(run.pk), "--csv", "--output", str(tmp_path))
-    assert content == (tmp_path / "points.csv").read_bytes()
+    assert answer.getvalue() == (tmp_path / "points.csv").read_bytes()
 
     Run.objects.update(deleted_at=timezone.now())
-    answer, _ = async_to_sync(downloaded)(browser, address)
-    assert answer.status_code == HTTPStatus.NOT_FOUND
+    assert client.get(address).status_code == HTTPStatus.NOT_FOUND
 
 
 class _Written:
