@@ -61,7 +61,7 @@ def test_a_single_unit_has_none_to_be_equal_to(widths: tuple[int, ...], layers: 
 
 @pytest.mark.parametrize(
     ("initializer", "rate", "severity"),
-    [("ones", 0.5, "warning"), ("ones", [0.5, 0.0, 0.5], "critical"), ("zeros", 0.5, "critical")],
+    [("ones", 0.5, "info"), ("ones", [0.5, 0.0, 0.5], "critical"), ("zeros", 0.5, "critical")],
 )
 def test_dropout_in_every_layer_tells_equal_units_apart(initializer: str, rate: Any, severity: str) -> None:
     assert judge(symmetry, build_static(initializer=initializer, dropout=rate)).severity == severity

@@ -19,7 +19,7 @@ CONSTANT = ("zeros", "ones", "constant")
 def judge(signals: Signals, limits: Limits) -> Result:
     """Hit where hidden layers of several units all start with one and the same weight.
 
-    Dropout silences other units in each step, which tells them apart after a while: then it is a warning.
+    Dropout silences other units in each step, which tells equal ones apart: then it is only shown.
     """
     info, initializer = signals.info, signals.config.get("initializer")
     layers = tuple(layer for layer in range(info.layers - 1) if info.widths[layer] > 1)
@@ -27,7 +27,7 @@ def judge(signals: Signals, limits: Limits) -> Result:
         return UNKNOWN
     rates = dropout_rates(signals)
     is_broken_up = initializer != "zeros" and all(rates[layer] > 0 for layer in layers)
-    severity = Severity.WARNING if is_broken_up else Severity.CRITICAL
+    severity = Severity.INFO if is_broken_up else Severity.CRITICAL
     return Result(Verdict.HIT, 1.0, limits["different_units"], layers, severity)
 
 
@@ -36,12 +36,14 @@ def explain(signals: Signals, limits: Limits, result: Result) -> Explanation:
     info, initializer = signals.info, signals.config.get("initializer")
     layer = result.layers[0]
     names = layer_listing(info, result.layers)
+    rest = "" if result.severity is not Severity.INFO else " Here dropout does so, too, after some steps."
     return Explanation(
         title=f"Symmetric start: all units of {names} begin with the same weights",
         cause=(
             f"The initializer {initializer} gives every weight the same value. The {info.widths[layer]} units"
             f" of {info.layer_name(layer)} then compute the same number, get the same gradient and stay the"
             " same: together they can do what one unit can. Random initial weights tell them apart."
+            f"{rest}"
         ),
         formula=f"different units of a layer before step 1 < {limits['different_units']:g}",
         numbers={"initializer": initializer, "units": [info.widths[layer] for layer in result.layers]},
