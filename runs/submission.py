@@ -6,7 +6,7 @@ is sent again by the reconciler.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -47,20 +47,37 @@ def submit(
     Args:
         parent: the run that this one was cloned from.
     """
-    with transaction.atomic():
-        project = project_named(spec.project)
-        sweep = Sweep.objects.create(
-            project=project,
-            name=spec.name,
-            specification=spec.canonical,
-            created_by_id=user.pk if user else None,
+    alone = spec.name if len(spec.runs) == 1 else ""
+    planned = [(spec, one, alone or _name(one.training, spec.grid)) for one in spec.runs]
+    return _store(spec.canonical, planned, user, parent)
+
+
+def submit_together(
+    parts: Mapping[str, Specification],
+    user: AbstractBaseUser | AnonymousUser | None,
+    *,
+    parent: Run | None = None,
+) -> Sweep:
+    """Store several specifications of one project and name as one sweep.
+
+    Args:
+        parts: by the word that the names of their runs begin with.
+        parent: the run that they are derived from.
+
+    Raises:
+        SubmissionError: for more runs than a sweep may have.
+    """
+    planned = [
+        (spec, one, f"{word}: {_name(one.training, spec.grid)}"[:100])
+        for word, spec in parts.items()
+        for one in spec.runs
+    ]
+    if len(planned) > settings.MAX_RUNS_PER_SWEEP:
+        most = settings.MAX_RUNS_PER_SWEEP
+        raise SubmissionError(
+            {"seeds": [f"seeds: expected at most {most:,} runs, got {len(planned):,}; try fewer seeds"]}
         )
-        runs = Run.objects.bulk_create(
-            (_run(spec, planned, sweep, parent) for planned in spec.runs), batch_size=_AT_ONCE
-        )
-        write_params_of(runs)
-        transaction.on_commit(partial(publish, [run.pk for run in runs]))
-    return sweep
+    return _store({word: spec.canonical for word, spec in parts.items()}, planned, user, parent)
 
 
 def clone(run: Run, user: AbstractBaseUser | AnonymousUser | None) -> Run:
@@ -118,7 +135,30 @@ def project_named(name: str) -> Project:
     return project
 
 
-def _run(spec: Specification, planned: Planned, sweep: Sweep, parent: Run | None) -> Run:
+def _store(
+    submitted: Mapping[str, Any],
+    planned: Sequence[tuple[Specification, Planned, str]],
+    user: AbstractBaseUser | AnonymousUser | None,
+    parent: Run | None,
+) -> Sweep:
+    """Store a sweep with its runs, each with its name; wake the workers once that is committed."""
+    spec = planned[0][0]
+    with transaction.atomic():
+        sweep = Sweep.objects.create(
+            project=project_named(spec.project),
+            name=spec.name,
+            specification=submitted,
+            created_by_id=user.pk if user else None,
+        )
+        runs = Run.objects.bulk_create(
+            (_run(part, one, sweep, parent, name) for part, one, name in planned), batch_size=_AT_ONCE
+        )
+        write_params_of(runs)
+        transaction.on_commit(partial(publish, [run.pk for run in runs]))
+    return sweep
+
+
+def _run(spec: Specification, planned: Planned, sweep: Sweep, parent: Run | None, name: str) -> Run:
     config = planned.training
     widths = set(config.hidden_units)
     dropouts = set(config.dropouts)
@@ -126,7 +166,7 @@ def _run(spec: Specification, planned: Planned, sweep: Sweep, parent: Run | None
         project=sweep.project,
         sweep=sweep,
         parent=parent,
-        name=_name(config, spec.grid) if len(spec.runs) > 1 else spec.name,
+        name=name,
         config={"data": spec.data.to_dict(), "training": config.to_dict()},
         group=planned.group,
         dataset=spec.data.dataset,

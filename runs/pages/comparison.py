@@ -11,7 +11,8 @@ from typing import Any
 
 from nnlab.stats.intervals import Interval, mean_interval
 from runs.models import Run, Source, Status
-from runs.pages.formats import NOT_SAID, higher_is_better, learning_rate, network, unit_of
+from runs.pages.formats import NOT_SAID, learning_rate, network, unit_of
+from runs.reading.metrics import higher_is_better
 
 FACTORS = ("depth", "width", "activation", "dropout")
 MORE_FACTORS = ("optimizer", "learning_rate", "batch_size", "dataset")

@@ -43,7 +43,6 @@ _TASKS = {
 _TIERS = {"numpy": "NumPy", "native": "native engine", "cupy": "GPU engine"}
 _SHARES = frozenset({"val_accuracy"})
 _IN_TARGET_UNIT = frozenset({"val_rmse", "val_mae"})
-_HIGHER_IS_BETTER = frozenset({"val_accuracy", "val_r2"})
 
 
 def metric_title(metric: str) -> str:
@@ -54,11 +53,6 @@ def metric_title(metric: str) -> str:
 def sentence(text: str) -> str:
     """Begin a text with a capital, and leave the rest: RMSE stays RMSE."""
     return text[:1].upper() + text[1:]
-
-
-def higher_is_better(metric: str) -> bool:
-    """Whether a larger value of the metric is the better one; losses and errors are the other kind."""
-    return metric in _HIGHER_IS_BETTER
 
 
 def is_share(metric: str) -> bool:

@@ -9,7 +9,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from runs.charts.sparkline import sparkline
 from runs.models import Run
-from runs.pages.formats import higher_is_better
+from runs.reading.metrics import higher_is_better
 from runs.reading.overview import Best, ProjectCard
 from runs.reading.windows import SeriesWindow, read_windows
 from runs.store.numbers import MAX_SERIES

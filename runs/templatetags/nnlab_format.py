@@ -12,6 +12,7 @@ from django.utils.html import format_html
 
 from runs.models import Source
 from runs.pages import formats
+from runs.reading.metrics import higher_is_better
 from runs.reading.overview import Best
 from runs.retention import file_size
 
@@ -155,7 +156,7 @@ def item(mapping: Mapping[str, Any], key: str) -> Any:
 @register.simple_tag
 def best_score(best: Best) -> str:
     """Write the better end of a range of scores, in the metric's unit."""
-    value = best.high if formats.higher_is_better(best.metric) else best.low
+    value = best.high if higher_is_better(best.metric) else best.low
     return formats.score(value, best.metric, best.unit)
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from runs.models import Run
 from runs.pages import formats
+from runs.reading.metrics import higher_is_better
 from runs.templatetags import nnlab_format
 
 THIN = formats.THIN_SPACE
@@ -145,7 +146,7 @@ def test_a_network_is_written_by_its_widths(widths: Any, text: str) -> None:
     [("val_accuracy", True), ("val_r2", True), ("val_rmse", False), ("val_loss", False)],
 )
 def test_a_metric_knows_its_better_direction(metric: str, is_higher: bool) -> None:
-    assert formats.higher_is_better(metric) is is_higher
+    assert higher_is_better(metric) is is_higher
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,148 @@
+"""Trials of advice as they stand: the pairs of fixes, their verdicts, and how often an advice has helped."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models.fields.json import KT
+
+from runs.alerts.verdicts import DECIDED, Outcome, Pair, RunEnd, Verdict, judge
+from runs.models import Alert, Fix, FixPair, Run
+
+Key: TypeAlias = tuple[
+    str, tuple[str, ...]
+]  # a check, and the codes of the advice that was followed together
+
+_COLUMNS = ("id", "status", "stop_reason", "score", "headline", "deleted_at")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A fix with its pairs and what they say.
+
+    Args:
+        metric: the headline metric of its runs, with the ``unit`` of the target.
+    """
+
+    fix: Fix
+    pairs: Sequence[Pair]
+    metric: str
+    unit: str
+    verdict: Verdict
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all its pairs are over."""
+        return self.verdict.outcome is not Outcome.WAITING
+
+
+@dataclass(frozen=True)
+class HitRate:
+    """How often an advice has helped, of the times that were decided."""
+
+    check: str
+    codes: tuple[str, ...]
+    title: str
+    helped: int = 0
+    worse: int = 0
+    no_help: int = 0
+
+    @property
+    def decided(self) -> int:
+        """Trials with a verdict."""
+        return self.helped + self.worse + self.no_help
+
+
+def trials(fixes: QuerySet[Fix]) -> list[Trial]:
+    """Judge fixes, the newest first, in two queries. Those without a pair left are left out."""
+    found = list(fixes.select_related("run", "sweep__project"))
+    rows = _pairs([fix.pk for fix in found])
+    return [_trial(fix, rows[fix.pk]) for fix in found if fix.pk in rows]
+
+
+def trials_of(run: Run, check_id: str = "") -> list[Trial]:
+    """Judge the fixes of a run, or of one of its checks, the newest first."""
+    chosen = Fix.objects.filter(run=run)
+    return trials(chosen.filter(check_id=check_id) if check_id else chosen)
+
+
+def hit_rates(project: int | None = None) -> dict[Key, HitRate]:
+    """Count how often each advice has helped, over a project's history or everybody's.
+
+    Of a run on which the same was tried again, with more seeds, the last decided trial counts.
+    """
+    fixes = Fix.objects.filter(run__deleted_at=None)
+    last: dict[tuple[Key, int], Trial] = {}
+    for trial in trials(fixes if project is None else fixes.filter(run__project=project)):
+        if trial.verdict.outcome in DECIDED:
+            last.setdefault((_key(trial.fix), trial.fix.run_id), trial)
+    counted: dict[Key, list[Trial]] = defaultdict(list)
+    for (key, _), trial in last.items():
+        counted[key].append(trial)
+    return {key: _rate(key, some) for key, some in sorted(counted.items())}
+
+
+def _key(fix: Fix) -> Key:
+    return fix.check_id, tuple(fix.codes)
+
+
+def _rate(key: Key, some: Iterable[Trial]) -> HitRate:
+    outcomes = [trial.verdict.outcome for trial in some]
+    title = next(iter(some)).fix.title
+    return HitRate(
+        *key,
+        title,
+        helped=outcomes.count(Outcome.HELPED),
+        worse=outcomes.count(Outcome.WORSE),
+        no_help=outcomes.count(Outcome.NO_HELP),
+    )
+
+
+def _pairs(fixes: Sequence[int]) -> dict[int, list[Mapping[str, Any]]]:
+    open_after = Alert.objects.filter(
+        run=OuterRef("after"), check_id=OuterRef("fix__check_id"), state="open"
+    ).exclude(severity="info")
+    columns = [f"{side}__{column}" for side in ("before", "after") for column in _COLUMNS]
+    rows = (
+        FixPair.objects.filter(fix__in=fixes)
+        .order_by("pk")
+        .values("fix", "seed", *columns)
+        .annotate(
+            before_baseline=KT("before__info__baseline_metric"),
+            after_baseline=KT("after__info__baseline_metric"),
+            unit=KT("before__info__target_unit"),
+            still_open=Exists(open_after),
+        )
+    )
+    found: dict[int, list[Mapping[str, Any]]] = defaultdict(list)
+    for row in rows:
+        found[row["fix"]].append(row)
+    return dict(found)
+
+
+def _trial(fix: Fix, rows: Sequence[Mapping[str, Any]]) -> Trial:
+    pairs = [_pair(row) for row in rows]
+    heads = [row[f"{side}__headline"] for row in rows for side in ("before", "after")]
+    metric = next((head for head in heads if head), "")
+    unit = next((row["unit"] for row in rows if row["unit"]), "")
+    return Trial(fix, pairs, metric, unit, judge(pairs, metric))
+
+
+def _pair(row: Mapping[str, Any]) -> Pair:
+    return Pair(row["seed"], _end(row, "before"), _end(row, "after"), row["still_open"])
+
+
+def _end(row: Mapping[str, Any], side: str) -> RunEnd:
+    baseline = row[f"{side}_baseline"]
+    return RunEnd(
+        run=row[f"{side}__id"],
+        status=row[f"{side}__status"],
+        stop_reason=row[f"{side}__stop_reason"],
+        score=row[f"{side}__score"],
+        baseline=None if baseline is None else float(baseline),
+        in_trash=row[f"{side}__deleted_at"] is not None,
+    )
