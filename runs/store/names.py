@@ -5,22 +5,29 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
 
+from django.db import connection
+
 from runs.models import Name
+from runs.store import rows
 
 _BATCH = 900  # under SQLite's bound on the parameters of a query
+_TURN = 0x6E6E_6C61_62  # the lock of those that insert names, among those of the database
 
 
 def name_ids(texts: Collection[str]) -> dict[str, int]:
     """Return the number of each name, and give one to those that have none yet.
 
-    Safe beside others that do the same: names are inserted in one order, so that two transactions cannot
-    wait for each other, and read after that. Nothing is remembered, so a rolled-back insert leaves no trace.
+    Safe beside others that do the same: those that insert names take turns, because a transaction may do it
+    more than once, and two could wait for each other's names. Nothing is remembered, so a rolled-back insert
+    leaves no trace.
     """
     wanted = sorted(set(texts))
     known = known_ids(wanted)
     missing = [text for text in wanted if text not in known]
     if not missing:
         return known
+    if connection.vendor == "postgresql":  # SQLite has one writer at a time
+        rows.change("SELECT pg_advisory_xact_lock(%s)", (_TURN,))
     Name.objects.bulk_create((Name(text=text) for text in missing), ignore_conflicts=True)
     return known | known_ids(missing)
 

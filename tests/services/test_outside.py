@@ -81,6 +81,24 @@ def test_beginning_twice_at_once_begins_one_run(site: Installation) -> None:
         assert len(set(runs)) == 1
 
 
+def test_runs_that_name_new_metrics_and_parameters_crosswise_do_not_wait_for_each_other(
+    site: Installation,
+) -> None:
+    for turn in range(20):
+        pair = begin(site), begin(site)
+        names = [f"{turn} {place} {uuid.uuid4()}" for place in range(200)]
+        crossed = [
+            {
+                "metrics": [{"key": name, "value": 0.5, "step": 1} for name in metrics],
+                "params": [{"key": name, "value": 1} for name in parameters],
+            }
+            for metrics, parameters in ((names[:100], names[100:]), (names[100:], names[:100]))
+        ]
+        with ThreadPoolExecutor(2) as threads:
+            log = threads.map(lambda run, body: site.request("POST", f"runs/{run}/log", body), pair, crossed)
+            assert [answer.get("accepted") for answer in log] == [100, 100], turn
+
+
 def test_a_run_goes_back_to_a_step_and_on_from_there(site: Installation) -> None:
     run = begin(site)
     site.request("POST", f"runs/{run}/log", {"metrics": items(range(1000))})
