@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Self
 
-from nnlab.engine.config_checks import choice, flag, integer, listing, number, suggestion
+from nnlab.engine.config_checks import chain, choice, flag, integer, listing, number, suggestion
 from nnlab.engine.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -41,8 +40,6 @@ DTYPES = ("float32", "float64")
 
 MAX_LAYERS = 64
 MAX_WIDTH = 65_536
-MAX_PARAMETERS = 50_000_000
-MAX_BATCH_VALUES = 100_000_000  # activations of one batch; training holds a few arrays of this size
 MAX_BATCH = 1_000_000
 MAX_EPOCHS = 10_000_000
 MAX_STEPS = 1_000_000_000
@@ -65,11 +62,14 @@ class TrainingConfig:
 
     Args:
         hidden_units: width of each hidden layer, 1 to 65,536, at most 64 layers; () is a linear model.
-        activation: one name for all hidden layers, or one for each.
+        activation: one name for all hidden layers, or one for each. For diagnosis, ``tanh>tanh`` applies
+            several one after another (composition.py).
         batch_norm: normalise each hidden layer's pre-activations over the batch (batch_norm.py).
         dropout: drop probability in [0, 1) after each hidden activation; one for all, or one for each.
         initializer: ``auto`` is He for the ReLU family, softplus and ELU, Glorot for the others.
-            ``normal``, ``truncated_normal`` and ``uniform`` are of fixed size (initializers.py).
+            ``normal``, ``truncated_normal`` and ``uniform`` are of fixed size (initializers.py). One name
+            for all layers, or one for each, the output layer's last.
+        bias_initializer: the same names, for biases; ``auto`` is 0, or 0.1 with ``playground`` weights.
         output_activation: ``auto`` follows the loss and the task; errors may be taken of any.
         loss: ``auto`` follows the task; all are means over rows and outputs. ``half_mse`` is half the mean
             squared error, on labels -1 and +1 where the output is tanh, as the playground has it.
@@ -104,7 +104,8 @@ class TrainingConfig:
     activation: str | tuple[str, ...] = "relu"
     batch_norm: bool = False
     dropout: float | tuple[float, ...] = 0.0
-    initializer: str = "auto"
+    initializer: str | tuple[str, ...] = "auto"
+    bias_initializer: str | tuple[str, ...] = "auto"
     output_activation: str = "auto"
     loss: str = "auto"
     class_weights: bool = False
@@ -134,7 +135,6 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         self._check_layers()
-        choice("initializer", self.initializer, INITIALIZERS)
         choice("output_activation", self.output_activation, OUTPUT_ACTIVATIONS)
         choice("loss", self.loss, LOSSES)
         choice("optimizer", self.optimizer, OPTIMIZERS)
@@ -163,21 +163,23 @@ class TrainingConfig:
             )
         self._set("hidden_units", tuple(integer("hidden_units", width, 1, MAX_WIDTH) for width in units))
         for name in self._per_layer("activation"):
-            choice("activation", name, ACTIVATIONS)
+            chain("activation", name, ACTIVATIONS, alone="prelu")
+        for field in ("initializer", "bias_initializer"):
+            for name in self._per_layer(field, outputs=1):
+                choice(field, name, INITIALIZERS)
         rates = self._per_layer("dropout")
         checked = tuple(number("dropout", rate, 0.0, below=1.0) for rate in rates)
         self._set("dropout", checked if isinstance(self.dropout, tuple) else checked[0])
 
-    def _per_layer(self, field: str) -> tuple[Any, ...]:
-        """The field's values as a tuple; a list is stored as a tuple, one for each hidden layer."""
+    def _per_layer(self, field: str, outputs: int = 0) -> tuple[Any, ...]:
+        """The field's values as a tuple; a list is stored as one, with one for each layer."""
         value = getattr(self, field)
         if not isinstance(value, tuple | list):
             return (value,)
-        if len(value) != len(self.hidden_units):
-            raise ConfigError(
-                field,
-                f"expected one value, or {len(self.hidden_units)} for the hidden layers, got {len(value)}",
-            )
+        count = len(self.hidden_units) + outputs
+        if len(value) != count:
+            which = "all layers, the output's last" if outputs else "the hidden layers"
+            raise ConfigError(field, f"expected one value, or {count} for {which}, got {len(value)}")
         self._set(field, tuple(value))
         return tuple(value)
 
@@ -234,6 +236,18 @@ class TrainingConfig:
         one = self.dropout
         return one if isinstance(one, tuple) else (one,) * len(self.hidden_units)
 
+    @property
+    def initializers(self) -> tuple[str, ...]:
+        """The initializer of each layer's weights, the output layer's last."""
+        one = self.initializer
+        return one if isinstance(one, tuple) else (one,) * (len(self.hidden_units) + 1)
+
+    @property
+    def bias_initializers(self) -> tuple[str, ...]:
+        """The initializer of each layer's biases, the output layer's last."""
+        one = self.bias_initializer
+        return one if isinstance(one, tuple) else (one,) * (len(self.hidden_units) + 1)
+
     @classmethod
     def from_dict(cls, mapping: Mapping[str, Any]) -> Self:
         """Build a config from plain values, as they come from a form or from JSON.
@@ -249,36 +263,11 @@ class TrainingConfig:
         return cls(**mapping)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the fields in their order as plain values: lists for tuples, None where not set."""
-        values = ((field.name, getattr(self, field.name)) for field in fields(self))
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in values}
+        """Give the fields in their order as plain values: lists for tuples, None where not set.
 
-
-def parameter_count(config: TrainingConfig, inputs: int, outputs: int) -> int:
-    """Count weights and biases, sum of (n_in + 1) n_out, slopes of PReLU units, gammas and betas."""
-    sizes = (inputs, *config.hidden_units, outputs)
-    slopes = sum(
-        n for n, name in zip(config.hidden_units, config.activations, strict=True) if name == "prelu"
-    )
-    normalised = 2 * sum(config.hidden_units) if config.batch_norm else 0
-    return sum((n_in + 1) * n_out for n_in, n_out in pairwise(sizes)) + slopes + normalised
-
-
-def check_size(config: TrainingConfig, inputs: int, outputs: int) -> None:
-    """Refuse a network that would not fit in memory.
-
-    Raises:
-        ConfigError: on ``hidden_units`` for too many parameters, on ``batch_size`` for too many activations.
-    """
-    parameters = parameter_count(config, inputs, outputs)
-    if parameters > MAX_PARAMETERS:
-        raise ConfigError(
-            "hidden_units",
-            f"expected at most {MAX_PARAMETERS:,} parameters, got {parameters:,}; use narrower layers",
-        )
-    values = config.batch_size * sum((inputs, *config.hidden_units, outputs))
-    if values > MAX_BATCH_VALUES:
-        raise ConfigError(
-            "batch_size",
-            f"expected at most {MAX_BATCH_VALUES:,} activations a batch, got {values:,}; use a smaller batch",
-        )
+        ``bias_initializer`` is left out where it is ``auto``: configs from before it keep their hashes.
+        """
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        if self.bias_initializer == "auto":
+            del values["bias_initializer"]
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from nnlab.engine.errors import ConfigError
 
 MAX_NUMBER = 1e300
+MAX_CHAIN = 8
 
 
 def listing(names: tuple[str, ...] | list[str]) -> str:
@@ -24,6 +25,17 @@ def choice(field: str, value: object, known: tuple[str, ...]) -> None:
     """Check a name."""
     if not isinstance(value, str) or value not in known:
         raise ConfigError(field, f"expected one of {listing(known)}, got {value!r}{suggestion(value, known)}")
+
+
+def chain(field: str, value: object, known: tuple[str, ...], *, alone: str) -> None:
+    """Check a name, or names with > between them, of which one may only stand alone."""
+    names = value.split(">") if isinstance(value, str) else [value]
+    for name in names:
+        choice(field, name, known)
+    if len(names) > 1 and alone in names:
+        raise ConfigError(field, f"expected {alone} alone, as it learns slopes, got {value!r}")
+    if len(names) > MAX_CHAIN:
+        raise ConfigError(field, f"expected at most {MAX_CHAIN} names with > between, got {len(names)}")
 
 
 def flag(field: str, value: object) -> None:

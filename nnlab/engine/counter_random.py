@@ -32,6 +32,7 @@ class Stream(IntEnum):
     WEIGHTS = 1
     SHUFFLE = 2
     DROPOUT = 3
+    BIASES = 4
 
 
 def mixed(state: int, part: int) -> int:

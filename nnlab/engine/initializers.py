@@ -1,4 +1,4 @@
-"""Initial weights. Biases start at 0, except in the playground's start."""
+"""Initial weights and biases."""
 
 from __future__ import annotations
 
@@ -38,11 +38,33 @@ def resolved(initializer: str, activation: str) -> str:
     """Replace ``auto`` by what suits the layer's activation."""
     if initializer != "auto":
         return initializer
-    return "he_normal" if activation in HE_FAMILY else "glorot_normal"
+    first = activation.partition(">")[0]
+    return "he_normal" if first in HE_FAMILY else "glorot_normal"
+
+
+def initial_biases(
+    initializer: str, weights: str, units: int, *, seed: int, layer: int
+) -> NDArray[np.float64]:
+    """Draw one layer's biases; they count as weights from one input.
+
+    Args:
+        initializer: by any name; ``auto`` is 0, except beside the playground's weights.
+        weights: the initializer of the layer's weights.
+    """
+    if initializer == "auto":
+        return np.full(units, PLAYGROUND_BIAS if weights == "playground" else 0.0)
+    drawn = initial_weights(initializer, 1, units, seed=seed, layer=layer, stream=Stream.BIASES)
+    return drawn.reshape(units)
 
 
 def initial_weights(
-    initializer: str, fan_in: int, fan_out: int, *, seed: int, layer: int
+    initializer: str,
+    fan_in: int,
+    fan_out: int,
+    *,
+    seed: int,
+    layer: int,
+    stream: Stream = Stream.WEIGHTS,
 ) -> NDArray[np.float64]:
     """Draw one layer's weights, by any initializer but ``auto``.
 
@@ -52,7 +74,7 @@ def initial_weights(
         return np.full((fan_in, fan_out), CONSTANTS[initializer])
     family, _, shape = initializer.partition("_")
     deviation = sqrt(_variance(family, fan_in, fan_out))
-    draw_key = mixed(key(seed, Stream.WEIGHTS, layer), 0)
+    draw_key = mixed(key(seed, stream, layer), 0)
     if family == "truncated":
         values = truncated_normals(draw_key, fan_in * fan_out) * deviation
     elif "normal" in {family, shape}:

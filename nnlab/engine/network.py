@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nnlab.engine.activations import ACTIVATION, Activation, Trace
+from nnlab.engine.activations import Activation, Trace
 from nnlab.engine.alignment import aligned_zeros
 from nnlab.engine.batch_norm import BatchNorm, Normalised
-from nnlab.engine.config import parameter_count
+from nnlab.engine.composition import activation_of
 from nnlab.engine.counter_random import Stream, Words, fill_words, key, mixed
-from nnlab.engine.initializers import PLAYGROUND_BIAS, initial_weights, resolved
+from nnlab.engine.initializers import initial_biases, initial_weights, resolved
+from nnlab.engine.sizes import parameter_count
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,7 +44,7 @@ class Layer:
         inputs, units = sizes
         parameters, gradients = vectors
         self.name = name
-        self.activation: Activation = ACTIVATION[name]
+        self.activation: Activation = activation_of(name)
         middle, end = start + inputs * units, start + (inputs + 1) * units
         self.weights = slice(start, middle)
         self.affine = parameters[start:end].reshape(inputs + 1, units)
@@ -112,14 +113,14 @@ class Network:
             self.layers.append(Layer((self.parameters, self.gradients), start, shape, name, running))
             start, running_start = self.layers[-1].end, running_start + len(running)
         self.dropouts, self.seed = config.dropouts, config.seed
-        self._initialize(config.initializer)
+        self._initialize(config.initializers, config.bias_initializers)
 
-    def _initialize(self, initializer: str) -> None:
-        for index, layer in enumerate(self.layers):
-            drawn = resolved(initializer, layer.name)
+    def _initialize(self, weights: tuple[str, ...], biases: tuple[str, ...]) -> None:
+        for index, (layer, wanted, bias) in enumerate(zip(self.layers, weights, biases, strict=True)):
+            drawn = resolved(wanted, layer.name)
             fan_in, fan_out = layer.weight.shape
             layer.weight[:] = initial_weights(drawn, fan_in, fan_out, seed=self.seed, layer=index)
-            layer.bias[:] = PLAYGROUND_BIAS if drawn == "playground" else 0.0
+            layer.bias[:] = initial_biases(bias, drawn, layer.units, seed=self.seed, layer=index)
             if layer.slope is not None:
                 layer.slope[:] = 0.25
 

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nnlab.engine.checkpoints import Checkpoint, fingerprint
-from nnlab.engine.config import check_size, parameter_count
 from nnlab.engine.errors import CheckpointError, ConfigError, EngineError
 from nnlab.engine.heads import fitted_head, loss_name, make_head
 from nnlab.engine.metrics import baseline_metric, headline
 from nnlab.engine.records import Ending, NonFinite, Records, RunInfo
 from nnlab.engine.schedules import total_steps
+from nnlab.engine.sizes import check_size, parameter_count
 from nnlab.engine.tiers import make_trainer, tier_for
 
 if TYPE_CHECKING:

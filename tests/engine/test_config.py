@@ -11,15 +11,32 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nnlab.engine.activations import ACTIVATION
-from nnlab.engine.config import ACTIVATIONS, TrainingConfig, check_size, parameter_count
+from nnlab.engine.config import ACTIVATIONS, TrainingConfig
 from nnlab.engine.errors import ConfigError
 from nnlab.engine.presets import COURSE_REGRESSOR, course_regressor, nsteps
+from nnlab.engine.sizes import check_size, parameter_count
 
 NAN, INF = float("nan"), float("inf")
 
 BAD: dict[str, tuple[dict[str, Any], str, str]] = {
     "unknown activation": ({"activation": "rellu"}, "activation", "did you mean relu"),
     "activation that is no name": ({"activation": 3}, "activation", "got 3"),
+    "unknown name in a chain": ({"activation": "tanh>relo"}, "activation", "did you mean relu"),
+    "chain without an end": ({"activation": "tanh>"}, "activation", "got ''"),
+    "learned slopes in a chain": ({"activation": "prelu>tanh"}, "activation", "expected prelu alone"),
+    "chain of nine": ({"activation": ">".join(["tanh"] * 9)}, "activation", "at most 8 names"),
+    "unknown initializer of a layer": ({"initializer": ["ones", "onse"]}, "initializer", "did you mean ones"),
+    "initializer for the hidden layer only": (
+        {"initializer": ["ones"]},
+        "initializer",
+        "or 2 for all layers, the output's last, got 1",
+    ),
+    "bias initializer that is none": ({"bias_initializer": 0.1}, "bias_initializer", "got 0.1"),
+    "three bias initializers for two layers": (
+        {"bias_initializer": ["ones"] * 3},
+        "bias_initializer",
+        "got 3",
+    ),
     "two activations for one layer": (
         {"activation": ["relu", "tanh"]},
         "activation",
@@ -106,13 +123,21 @@ def test_neither_epochs_nor_steps_means_20_epochs() -> None:
 def test_a_config_survives_json() -> None:
     config = TrainingConfig(
         hidden_units=(8, 4),
-        activation=("relu", "tanh"),
+        activation=("relu", "tanh>tanh"),
+        initializer=("ones", "auto", "zeros"),
+        bias_initializer=("auto", "lecun_normal", "glorot_normal"),
         dropout=(0.1, 0.0),
         learning_rate=1,
         clip_norm=1,
         steps=3,
     )
     assert TrainingConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+
+
+def test_a_config_without_bias_initializers_is_written_as_before_they_were_there() -> None:
+    assert "bias_initializer" not in TrainingConfig(bias_initializer="auto").to_dict()
+    assert TrainingConfig(bias_initializer="zeros").to_dict()["bias_initializer"] == "zeros"
+    assert TrainingConfig().initializers == ("auto", "auto")
 
 
 def test_numpy_numbers_become_plain_ones() -> None:

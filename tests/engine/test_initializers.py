@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from nnlab.engine.config import ACTIVATIONS, INITIALIZERS
-from nnlab.engine.initializers import initial_weights, resolved
+from nnlab.engine.initializers import initial_biases, initial_weights, resolved
 from tests.engine.builders import build_problem, build_trainer
 
 FAN_IN, FAN_OUT = 200, 120
@@ -75,3 +75,37 @@ def test_layers_and_seeds_draw_different_weights() -> None:
     first = initial_weights("he_normal", 3, 3, seed=0, layer=0)
     assert not np.isin(first, initial_weights("he_normal", 3, 3, seed=0, layer=1)).any()
     assert not np.isin(first, initial_weights("he_normal", 3, 3, seed=1, layer=0)).any()
+
+
+def test_each_layer_is_drawn_by_its_own_initializer() -> None:
+    names = ("he_uniform", "auto", "zeros")
+    trainer = build_trainer(build_problem(), hidden_units=(5, 4), activation="tanh", initializer=names)
+    for index, name in enumerate(("he_uniform", "glorot_normal", "zeros")):
+        weight = trainer.network.layers[index].weight
+        expected = initial_weights(name, *weight.shape, seed=0, layer=index)
+        np.testing.assert_array_equal(weight, expected.astype(np.float32))
+
+
+def test_biases_are_drawn_as_weights_from_one_input() -> None:
+    names = ("auto", "lecun_uniform", "glorot_normal")
+    trainer = build_trainer(build_problem(), hidden_units=(3, 4000), bias_initializer=names)
+    first, second, last = (layer.bias for layer in trainer.network.layers)
+    assert (first == 0.0).all()
+    assert stats.kstest(second, stats.uniform(-np.sqrt(3.0), 2.0 * np.sqrt(3.0)).cdf).pvalue > 1e-3
+    expected = initial_biases("glorot_normal", "he_normal", 2, seed=0, layer=2)
+    np.testing.assert_array_equal(last, expected.astype(np.float32))
+    wide = initial_biases("glorot_normal", "he_normal", 4000, seed=0, layer=2)
+    assert wide.std() == pytest.approx(np.sqrt(2.0 / 4001.0), rel=0.05)
+
+
+def test_biases_share_no_numbers_with_weights() -> None:
+    weights = initial_weights("normal", 1, 50, seed=3, layer=1)[0]
+    assert not np.isin(initial_biases("normal", "zeros", 50, seed=3, layer=1), weights).any()
+
+
+@pytest.mark.parametrize(("wanted", "expected"), [("auto", 0.1), ("zeros", 0.0), ("ones", 1.0)])
+def test_the_playground_has_its_biases_unless_others_are_asked_for(wanted: str, expected: float) -> None:
+    config = {"initializer": "playground", "bias_initializer": wanted}
+    trainer = build_trainer(build_problem(), hidden_units=(3,), **config)
+    for layer in trainer.network.layers:
+        np.testing.assert_array_equal(layer.bias, np.float32(expected))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nnlab.engine.config import TrainingConfig, parameter_count
+from nnlab.engine.config import TrainingConfig
 from nnlab.engine.network import Network, Pass, with_ones
+from nnlab.engine.sizes import parameter_count
 
 
 @pytest.mark.parametrize("hidden_units", [(3,), (8, 8), (4, 4, 4, 4)])

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nnlab.engine.config import TrainingConfig, parameter_count
+from nnlab.engine.config import TrainingConfig
 from nnlab.engine.counter_random import Stream, key, mixed, permutation
 from nnlab.engine.network import Network
 from nnlab.engine.problem import Problem
+from nnlab.engine.sizes import parameter_count
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
