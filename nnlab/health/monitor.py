@@ -49,6 +49,7 @@ class Monitor:
         self._thresholds = thresholds
         self._signals = Signals(info, thresholds, config, facts)
         self._machines = {check.id: self._machine(check) for check in CHECKS}
+        self._explaining: set[str] = set()  # the causes that findings below them wait for
         self._explanations: dict[str, Explanation] = {}
         self._told_children: dict[str, list[str]] = {}
         self._is_closed = False
@@ -119,8 +120,10 @@ class Monitor:
         events = []
         for check in CHECKS:
             kind = self._ask_one(check, reading)
-            if kind is not None:
-                events.append(self._event(check, kind))
+            if kind is None:
+                continue
+            self._explaining = {name for name, machine in self._machines.items() if machine.explains}
+            events.append(self._event(check, kind))
             if kind is EventKind.RESOLVE:
                 self._release(check.id)
         return events
@@ -133,10 +136,8 @@ class Monitor:
         result = check.judge(self._signals, self._thresholds.checks[check.id])
         if result is UNKNOWN:
             return None
-        return machine.feed(result, self._signals, held=self._is_held(check.id))
-
-    def _is_held(self, check: str) -> bool:
-        return self._root_of(check) is not None
+        held = bool(self._explaining) and self._root_of(check.id) is not None
+        return machine.feed(result, self._signals, held=held)
 
     def _release(self, cause: str) -> None:
         for check, machine in self._machines.items():
@@ -149,10 +150,7 @@ class Monitor:
         return [check for check in waiting if self._root_of(check) == cause]
 
     def _root_of(self, check: str) -> str | None:
-        return next((cause for cause in causes_of(check) if self._explains(cause)), None)
-
-    def _explains(self, cause: str) -> bool:
-        return cause in self._machines and self._machines[cause].explains
+        return next((cause for cause in causes_of(check) if cause in self._explaining), None)
 
     def _event(self, check: Check, kind: EventKind) -> AlertEvent:
         machine = self._machines[check.id]
