@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from nnlab.engine.problem import Problem
 from nnlab.health import facts as module
 from nnlab.health.facts import describe_data
 from nnlab.health.overlap import MOST_ROWS, Overlap, find_overlap
@@ -45,6 +46,13 @@ def test_a_constant_column_has_no_deviation_and_counts_unless_it_is_0(
     assert facts.columns.constant.tolist() == constant
     assert facts.label_correlation is not None
     assert facts.label_correlation[2] == 0
+
+
+def test_rounding_gives_a_constant_column_no_deviation() -> None:
+    x = np.full((150, 1), 0.1)  # in float64, where the sum of 120 is rounded
+    y = np.arange(150) % 2
+    facts = describe_data(Problem("binary", x[:120], y[:120], x[120:], y[120:], outputs=1))
+    assert facts.columns.deviation[0] == 0
 
 
 def test_nothing_but_zeros_has_no_disparity() -> None:

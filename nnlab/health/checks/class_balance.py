@@ -21,10 +21,10 @@ def judge(signals: Signals, limits: Limits) -> Result:
     facts = signals.facts
     if facts is None:
         return UNKNOWN
-    if _is_single(facts):
-        return Result(Verdict.HIT, 1.0, limits["classes"])
     if signals.reading is not Reading.START:
         return _judge_recall(signals, facts, limits)
+    if _is_single(facts):
+        return Result(Verdict.HIT, 1.0, limits["classes"])
     ratio = _ratio(facts)
     if ratio > limits["ratio"]:
         return Result(Verdict.HIT, ratio, limits["ratio"], severity=Severity.INFO)
@@ -52,34 +52,39 @@ def _judge_recall(signals: Signals, facts: DataFacts, limits: Limits) -> Result:
 
     A warning where that class is rare in training, which explains it; else it is only shown.
     """
-    recalls, counts = _lasting_recalls(signals), facts.validation_counts
     is_early = signals.step < max(signals.t_min, limits["budget_share"] * signals.info.steps)
-    if recalls is None or counts is None or is_early or signals.metric_is_no_better:
+    if is_early or signals.metric_is_no_better:
         return UNKNOWN
-    judged = counts >= limits["rows"]
-    if not judged.any():
+    recalls = _lasting_recalls(signals, facts, limits)
+    if not recalls:
         return UNKNOWN
-    worst = float(recalls[judged].min())
+    worst = min(recalls.values())
     if worst > limits["recall_clear"]:
         return Result(Verdict.SAFE, worst, limits["recall"])
     if worst >= limits["recall"]:
         return Result(Verdict.NEUTRAL, worst, limits["recall"])
-    is_rare = bool(_are_rare(facts, limits)[judged & (recalls < limits["recall"])].any())
-    severity = Severity.WARNING if is_rare else Severity.INFO
+    missed = [label for label, recall in recalls.items() if recall < limits["recall"]]
+    severity = Severity.WARNING if _is_one_rare(missed, facts, limits) else Severity.INFO
     return Result(Verdict.HIT, worst, limits["recall"], severity=severity)
 
 
-def _lasting_recalls(signals: Signals) -> np.ndarray[tuple[int], np.dtype[np.float64]] | None:
-    """The better recall of each class in the last two evaluations; 1 for classes without rows."""
+def _lasting_recalls(signals: Signals, facts: DataFacts, limits: Limits) -> dict[int, float]:
+    """The better recall in the last two evaluations, of each class with enough validation rows."""
     last = [found.recall for found in signals.evaluations][-2:]
-    if len(last) < 2 or last[0] is None or last[1] is None:
-        return None
-    return np.nan_to_num(np.maximum(last[0], last[1]), nan=1.0)
+    if len(last) < 2 or last[0] is None or last[1] is None or facts.validation_counts is None:
+        return {}
+    by_class = zip(facts.validation_counts.tolist(), last[0].tolist(), last[1].tolist(), strict=True)
+    return {
+        label: max(before, now)
+        for label, (rows, before, now) in enumerate(by_class)
+        if rows >= limits["rows"]
+    }
 
 
-def _are_rare(facts: DataFacts, limits: Limits) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    counts = np.zeros(0) if facts.train_counts is None else facts.train_counts
-    return np.asarray(counts < limits["rare"] * counts.mean())
+def _is_one_rare(labels: list[int], facts: DataFacts, limits: Limits) -> bool:
+    if facts.train_counts is None:
+        return False
+    return int(facts.train_counts[labels].min()) < limits["rare"] * float(facts.train_counts.mean())
 
 
 def explain(signals: Signals, limits: Limits, result: Result) -> Explanation:
@@ -96,7 +101,8 @@ def explain(signals: Signals, limits: Limits, result: Result) -> Explanation:
         return _explain_single(facts, limits, numbers)
     if result.threshold == limits["ratio"]:
         return _explain_ratio(facts, result, numbers)
-    return _explain_recall(signals, facts, result, numbers)
+    recalls = _lasting_recalls(signals, facts, limits)
+    return _explain_recall(min(recalls, key=recalls.__getitem__), result, numbers)
 
 
 def _explain_single(facts: DataFacts, limits: Limits, numbers: dict[str, object]) -> Explanation:
@@ -130,12 +136,7 @@ def _explain_ratio(facts: DataFacts, result: Result, numbers: dict[str, object])
     )
 
 
-def _explain_recall(
-    signals: Signals, facts: DataFacts, result: Result, numbers: dict[str, object]
-) -> Explanation:
-    recalls = _lasting_recalls(signals)
-    rows = facts.validation_counts
-    worst = 0 if recalls is None or rows is None else int(np.where(rows > 0, recalls, 2.0).argmin())
+def _explain_recall(worst: int, result: Result, numbers: dict[str, object]) -> Explanation:
     return Explanation(
         title=f"Class {worst} is hardly recognised: {result.value:.0%} of its rows are answered right",
         cause=(

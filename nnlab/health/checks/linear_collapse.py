@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from nnlab.health.events import Severity
@@ -24,6 +25,7 @@ def judge(signals: Signals, limits: Limits) -> Result:
     return UNKNOWN if signals.reading is Reading.START else _judge_signs(signals, limits)
 
 
+@cache
 def _linear_stretch(activations: tuple[str, ...]) -> tuple[int, ...]:
     """The longest row of linear hidden layers that collapses: with its like, the output, or everything.
 
@@ -49,9 +51,9 @@ def _judge_signs(signals: Signals, limits: Limits) -> Result:
     if not hidden or not all(name in BENT_AT_ZERO for name in hidden):
         return UNKNOWN
     now, before = seen[-1].mixed_share, seen[-2].mixed_share
-    if now is None or before is None or (seen[-1].dead_share == 1).any():
+    if now is None or before is None or 1.0 in seen[-1].dead_share.tolist():
         return UNKNOWN
-    most = max(float(now.max()), float(before.max()))
+    most: float = max(now.tolist() + before.tolist())
     if most < limits["mixed"]:
         return Result(Verdict.HIT, most, limits["mixed"], tuple(range(len(hidden))))
     return Result(Verdict.SAFE if most > limits["mixed_clear"] else Verdict.NEUTRAL, most, limits["mixed"])
