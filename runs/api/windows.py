@@ -11,21 +11,25 @@ import numpy as np
 import orjson
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router, Schema
+from ninja.errors import HttpError
 from numpy.typing import NDArray
 from pydantic import Field
 
 from nnlab.health.events import json_value
+from nnlab.series.chunks import no_points
 from nnlab.series.pyramid import NAN, NEGATIVE, POSITIVE
 from runs.api.answers import found
 from runs.api.arrays import Written, listed, typed
 from runs.api.schemas import Key, SeriesOut, Word
-from runs.reading.series import Points
+from runs.models import Series
+from runs.reading.series import Points, sealed_points
 from runs.reading.series import read_series as read_points
 from runs.reading.windows import SeriesWindow, layer_table, read_windows
 from runs.store import rows
 
 router = Router()
 
+MAX_POINTS = 1_000_000  # of a metric that one answer lists
 _STATES = """
 SELECT run.id, batches, folds FROM runs_run AS run LEFT JOIN runs_ledger ON runs_ledger.run_id = run.id
 WHERE run.id IN ({}) AND run.deleted_at IS NULL ORDER BY run.id"""
@@ -50,14 +54,27 @@ class WindowIn(Schema):
 
 
 @router.get("/runs/{run_id}/series", response=list[SeriesOut], summary="A run's points")
-def read_series(
-    request: HttpRequest, run_id: int, metric: Word, after: int | None = None
-) -> list[dict[str, Any]]:
+def read_series(request: HttpRequest, run_id: int, metric: Word, after: int | None = None) -> HttpResponse:
     """Give every point of a metric, or those after a step; a metric of layers has one series for each.
+
+    At most 1,000,000 points at a time: ``GET /api/series`` gives windows of any series, and
+    ``/r/{run_id}/points.csv`` all points of a run.
 
     Step 0 of nnlab's own training is what was measured before the first update.
     """
-    return [_series(points, after) for points in read_points([found(run_id).pk], [metric])]
+    key = found(run_id).pk
+    if sealed_points(key, metric, after) > MAX_POINTS:  # before they are read
+        raise _too_many(key, metric)
+    stored = Series.objects.filter(run=key, metric=metric).order_by("number")
+    layers = dict(stored.values_list("number", "layer"))
+    known = None if after is None else dict.fromkeys(layers, after)
+    series = {points.number: points for points in read_points([key], [metric], after=known)}
+    if sum(len(points.steps) for points in series.values()) > MAX_POINTS:
+        raise _too_many(key, metric)
+    answer = [_series(metric, layer, series.get(number)) for number, layer in layers.items()]
+    return HttpResponse(
+        orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY), content_type="application/json"
+    )
 
 
 @router.get("/series", response=dict[str, Any], summary="Windows of the series of several runs")
@@ -163,11 +180,15 @@ def _rounded(means: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray
     return narrow if is_narrow and np.array_equal(np.isinf(narrow), np.isinf(means)) else means
 
 
-def _series(points: Points, after: int | None) -> dict[str, Any]:
-    later = slice(None) if after is None else points.steps > after
-    return {
-        "metric": points.metric,
-        "layer": points.layer,
-        "steps": points.steps[later].tolist(),
-        "values": json_value(points.values[later].tolist()),
-    }
+def _series(metric: str, layer: int | None, points: Points | None) -> dict[str, Any]:
+    steps, values = no_points() if points is None else (points.steps, points.values)
+    written = np.ascontiguousarray(values) if np.isfinite(values).all() else json_value(values.tolist())
+    return {"metric": metric, "layer": layer, "steps": np.ascontiguousarray(steps), "values": written}
+
+
+def _too_many(run_id: int, metric: str) -> HttpError:
+    return HttpError(
+        422,
+        f"expected at most {MAX_POINTS:,} points of {metric!r} at a time, got more; ask for those after a "
+        f"later step, for a window with GET /api/series, or for all of them with GET /r/{run_id}/points.csv",
+    )

@@ -7,11 +7,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from django.db.models import Sum
 from numpy.typing import NDArray
 
 from nnlab.series.batch import Key
 from nnlab.series.chunks import SealedChunk, no_points
-from runs.models import Series
+from runs.models import Chunk, Series
 from runs.store import journal, rows
 from runs.store.snapshot import snapshot
 
@@ -78,6 +79,15 @@ def read_series(
         if after is None or len(steps):
             found.append(Points(row.run_id, row.number, row.metric, row.layer, steps, values))
     return found
+
+
+def sealed_points(run_id: int, metric: str, after: int | None = None) -> int:
+    """Count the points of a metric in chunks, of those that begin after a step: at least these are read."""
+    numbers = Series.objects.filter(run_id=run_id, metric=metric).values("number")
+    chunks = Chunk.objects.filter(run_id=run_id, series_number__in=numbers)
+    if after is not None:
+        chunks = chunks.filter(first_step__gt=after)
+    return int(chunks.aggregate(total=Sum("points"))["total"] or 0)
 
 
 def metric_names(run_ids: Collection[int]) -> list[str]:

@@ -12,7 +12,7 @@ from django.db import OperationalError, connection
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from runs.api import access
+from runs.api import access, windows
 from runs.models import ApiToken, Run, Status, Sweep
 from tests.runs.builders import (
     build_alert,
@@ -22,6 +22,7 @@ from tests.runs.builders import (
     build_series,
     build_sweep,
     build_user,
+    extend_series,
 )
 from tests.runs.submissions import build_submission
 
@@ -273,6 +274,24 @@ def test_a_series_is_read_from_a_step_on(script: Api) -> None:
     build_series(run, "train_loss", [0.0, 1.0, 2.0, 3.0])
     (series,) = script.get(f"/runs/{run.pk}/series?metric=train_loss&after=2")
     assert (series["steps"], series["values"]) == ([3, 4], [2.0, 3.0])
+
+
+def test_more_points_than_an_answer_holds_are_refused_with_the_way_to_them(
+    script: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(windows, "MAX_POINTS", 5)
+    run = build_running_run()
+    for layer in range(2):
+        extend_series(build_series(run, "norm", [0.0] * 4, layer=layer, chunk_sizes=[1, 1, 1]), [1.0])
+    path = f"/runs/{run.pk}/series?metric=norm"
+    assert script.get(path, 422)["detail"] == (
+        "expected at most 5 points of 'norm' at a time, got more; ask for those after a later step, for a "
+        f"window with GET /api/series, or for all of them with GET /r/{run.pk}/points.csv"
+    )
+    script.get(f"{path}&after=2", 422)
+    found = script.get(f"{path}&after=3")
+    assert [(series["layer"], series["steps"]) for series in found] == [(0, [4, 5]), (1, [4, 5])]
+    assert [series["steps"] for series in script.get(f"{path}&after=5")] == [[], []]
 
 
 def test_a_series_that_is_asked_for_whole_begins_before_the_first_update(script: Api) -> None:
