@@ -3,76 +3,134 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from nnlab.health.patches import PATCHES, Advice, Case, Op
+from nnlab.health.suppression import OF_DATA_AND_CONFIG, RANKS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 __all__ = ["RANKED", "Advice", "Case", "Op", "advise", "apply"]
 
 # Best first. Vanishing gradients never get a higher learning rate or more layers.
 RANKED: Mapping[str, tuple[str, ...]] = {
-    "nonfinite": ("A3", "A9", "A6", "A12", "A7"),
-    "exploding": ("A3", "A9", "A6", "A12", "A7", "A2"),
-    "vanishing": ("A1", "A2", "A26", "A8", "A7", "A5"),
-    "dead_layer": ("A3", "A9", "A2", "A11", "A20", "A26"),
-    "forward_collapse": ("A1", "A2", "A26", "A8", "A7", "A5"),
-    "saturated": ("A9", "A3", "A2", "A1", "A7"),
+    "born_dead": ("A15", "A16", "A8", "A11"),
+    "class_balance": ("A21",),
+    "constant_prediction": ("A13", "A9", "A10", "A5", "A4", "A3", "A1"),
+    "dead_layer": ("A9", "A10", "A3", "A2", "A11", "A20", "A26"),
     "divergence": ("A3", "A6", "A12", "A7"),
-    "update_ratio": ("A4", "A5"),
-    "plateau": ("A4", "A5", "A17"),
-    "born_dead": ("A15", "A11", "A8"),
-    "class_balance": (),
-    "dropout": (),
-    "initial_loss": ("A9", "A2"),
-    "leak": (),
-    "linear_collapse": ("A1",),
-    "output_mismatch": (),
-    "symmetry": ("A2",),
-    "unscaled_data": ("A9",),
-    "not_learning": ("A5", "A4", "A9", "A1", "A17"),
-    "dying_units": ("A9", "A3", "A2", "A11", "A20", "A26"),
-    "dormant": ("A3",),
-    "oscillation": ("A3", "A20", "A5"),
-    "overfitting": ("A12",),
+    "dormant": ("A16", "A3"),
+    "dropout": ("A14", "A16"),
+    "dying_units": ("A9", "A10", "A3", "A2", "A11", "A20", "A26"),
+    "exploding": ("A10", "A3", "A9", "A6", "A12", "A7", "A2"),
+    "forward_collapse": ("A1", "A2", "A26", "A8", "A7", "A5"),
+    "initial_loss": ("A13", "A10", "A9", "A2"),
+    "leak": ("A24",),
+    "linear_collapse": ("A25", "A9", "A2"),
+    "nonfinite": ("A22", "A3", "A9", "A10", "A6", "A12", "A7"),
+    "not_learning": ("A5", "A4", "A3", "A9", "A10", "A1", "A17"),
+    "oscillation": ("A3", "A19", "A20", "A5"),
+    "output_mismatch": ("A13", "A10"),
+    "overfitting": ("A14", "A12", "A18", "A16"),
+    "plateau": ("A4", "A5", "A17", "A13"),
     "rank_collapse": ("A2", "A7"),
-    "constant_prediction": ("A9", "A5"),
+    "saturated": ("A9", "A3", "A2", "A1", "A7"),
+    "symmetry": ("A2",),
+    "unscaled_data": ("A22", "A9", "A10", "A23"),
+    "update_ratio": ("A4", "A5"),
+    "vanishing": ("A1", "A2", "A26", "A8", "A7", "A5"),
 }
-CONSTANT_INITIALIZERS = ("zeros", "ones", "constant")
+# What the training shows does not change what helps against these.
+OF_THEIR_OWN = OF_DATA_AND_CONFIG | {"born_dead", "dormant", "dropout", "linear_collapse", "overfitting"}
+# These only say that something is wrong: what was found to cause it says more.
+SYMPTOMS = ("not_learning", "constant_prediction", "plateau", "initial_loss", "rank_collapse")
+
+CONSTANT_INITIALIZERS = frozenset({"zeros", "ones", "constant"})
+LARGE_FIRST_UPDATE = 0.3
 LARGE_UPDATES = ("A3", "A6")
 LARGE_UPDATE = 0.03
-BORN_DEAD = ("A2", "A11", "A8", "A15")
-
-
-# What the training shows does not change what helps against these.
-OF_DATA_AND_CONFIG = frozenset(
-    {"class_balance", "dropout", "leak", "linear_collapse", "output_mismatch", "symmetry", "unscaled_data"}
-)
+TINY_UPDATE = 1e-4
+STRONG_PENALTY = 1e-2
+STRONG_DROPOUT = 0.5
 
 
 def advise(check: str, case: Case) -> tuple[Advice, ...]:
     """Rank the changes that apply to this case; what would change nothing is left out."""
+    case = replace(case, check=check)
     offered = {code: PATCHES[code](case) for code in _codes(check, case)}
     return tuple(advice for advice in offered.values() if advice is not None)
 
 
 def _codes(check: str, case: Case) -> tuple[str, ...]:
     """Rank codes for a check, with what this case shows about the cause in front."""
-    if check in OF_DATA_AND_CONFIG:
+    if check in OF_THEIR_OWN:
         return RANKED[check]
-    if case.is_short and check == "not_learning":
-        return ("A17", *RANKED[check])
-    if check == "dead_layer" and case.is_born_dead:
-        return BORN_DEAD  # no update has done it, so a lower learning rate does not help
+    codes = RANKED[check]
     if check == "update_ratio" and case.largest_update > LARGE_UPDATE:
-        return LARGE_UPDATES
-    if case.get("initializer") in CONSTANT_INITIALIZERS:
-        return ("A2", *RANKED[check])  # nothing else helps weights that are all the same
-    if case.steps_are_too_large and check != "dead_layer":
-        return ("A3", *RANKED[check])
-    return RANKED[check]
+        codes = LARGE_UPDATES
+    if check in SYMPTOMS:
+        codes = (*_of_causes(check, case), *codes)
+    codes = (*(code for code, is_shown in EVIDENCE if is_shown(case)), *codes)
+    if check == "dead_layer" and case.is_born_dead:
+        # No update has done it, so a lower learning rate does not help.
+        codes = (*codes[: codes.index("A3")], *RANKED["born_dead"], "A2")
+    return tuple(code for code in codes if code != "A4" or case.may_raise_rate)
+
+
+def _of_causes(check: str, case: Case) -> tuple[str, ...]:
+    """What is advised against the finding that is nearest to the root."""
+    cause = min((found for found in case.found if found != check), key=RANKS.index, default=None)
+    return () if cause is None or cause in SYMPTOMS else _codes(cause, replace(case, check=cause))
+
+
+def _is_symmetric(case: Case) -> bool:
+    return bool(CONSTANT_INITIALIZERS & set(case.initializers))
+
+
+def _has_exponential(case: Case) -> bool:
+    return any("exponential" in name for name in case.activations)
+
+
+def _has_strong_penalty(case: Case) -> bool:
+    return any(case.get(name, 0.0) >= STRONG_PENALTY for name in ("l1", "l2"))
+
+
+def _has_strong_dropout(case: Case) -> bool:
+    return max(case.dropouts, default=0.0) > STRONG_DROPOUT
+
+
+def _is_mismatched(case: Case) -> bool:
+    return "output_mismatch" in case.found
+
+
+def _steps_are_too_large(case: Case) -> bool:
+    return case.steps_are_too_large or case.first_update > LARGE_FIRST_UPDATE
+
+
+def _steps_are_tiny(case: Case) -> bool:
+    return case.may_raise_rate and case.largest_update < TINY_UPDATE
+
+
+def _batches_are_huge(case: Case) -> bool:
+    return case.info.batch_size > case.info.train_rows / 4
+
+
+# What a case can show of the cause of a symptom, the strongest evidence first.
+EVIDENCE: tuple[tuple[str, Callable[[Case], bool]], ...] = (
+    ("A13", _is_mismatched),
+    ("A2", _is_symmetric),  # nothing else helps weights that are all the same
+    ("A1", _has_exponential),
+    ("A9", lambda case: case.inputs_are_harmful),
+    ("A10", lambda case: case.target_out_of_scale),
+    ("A26", _has_strong_penalty),
+    ("A14", _has_strong_dropout),
+    ("A3", _steps_are_too_large),
+    ("A19", _batches_are_huge),
+    ("A17", lambda case: case.is_short),
+    ("A4", _steps_are_tiny),
+)
 
 
 def apply(config: Mapping[str, Any], ops: Sequence[Op]) -> dict[str, Any]:

@@ -60,6 +60,11 @@ class Machine:
         """Whether findings below this one in rank wait for it."""
         return self.is_open and self.severity is not Severity.INFO
 
+    @property
+    def is_finding(self) -> bool:
+        """Whether something harmful was found in the run, told or not, be it over or not."""
+        return self.waiting or (self.openings > 0 and self.severity is not Severity.INFO)
+
     def feed(self, result: Result, signals: Signals, *, held: bool) -> EventKind | None:
         """Take the next result; return what happened to the alert, if anything.
 

@@ -207,15 +207,17 @@ class Monitor:
         }
 
     def _case(self) -> Case:
-        machines = self._machines
+        signals = self._signals
         return Case(
             config=self._config,
-            steps=self._info.steps,
-            largest_update=self._signals.largest_update,
-            is_short=self._info.steps < self._signals.t_min,
-            is_born_dead=self._signals.is_born_dead,
-            steps_are_too_large=self._signals.loss_is_above_baseline,
-            is_unstable=any(machines[check].openings for check in ("nonfinite", "exploding", "dead_layer")),
+            info=self._info,
+            facts=signals.facts,
+            found=tuple(check for check, machine in self._machines.items() if machine.is_finding),
+            first_update=signals.first_update,
+            largest_update=signals.largest_update,
+            is_short=self._info.steps < signals.t_min,
+            is_born_dead=signals.is_born_dead,
+            steps_are_too_large=signals.loss_is_above_baseline,
         )
 
 

@@ -61,6 +61,7 @@ class Signals:
         ratios: R of each hidden layer in the last sample, RMS of delta over the largest above; NaN if none.
         smallest_ratio: the smallest of them that is defined.
         updates: u of each layer in the last sample: norm of the update over norm of the weights.
+        first_update: the largest u in the first sample, before anything could have gone wrong.
         usual_updates: median of u of each layer over the last samples; NaN while there are too few.
         silent_rows: rows since when no unit of a hidden layer was active in any sample.
         silent_evaluations: consecutive evaluations since then that found all units silent.
@@ -88,7 +89,7 @@ class Signals:
         self.first_evaluation: Evaluation | None = None
         self.evaluations: deque[Evaluation] = deque(maxlen=LAST_EVALUATIONS)
         self.ratios = [math.nan] * (info.layers - 1)
-        self.smallest_ratio = self.largest_update = math.nan
+        self.smallest_ratio = self.largest_update = self.first_update = math.nan
         self.recent_collapse: deque[tuple[float, float]] = deque(
             maxlen=int(thresholds.checks["vanishing"]["severe_samples"])
         )
@@ -138,6 +139,8 @@ class Signals:
         self.smallest_ratio = min((ratio for ratio in self.ratios if not math.isnan(ratio)), default=math.nan)
         self.updates = self._relative_updates(sample)
         self.largest_update = max((u for u in self.updates if not math.isnan(u)), default=math.nan)
+        if sample.step == self._first_sample:
+            self.first_update = self.largest_update
         self._recent_updates.append(self.updates)
         if len(self._recent_updates) == SAMPLES_OF_A_MEDIAN:
             self.usual_updates = [_median(layer) for layer in zip(*self._recent_updates, strict=True)]
