@@ -318,6 +318,14 @@ def test_overfitting_is_a_warning_once_it_costs_accuracy_or_doubles_the_loss(
     assert judge(overfitting, signals).severity is severity
 
 
+def test_a_tiny_loss_may_double_without_a_warning() -> None:
+    signals = build_signals()
+    add_epochs(signals, [0.05] * 8, 0.05)
+    add_epochs(signals, [0.12] * 12, 0.01)
+    result = judge(overfitting, signals)
+    assert (result.verdict, result.severity) == (Verdict.HIT, Severity.INFO)
+
+
 def test_the_best_network_given_back_is_not_overfitted() -> None:
     signals = build_overfitted(0.9)
     assert judge(overfitting, signals).verdict == Verdict.HIT
