@@ -17,7 +17,7 @@ def judge(signals: Signals, limits: Limits) -> Result:
     """Hit where the average loss is half above its lowest and rising, or worse than a constant answer.
 
     Three such windows in a row open the alert, so a spike that comes back does not. A loss above the constant
-    answer's is a slow start where it falls or is no higher than the untrained network's, and one far below it
+    answer's is a slow start where it falls or hardly exceeds the untrained network's, and one far below it
     can rise without harm.
     """
     losses, q = signals.losses, signals.q
@@ -25,7 +25,7 @@ def judge(signals: Signals, limits: Limits) -> Result:
         return UNKNOWN
     rise = losses.average / losses.lowest if losses.lowest > 0 else math.nan
     fall = losses.fall_over(signals.window)
-    is_worse = q >= limits["q_above"] and losses.average > limits["clear"] * losses.first
+    is_worse = q >= limits["q_above"] and losses.average > limits["rise"] * losses.first
     if is_worse and not fall >= limits["fall"]:
         return Result(Verdict.HIT, q, limits["q_above"])
     if rise > limits["rise"] and fall < 0 and q > limits["q_harmless"]:

@@ -22,7 +22,7 @@ def judge(signals: Signals, limits: Limits) -> Result:
     validation loss is far above the training loss, nor one whose learning rate was lowered on purpose.
     """
     fall, bound = signals.losses.fall_over(signals.progress_window), limits["open"]
-    if math.isnan(fall) or math.isnan(signals.q) or signals.looks_stuck:
+    if math.isnan(fall) or math.isnan(signals.q) or signals.metric_is_no_better:
         return UNKNOWN
     if fall > limits["clear"] or signals.q < limits["q_clear"]:
         return Result(Verdict.SAFE, fall, bound)
