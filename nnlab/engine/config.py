@@ -33,7 +33,8 @@ INITIALIZERS = (
 NATIVE_OUTPUTS = ("auto", "linear", "tanh", "sigmoid", "softmax")
 OUTPUT_ACTIVATIONS = (*NATIVE_OUTPUTS, "relu", "softplus", "exponential")
 ERROR_LOSSES = ("mse", "half_mse", "mae", "huber")
-LOSSES = ("auto", *ERROR_LOSSES, "binary_cross_entropy", "softmax_cross_entropy", "cross_entropy")
+PROBABILITY_LOSSES = ("clipped_binary_cross_entropy", "cross_entropy")
+LOSSES = ("auto", *ERROR_LOSSES, "binary_cross_entropy", "softmax_cross_entropy", *PROBABILITY_LOSSES)
 OPTIMIZERS = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "ftrl")
 SCHEDULES = ("constant", "step", "exponential", "cosine", "reduce_on_plateau")
 DTYPES = ("float32", "float64")
@@ -52,7 +53,7 @@ OUTPUTS_OF_LOSS = {
     **dict.fromkeys(ERROR_LOSSES, OUTPUT_ACTIVATIONS),
     "binary_cross_entropy": ("auto", "sigmoid"),
     "softmax_cross_entropy": ("auto", "softmax"),
-    "cross_entropy": ("auto", "sigmoid", "softmax"),
+    **dict.fromkeys(PROBABILITY_LOSSES, OUTPUT_ACTIVATIONS),
 }
 
 
@@ -73,8 +74,9 @@ class TrainingConfig:
         output_activation: ``auto`` follows the loss and the task; errors may be taken of any.
         loss: ``auto`` follows the task; all are means over rows and outputs. ``half_mse`` is half the mean
             squared error, on labels -1 and +1 where the output is tanh, as the playground has it.
-            ``huber`` is half the square of errors up to 1, and linear beyond. ``cross_entropy`` is that of
-            each row's outputs over their sum, for diagnosis (losses.py).
+            ``huber`` is half the square of errors up to 1, and linear beyond. For diagnosis,
+            ``cross_entropy`` is that of each row's outputs over their sum, and
+            ``clipped_binary_cross_entropy`` that of outputs cut off near 0 and 1 (probability_losses.py).
         class_weights: weight rows by n / (K n_k) of their class in training; all losses told are weighted.
         momentum: used by ``momentum`` and ``nesterov``, in [0, 1).
         weight_decay: used by ``adamw``: weights shrink by learning_rate * weight_decay a step.

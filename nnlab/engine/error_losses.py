@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from nnlab.engine.activations import Array
 
-# Each function of z, and its derivative told by its value; that of softmax is no product, see _pass_output.
+# Each function of z, and its derivative told by its value; that of softmax is no product, see pass_output.
 _OUTPUTS: dict[str, tuple[Callable[[Floats], Floats], Callable[[Floats], Floats]]] = {
     "linear": (lambda z: z, np.ones_like),
     "tanh": (np.tanh, lambda a: 1.0 - a * a),
@@ -24,6 +24,21 @@ _OUTPUTS: dict[str, tuple[Callable[[Floats], Floats], Callable[[Floats], Floats]
     "softplus": (lambda z: np.logaddexp(z, 0.0), lambda a: -np.expm1(-a)),
     "exponential": (np.exp, lambda a: a),
 }
+
+
+def outputs_of(activation: str, z: Array) -> Floats:
+    """Compute f(z)."""
+    wide = z.astype(np.float64)
+    return softmax(wide) if activation == "softmax" else _OUTPUTS[activation][0](wide)
+
+
+def pass_output(activation: str, slopes: Floats, outputs: Floats) -> None:
+    """Turn slopes by f(z) into those by z, in place."""
+    if activation == "softmax":
+        slopes -= (slopes * outputs).sum(axis=0)
+        slopes *= outputs
+    else:
+        slopes *= _OUTPUTS[activation][1](outputs)
 
 
 class ErrorLoss(Head):
@@ -53,22 +68,13 @@ class ErrorLoss(Head):
             self.weigh(targets, values, slopes)
         loss = self.factor * float(values.mean())
         slopes *= self.slope_factor / slopes.size
-        self._pass_output(slopes, outputs)
+        pass_output(self.activation, slopes, outputs)
         np.copyto(d, slopes, casting="same_kind")
         return loss
 
     def answers(self, z: Array) -> Floats:
         """Compute f(z)."""
-        wide = z.astype(np.float64)
-        return softmax(wide) if self.activation == "softmax" else _OUTPUTS[self.activation][0](wide)
-
-    def _pass_output(self, slopes: Floats, outputs: Floats) -> None:
-        """Turn slopes by f(z) into those by z, in place."""
-        if self.activation == "softmax":
-            slopes -= (slopes * outputs).sum(axis=0)
-            slopes *= outputs
-        else:
-            slopes *= _OUTPUTS[self.activation][1](outputs)
+        return outputs_of(self.activation, z)
 
     def _threshold(self) -> float:
         return 0.0 if self._signed else 0.5
@@ -103,8 +109,12 @@ class AbsoluteError(ErrorLoss):
         return np.abs(error), np.sign(error)
 
     def best_constant_loss(self, targets: Targets) -> float:
-        """Mean distance from the median, averaged over outputs."""
-        return float(np.abs(targets - np.median(targets, axis=0)).mean())
+        """Mean distance from the median, averaged over outputs; of labels from one of the two."""
+        if self.task == "regression":
+            return float(np.abs(targets - np.median(targets, axis=0)).mean())
+        distances = [np.abs(targets - label(targets)).T for label in (np.min, np.max)]
+        self.weigh(targets, *distances)
+        return float(np.minimum(*(distance.mean(axis=1) for distance in distances)).mean())
 
 
 class HuberError(ErrorLoss):

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from nnlab.engine.config import OUTPUTS_OF_LOSS
 from nnlab.engine.error_losses import AbsoluteError, HuberError, SquaredError
 from nnlab.engine.errors import ConfigError
-from nnlab.engine.losses import BinaryCrossEntropy, Head, NormalisedCrossEntropy, SoftmaxCrossEntropy
+from nnlab.engine.losses import BinaryCrossEntropy, Head, SoftmaxCrossEntropy
+from nnlab.engine.probability_losses import ClippedBinaryCrossEntropy, NormalisedCrossEntropy
 
 if TYPE_CHECKING:
     from nnlab.engine.config import TrainingConfig
@@ -22,13 +23,20 @@ _AUTO_LOSS = {
 _AUTO_OUTPUT = {
     "binary_cross_entropy": "sigmoid",
     "softmax_cross_entropy": "softmax",
+    "clipped_binary_cross_entropy": "sigmoid",
     "cross_entropy": "sigmoid",
 }
 _LOSSES_OF_TASK = {
     "regression": ("mse", "half_mse", "mae", "huber"),
-    "binary": ("binary_cross_entropy", "mse", "half_mse", "cross_entropy"),
-    "multiclass": ("softmax_cross_entropy", "binary_cross_entropy", "mse", "half_mse", "cross_entropy"),
-    "multilabel": ("binary_cross_entropy", "mse", "half_mse"),
+    "binary": (
+        *("binary_cross_entropy", "mse", "half_mse", "mae"),
+        *("clipped_binary_cross_entropy", "cross_entropy"),
+    ),
+    "multiclass": (
+        *("softmax_cross_entropy", "binary_cross_entropy", "mse", "half_mse", "mae"),
+        *("clipped_binary_cross_entropy", "cross_entropy"),
+    ),
+    "multilabel": ("binary_cross_entropy", "mse", "half_mse", "mae", "clipped_binary_cross_entropy"),
 }
 
 
@@ -69,6 +77,7 @@ def make_head(config: TrainingConfig, task: str, outputs: int) -> Head:
     heads: dict[str, type[Head]] = {
         "softmax_cross_entropy": SoftmaxCrossEntropy,
         "binary_cross_entropy": BinaryCrossEntropy,
+        "clipped_binary_cross_entropy": ClippedBinaryCrossEntropy,
         "cross_entropy": NormalisedCrossEntropy,
         "mae": AbsoluteError,
         "huber": HuberError,

@@ -126,7 +126,7 @@ class BinaryCrossEntropy(Head):
         weighed = targets.T.copy()
         self.weigh(targets, weighed)
         shares = weighed.mean(axis=1)
-        return float((_entropy(shares) + _entropy(1.0 - shares)).mean())
+        return float((entropy(shares) + entropy(1.0 - shares)).mean())
 
 
 class SoftmaxCrossEntropy(Head):
@@ -165,52 +165,9 @@ class SoftmaxCrossEntropy(Head):
         """Entropy of the class shares."""
         ones = np.ones(len(targets))
         self.weigh(targets, ones)
-        return float(_entropy(np.bincount(targets[:, 0], weights=ones) / len(targets)).sum())
+        return float(entropy(np.bincount(targets[:, 0], weights=ones) / len(targets)).sum())
 
 
-class NormalisedCrossEntropy(Head):
-    """Cross-entropy of p = f(z) over the row's sum, cut at 1e-7 from 0 and 1; f is sigmoid or softmax.
-
-    One output alone is always 1, whatever z: the loss of a binary task, -t ln p - (1 - t) ln(1 - p), is then
-    constant and nothing is learned. Where p is cut, the gradient is 0.
-
-    Source: Keras 2, categorical_crossentropy, and binary_crossentropy of one softmax unit.
-    """
-
-    CUT = 1e-7
-
-    def loss_and_gradient(self, z: Array, targets: Targets, d: Array) -> float:
-        """Gradient: (p - t) / rows where the class is not cut, else 0; for sigmoid times 1 - f."""
-        shares = self.answers(z)
-        expected = targets.T
-        kept = np.clip(shares, self.CUT, 1.0 - self.CUT)
-        values = -(expected * np.log(kept)).sum(axis=0, keepdims=True)
-        if self.task == "binary":
-            values -= (1.0 - expected) * np.log1p(-kept)
-        counted = np.where(shares == kept, expected, 0.0)
-        slopes = counted.sum(axis=0) * shares - counted
-        if self.activation == "sigmoid":
-            slopes *= sigmoid(-z.astype(np.float64))
-        self.weigh(targets, values, slopes)
-        np.copyto(d, slopes / len(targets), casting="same_kind")
-        return float(values.mean())
-
-    def answers(self, z: Array) -> Floats:
-        """Compute the outputs over their sum, from logarithms, as all sigmoids of a row may be tiny."""
-        wide = z.astype(np.float64)
-        if self.activation == "sigmoid":
-            wide = np.minimum(wide, 0.0) - np.log1p(np.exp(-np.abs(wide)))
-        return softmax(wide)
-
-    def best_constant_loss(self, targets: Targets) -> float:
-        """Entropy of the class shares, which one output alone cannot reach."""
-        weighed = targets.T.copy()
-        self.weigh(targets, weighed)
-        shares = weighed.mean(axis=1)
-        rest = _entropy(1.0 - shares) if self.task == "binary" else 0.0
-        return float((_entropy(shares) + rest).sum())
-
-
-def _entropy(shares: Floats) -> Floats:
+def entropy(shares: Floats) -> Floats:
     """Compute -p ln p, with 0 for p = 0."""
     return np.asarray(-shares * np.log(np.where(shares > 0.0, shares, 1.0)), np.float64)

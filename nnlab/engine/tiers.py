@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from nnlab.engine.config import ERROR_LOSSES, NATIVE_ACTIVATIONS, NATIVE_OUTPUTS
+from nnlab.engine.config import ERROR_LOSSES, NATIVE_ACTIVATIONS, NATIVE_OUTPUTS, PROBABILITY_LOSSES
 from nnlab.engine.device import cupy_backend
 from nnlab.engine.errors import EngineError
 from nnlab.engine.heads import fitted_head
@@ -61,8 +61,8 @@ def _odd_part(config: TrainingConfig) -> str:
     output, loss = config.output_activation, config.loss
     if output not in NATIVE_OUTPUTS:
         return f"the output activation {output}"
-    if loss == "cross_entropy":
-        return "the loss cross_entropy"
+    if loss in PROBABILITY_LOSSES:
+        return f"the loss {loss}"
     return f"the loss {loss} of a softmax" if output == "softmax" and loss in ERROR_LOSSES else ""
 
 

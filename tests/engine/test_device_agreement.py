@@ -31,6 +31,7 @@ HEADS = [
     *(("multiclass", loss, "auto") for loss in ("softmax_cross_entropy", "binary_cross_entropy", "half_mse")),
     *(("multilabel", loss, "auto") for loss in ("binary_cross_entropy", "mse")),
     ("binary", "half_mse", "sigmoid"),
+    ("binary", "mae", "sigmoid"),
 ]
 SETTINGS: dict[str, dict[str, Any]] = {
     "batch norm": {"batch_norm": True},

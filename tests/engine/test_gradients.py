@@ -33,6 +33,23 @@ HEADS: dict[str, tuple[str, dict[str, Any]]] = {
     "normalised_softmax": ("multiclass", {"loss": "cross_entropy", "output_activation": "softmax"}),
     "weighted_normalised_sigmoids": ("multiclass", {"loss": "cross_entropy", "class_weights": True}),
     "one_normalised_sigmoid": ("binary", {"loss": "cross_entropy", "class_weights": True}),
+    "normalised_relus": ("multiclass", {"loss": "cross_entropy", "output_activation": "relu"}),
+    "normalised_linear_outputs": ("multiclass", {"loss": "cross_entropy", "output_activation": "linear"}),
+    "weighted_normalised_softplus": (
+        "multiclass",
+        {"loss": "cross_entropy", "output_activation": "softplus", "class_weights": True},
+    ),
+    "clipped_bce": ("binary", {"loss": "clipped_binary_cross_entropy"}),
+    "clipped_bce_of_relus": (
+        "multilabel",
+        {"loss": "clipped_binary_cross_entropy", "output_activation": "relu", "class_weights": True},
+    ),
+    "clipped_bce_of_softmax": (
+        "multiclass",
+        {"loss": "clipped_binary_cross_entropy", "output_activation": "softmax"},
+    ),
+    "mae_of_sigmoid": ("binary", {"loss": "mae", "output_activation": "sigmoid"}),
+    "weighted_mae_of_tanh": ("multiclass", {"loss": "mae", "class_weights": True}),
     "bce": ("binary", {}),
     "bce_per_label": ("multilabel", {}),
     "softmax": ("multiclass", {}),
@@ -75,9 +92,21 @@ def build_checked_trainer(activation: str, head: str, *, dropout: float, batch_n
         if config.get("loss") in ("mae", "huber"):
             errors = np.abs(trainer.head.answers(passed.z) - trainer._targets.T)
             distances += [np.abs(errors - kink).min() for kink in (0.0, 1.0)]
-        if min(distances) > 1e-3 and np.abs(passed.z).max() < most:
+        distances += distances_of_shares(trainer, passed, config)
+        if np.min(distances) > 1e-3 and np.abs(passed.z).max() < most:
             return trainer
     raise AssertionError("no seed keeps the pre-activations away from the kinks")
+
+
+def distances_of_shares(trainer: NumpyTrainer, passed: Pass, config: dict[str, Any]) -> list[float]:
+    """Tell how far probabilities are from their cuts, where logarithms bend; NaN where there are none."""
+    output = config.get("output_activation", "auto")
+    if output == "auto" or "cross_entropy" not in config.get("loss", ""):
+        return []
+    with np.errstate(invalid="ignore"):
+        shares = trainer.head.answers(passed.z)
+    bend = 1.0 if output == "softmax" else 0.03
+    return [float(bend * np.abs(shares[shares != cut] - cut).min(initial=1.0)) for cut in (0.0, 1.0)]
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from math import log
 from typing import Any
 
@@ -114,6 +115,54 @@ def test_one_normalised_unit_is_always_sure_of_class_1(output: str) -> None:
     assert records.evaluations[-1].metrics["val_accuracy"] == problem.y_val.mean()
 
 
+def test_relus_over_their_sum_are_the_shares_and_a_row_of_zeros_has_none() -> None:
+    z = np.array([[3.0, -1.0], [1.0, -2.0], [-5.0, 0.0]])
+    config: dict[str, Any] = {"loss": "cross_entropy", "output_activation": "relu"}
+    head = make_head(TrainingConfig(**config), "multiclass", 3)
+    with np.errstate(invalid="ignore"):
+        shares = head.answers(z)
+        np.testing.assert_allclose(shares[:, 0], [0.75, 0.25, 0.0])
+        assert np.isnan(shares[:, 1]).all()
+        assert loss_of("multiclass", z[:, :1], [1], **config) == pytest.approx(-log(0.25))
+        assert loss_of("multiclass", z[:, :1], [2], **config) == pytest.approx(-log(1e-7))
+        assert np.isnan(loss_of("multiclass", z, [1, 1], **config))
+
+
+@pytest.mark.parametrize("output", ["sigmoid", "relu", "linear"])
+def test_clipped_probabilities_cost_no_more_than_16_and_then_teach_nothing(output: str) -> None:
+    z = np.array([[100.0, -100.0, 100.0]])
+    config = TrainingConfig(loss="clipped_binary_cross_entropy", output_activation=output)
+    head = make_head(config, "binary", 1)
+    d = np.full_like(z, 9.0)
+    found = head.loss_and_gradient(z, head.encode(np.array([0, 1, 1])), d)
+    assert found == pytest.approx((1e-7 - 2 * log(1e-7)) / 3, rel=1e-6)
+    np.testing.assert_array_equal(d, 0.0)
+
+
+def test_clipping_changes_nothing_of_moderate_probabilities() -> None:
+    z = np.array([[0.3, -2.0, 5.0]])
+    clipped, usual = (
+        loss_of("binary", z, [0, 1, 1], loss=loss)
+        for loss in ("clipped_binary_cross_entropy", "binary_cross_entropy")
+    )
+    assert clipped == pytest.approx(usual, rel=1e-12)
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass"])
+@pytest.mark.parametrize("class_weights", [False, True])
+def test_the_best_constant_under_absolute_errors_is_one_of_the_labels(task: str, class_weights: bool) -> None:
+    y = np.array([0, 1, 1, 0, 1]) if task == "binary" else np.array([0, 1, 1, 2, 1])
+    config = TrainingConfig(loss="mae", output_activation="linear")
+    head = make_head(config, task, 1 if task == "binary" else 3)
+    targets = head.encode(y)
+    if class_weights:
+        head.balance(targets)
+    constants = itertools.product(np.linspace(0.0, 1.0, 5), repeat=head.outputs)
+    grid = [np.repeat(np.array(levels)[:, None], 5, axis=1) for levels in constants]
+    best = min(head.loss_and_gradient(z, targets, np.empty_like(z)) for z in grid)
+    assert head.best_constant_loss(targets) == pytest.approx(best, rel=1e-12)
+
+
 def test_normalised_sigmoids_learn_classes() -> None:
     records = run(build_problem("multiclass", rows=256), loss="cross_entropy", epochs=30)
     assert records.evaluations[-1].metrics["val_accuracy"] >= 0.9
@@ -193,7 +242,8 @@ def test_no_constant_beats_the_best_constant_of_a_regression_loss(loss: str) -> 
     ("task", "config", "field"),
     [
         ("regression", {"loss": "softmax_cross_entropy"}, "loss"),
-        ("binary", {"loss": "mae"}, "loss"),
+        ("binary", {"loss": "huber"}, "loss"),
+        ("regression", {"loss": "clipped_binary_cross_entropy"}, "loss"),
         ("regression", {"class_weights": True}, "class_weights"),
         ("multiclass", {"loss": "huber"}, "loss"),
         ("binary", {"loss": "softmax_cross_entropy"}, "loss"),

@@ -26,6 +26,7 @@ BASE: dict[str, Any] = {"hidden_units": (7, 20), "batch_size": 12, "steps": STEP
 HEADS: list[tuple[str, str, str]] = [
     *product(["regression"], ["mse", "half_mse", "mae", "huber"], ["linear", "tanh", "sigmoid"]),
     *product(["binary", "multiclass", "multilabel"], ["mse", "half_mse"], ["linear", "tanh", "sigmoid"]),
+    *product(["binary", "multiclass", "multilabel"], ["mae"], ["tanh", "sigmoid"]),
     *product(["binary", "multiclass", "multilabel"], ["binary_cross_entropy"], ["sigmoid"]),
     ("multiclass", "softmax_cross_entropy", "softmax"),
 ]
