@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from nnlab.health.checks.born_dead import born_dead_bound
 from tests.health.born_dead_cells import CELLS, Cell, dead_share
 
 NETS = 4000
@@ -16,6 +17,11 @@ def test_the_bounds_are_those_of_the_table(cell: Cell) -> None:
     assert cell.bound == pytest.approx(exact, abs=1e-12)
     assert cell.bound == pytest.approx(cell.upper, abs=5.1e-5)
     assert cell.exact_lower == pytest.approx(cell.lower, abs=5.1e-5)
+
+
+@pytest.mark.parametrize(("widths", "bound"), [((), 0.0), ((5,), 1 / 32), ((2, 1), 1 - 0.75 * 0.5)])
+def test_the_bound_takes_layers_of_any_widths(widths: tuple[int, ...], bound: float) -> None:
+    assert born_dead_bound(widths) == pytest.approx(bound, abs=1e-12)
 
 
 @pytest.mark.parametrize(("cell", "inputs"), QUICK, ids=lambda value: getattr(value, "width", value))

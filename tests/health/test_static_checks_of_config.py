@@ -48,6 +48,24 @@ def test_equal_weights_are_symmetric_in_every_hidden_layer(initializer: str) -> 
     assert f"The initializer {initializer} gives" in explain(symmetry, signals).cause
 
 
+@pytest.mark.parametrize(
+    ("weights", "biases", "layers"),
+    [
+        (["ones", "ones", "he_normal", "he_normal"], "auto", (0,)),
+        (["he_normal", "ones", "zeros", "constant"], "auto", (1, 2)),
+        (["ones", "he_normal", "he_normal", "zeros"], "auto", ()),
+        ("ones", "zeros", (0, 1, 2)),
+        ("ones", ["normal", "zeros", "ones", "auto"], (1, 2)),
+        ("ones", "normal", ()),
+    ],
+)
+def test_drawn_weights_above_or_drawn_biases_tell_equal_units_apart(
+    weights: Any, biases: Any, layers: tuple[int, ...]
+) -> None:
+    signals = build_static(initializer=weights, bias_initializer=biases)
+    assert judge(symmetry, signals).layers == layers
+
+
 @pytest.mark.parametrize("initializer", ["auto", "he_normal", "uniform", "truncated_normal", "playground"])
 def test_drawn_weights_are_not_symmetric(initializer: str) -> None:
     assert judge(symmetry, build_static(initializer=initializer)).verdict == Verdict.UNKNOWN
@@ -91,6 +109,13 @@ def test_one_output_divided_by_itself_learns_nothing(
         ("softmax", "softmax_cross_entropy", 3, None),
         ("softmax", "cross_entropy", 3, None),
         ("softmax", "mae", 3, "info"),
+        ("linear", "clipped_binary_cross_entropy", 3, "warning"),
+        ("relu", "clipped_binary_cross_entropy", 1, "warning"),
+        ("softplus", "clipped_binary_cross_entropy", 3, "warning"),
+        ("softmax", "clipped_binary_cross_entropy", 3, None),
+        ("sigmoid", "clipped_binary_cross_entropy", 3, "info"),
+        ("tanh", "cross_entropy", 3, "warning"),
+        ("exponential", "cross_entropy", 3, None),
         ("sigmoid", "binary_cross_entropy", 3, "info"),
         ("sigmoid", "cross_entropy", 3, "info"),
         ("sigmoid", "cross_entropy", 2, None),
@@ -98,7 +123,7 @@ def test_one_output_divided_by_itself_learns_nothing(
         ("linear", "mse", 3, None),
     ],
 )
-def test_uncommon_outputs_for_classes_are_only_shown(
+def test_outputs_for_classes_by_their_loss(
     activation: str, loss: str, outputs: int, severity: str | None
 ) -> None:
     info = build_info(widths=(8, outputs), activations=("relu", activation), loss=loss)
@@ -257,24 +282,6 @@ def test_signs_are_not_judged_where_they_mean_nothing(info: RunInfo, changes: di
 
 
 @pytest.mark.parametrize(
-    ("widths", "bound"),
-    [
-        ((2, 2), 0.4375),
-        ((2,) * 9, 0.9249),
-        ((8,) * 34, 0.1246),
-        ((5,), 0.03125),
-        ((), 0.0),
-    ],
-)
-def test_the_bound_of_born_dead_networks_is_that_of_the_literature(
-    widths: tuple[int, ...], bound: float
-) -> None:
-    exact = 1 - float(np.prod([1 - 2.0**-width for width in widths]))
-    assert born_dead.born_dead_bound(widths) == pytest.approx(exact, abs=1e-12)
-    assert born_dead.born_dead_bound(widths) == pytest.approx(bound, abs=5e-5)
-
-
-@pytest.mark.parametrize(
     ("width", "layers", "config", "verdict"),
     [
         (8, 2, {}, "unknown"),
@@ -284,6 +291,9 @@ def test_the_bound_of_born_dead_networks_is_that_of_the_literature(
         (5, 1, {}, "hit"),
         (5, 1, {"batch_norm": True}, "unknown"),
         (5, 1, {"initializer": "ones"}, "unknown"),
+        (5, 1, {"initializer": ["he_normal", "zeros"]}, "hit"),
+        (5, 1, {"bias_initializer": "constant"}, "unknown"),
+        (5, 1, {"bias_initializer": ["zeros", "normal"]}, "hit"),
         (5, 1, {"initializer": "playground"}, "unknown"),
     ],
 )

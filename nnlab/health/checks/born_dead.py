@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import expm1, log1p
 from typing import TYPE_CHECKING
 
-from nnlab.health.checks.symmetry import CONSTANT
+from nnlab.health.checks.symmetry import CONSTANT, initializers
 from nnlab.health.events import Severity
 from nnlab.health.results import UNKNOWN, Check, Explanation, Result, Verdict
 from nnlab.health.signals import CAN_DIE, Reading, Signals
@@ -42,10 +42,10 @@ def judge(signals: Signals, limits: Limits) -> Result:
 
 
 def _is_symmetric(signals: Signals) -> bool:
-    """Whether the bound holds: weights drawn around 0, and pre-activations not shifted by normalisation."""
-    config = signals.config
-    is_drawn = config.get("initializer") not in (*CONSTANT, "playground")
-    return is_drawn and not config.get("batch_norm")
+    """Whether the bound holds: weights drawn around 0, biases of 0, and nothing normalised."""
+    weights, biases = initializers(signals, "initializer"), initializers(signals, "bias_initializer")
+    is_drawn = not (CONSTANT | {"playground"}) & set(weights[:-1])
+    return is_drawn and set(biases[:-1]) <= {"auto", "zeros"} and not signals.config.get("batch_norm")
 
 
 def _judge_silence(signals: Signals, limits: Limits, layers: list[int]) -> Result:

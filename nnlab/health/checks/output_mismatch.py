@@ -24,6 +24,11 @@ RANGES = {
     "softplus": (0.0, math.inf),
     "exponential": (0.0, math.inf),
 }
+# By loss, the outputs that are probabilities, or become some when they are divided by their sum.
+PROBABLE = {
+    "clipped_binary_cross_entropy": ("sigmoid", "softmax"),
+    "cross_entropy": ("sigmoid", "softmax", "softplus", "exponential"),
+}
 ERROR_LOSSES = ("mse", "half_mse", "mae", "huber")
 
 
@@ -140,6 +145,24 @@ def _sums(signals: Signals, _limits: Limits) -> Mismatch | None:
     )
 
 
+def _no_probability(signals: Signals, _limits: Limits) -> Mismatch | None:
+    activation, loss = signals.info.activations[-1], signals.info.loss
+    if activation in PROBABLE.get(loss, (activation,)):
+        return None
+    return Mismatch(
+        Severity.WARNING,
+        value=0.0,
+        threshold=1.0,
+        title=f"Output does not fit: {activation} gives no probabilities, as {loss} needs",
+        cause=(
+            "A cross-entropy takes the logarithm of a probability. Outputs below 0 or above 1 are cut off or"
+            " have no logarithm, and there the gradient is 0: those rows teach nothing. Use a sigmoid output,"
+            " or softmax for several classes."
+        ),
+        formula="outputs that are probabilities (1 for yes, 0 for no) < 1",
+    )
+
+
 def _uncommon(signals: Signals, _limits: Limits) -> Mismatch | None:
     """Pairs that learn, though others learn faster."""
     info = signals.info
@@ -169,6 +192,7 @@ REASONS: tuple[Callable[[Signals, Limits], Mismatch | None], ...] = (
     _single_output,
     _out_of_range,
     _sums,
+    _no_probability,
     _uncommon,
 )
 

@@ -13,28 +13,45 @@ from nnlab.health.wording import layer_listing
 if TYPE_CHECKING:
     from nnlab.health.thresholds import Limits
 
-CONSTANT = ("zeros", "ones", "constant")
+CONSTANT = frozenset({"zeros", "ones", "constant"})
+
+
+def initializers(signals: Signals, field: str) -> list[str]:
+    """Read a config's initializers layer by layer, the output layer's last."""
+    value = signals.config.get(field, "auto")
+    if isinstance(value, list | tuple):
+        return [str(name) for name in value]
+    return [str(value)] * signals.info.layers
 
 
 def judge(signals: Signals, limits: Limits) -> Result:
-    """Hit where hidden layers of several units all start with one and the same weight.
+    """Hit where the units of a hidden layer start with one and the same weight, on both of their sides.
+
+    Drawn weights above, or drawn biases, give equal units different gradients, which tell them apart.
 
     Dropout silences other units in each step, which tells equal ones apart: then it is only shown.
     """
-    info, initializer = signals.info, signals.config.get("initializer")
-    layers = tuple(layer for layer in range(info.layers - 1) if info.widths[layer] > 1)
-    if initializer not in CONSTANT or not layers:
+    info = signals.info
+    weights, biases = initializers(signals, "initializer"), initializers(signals, "bias_initializer")
+    layers = tuple(
+        layer
+        for layer in range(info.layers - 1)
+        if info.widths[layer] > 1
+        and {weights[layer], weights[layer + 1]} <= CONSTANT
+        and biases[layer] in CONSTANT | {"auto"}
+    )
+    if not layers:
         return UNKNOWN
     rates = dropout_rates(signals)
-    is_broken_up = initializer != "zeros" and all(rates[layer] > 0 for layer in layers)
+    is_broken_up = all(weights[layer] != "zeros" and rates[layer] > 0 for layer in layers)
     severity = Severity.INFO if is_broken_up else Severity.CRITICAL
     return Result(Verdict.HIT, 1.0, limits["different_units"], layers, severity)
 
 
 def explain(signals: Signals, limits: Limits, result: Result) -> Explanation:
     """Say why equal units cannot become different ones."""
-    info, initializer = signals.info, signals.config.get("initializer")
-    layer = result.layers[0]
+    info, layer = signals.info, result.layers[0]
+    initializer = initializers(signals, "initializer")[layer]
     names = layer_listing(info, result.layers)
     rest = "" if result.severity is not Severity.INFO else " Here dropout does so, too, after some steps."
     return Explanation(
