@@ -117,7 +117,7 @@ def test_a_dead_layer_opens_when_an_evaluation_confirms_it() -> None:
         300,
         loss=1.1,
         sample=lambda step: build_dead_sample(step, 1),
-        evaluation=lambda step: build_evaluation(step, accuracy=0.3, dead_share=dead),
+        evaluation=lambda step: build_evaluation(step, accuracy=0.3, dead_share=dead * (step > 0)),
     )
     events = watch(records, build_relu_info())
     assert story(events)[:2] == [
@@ -169,7 +169,7 @@ def test_labels_of_one_class_leave_nothing_critical() -> None:
         1000,
         loss=1e-6,
         sample=lambda step: build_dead_sample(step, 1),
-        evaluation=lambda step: build_evaluation(step, 1.0, dead_share=np.array([0.0, 1.0, 0.0])),
+        evaluation=lambda step: build_evaluation(step, 1.0, dead_share=np.array([0.0, step > 0, 0.0])),
     )
     events = watch(records, build_relu_info(baseline_loss=0.0, baseline_metric=1.0))
     assert {(event.check, event.severity.value) for event in events} == {("dead_layer", "info")}

@@ -103,6 +103,7 @@ def test_divergence_is_not_judged_before_an_epoch_and_200_steps() -> None:
     "loss",
     [
         lambda step: 0.5 + 3.0 * (500 <= step < 560),
+        lambda step: 0.5 if step < 500 else 0.5 + 0.5 * 0.9985 ** (step - 500),
         lambda step: 0.5 + 0.45 * math.sin(2 * math.pi * step / 120),
         lambda step: 0.001 * (1 + step / 100),
         lambda step: 2.0 * 0.998**step,
@@ -112,6 +113,7 @@ def test_divergence_is_not_judged_before_an_epoch_and_200_steps() -> None:
     ],
     ids=[
         "spike",
+        "slow recovery",
         "cyclic rate",
         "converged and noisy",
         "slow start",
