@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 import orjson
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
 Figure = dict[str, Any]
 FloatArray = NDArray[np.float64]
-Mark = tuple[int, str]  # the step of an alert, and what it says
-
 TABLE_ROWS = 60
 FEW_STEPS = 8
 COLOURS = 6
@@ -39,6 +38,24 @@ BUNDLED_TRACES = frozenset(
         "violin",
     }
 )
+
+
+class Mark(NamedTuple):
+    """Something that happened to an alert.
+
+    Args:
+        label: names it in the sentence under the chart.
+        kind: of ``MARK_SHAPES``: the alert's severity or ``resolved``, told by shape as well as by colour.
+        note: what there is to say besides, on hover.
+    """
+
+    step: int
+    label: str
+    kind: str = "warning"
+    note: str = ""
+
+
+MARK_SHAPES = {"critical": "●", "warning": "▼", "info": "○", "resolved": "✓"}  # the worst first
 
 
 @dataclass(frozen=True)
@@ -178,7 +195,7 @@ def large_numbers(values: FloatArray) -> dict[str, str]:
 
 def whole_ticks(xs: Sequence[FloatArray], marks: Sequence[Mark]) -> dict[str, int]:
     """Put a tick at every step where they are few; charts.js takes it back as they grow."""
-    last = max([*(float(x.max()) for x in xs if x.size), *(float(step) for step, _ in marks)], default=0.0)
+    last = max([*(float(x.max()) for x in xs if x.size), *(float(mark.step) for mark in marks)], default=0.0)
     return {"dtick": 1} if 0 < last <= FEW_STEPS else {}
 
 
@@ -188,25 +205,38 @@ def plural(count: int, noun: str) -> str:
 
 
 def marks_layout(marks: Sequence[Mark]) -> dict[str, Any]:
-    """Draw alerts as dotted lines with a triangle on top that carries the words."""
-    line = {"type": "line", "name": "mark", "xref": "x", "yref": "y domain", "y0": 0, "y1": 1}
-    triangle = {"name": "mark", "xref": "x", "yref": "y domain", "y": 1, "yanchor": "bottom", "text": "▼"}
+    """Draw alerts as dotted lines, each with a shape on top that carries the words.
+
+    Those of one step share a line, and the shape of the worst of them.
+    """
+    by_step = groupby(sorted(marks, key=lambda mark: mark.step), key=lambda mark: mark.step)
+    drawn = [(step, list(some)) for step, some in by_step]
+    worst = [next(kind for kind in MARK_SHAPES if kind in {mark.kind for mark in some}) for _, some in drawn]
+    place = {"xref": "x", "yref": "y domain"}
     return {
-        "shapes": [line | {"x0": step, "x1": step, "line": {"width": 1, "dash": "dot"}} for step, _ in marks],
+        "shapes": [
+            {"type": "line", "name": kind, **place, "x0": step, "x1": step, "y0": 0, "y1": 1}
+            | {"line": {"width": 1, "dash": "dot"}}
+            for (step, _), kind in zip(drawn, worst, strict=True)
+        ],
         "annotations": [
-            triangle
-            | {"x": step, "showarrow": False, "font": {"size": 11}}
-            | {"hovertext": f"{label} (step {step_text(step)})"}
-            for step, label in marks
+            {"name": kind, **place, "x": step, "y": 1, "yanchor": "bottom", "text": MARK_SHAPES[kind]}
+            | {"showarrow": False, "font": {"size": 11}, "hovertext": _mark_words(step, some)}
+            for (step, some), kind in zip(drawn, worst, strict=True)
         ],
     }
+
+
+def _mark_words(step: int, some: Sequence[Mark]) -> str:
+    lines = [mark.label + (f": {mark.note}" if mark.note else "") for mark in some]
+    return "<br>".join([*lines[:-1], f"{lines[-1]} (step {step_text(step)})"])
 
 
 def marks_sentence(marks: Sequence[Mark]) -> str:
     """Name the alerts that are marked, the first three of them."""
     if not marks:
         return ""
-    named = ", ".join(f"{label} at step {step_text(step)}" for step, label in marks[:3])
+    named = ", ".join(f"{mark.label} at step {step_text(mark.step)}" for mark in marks[:3])
     rest = f" and {len(marks) - 3} more" if len(marks) > 3 else ""
     return f" Marked: {named}{rest}."
 

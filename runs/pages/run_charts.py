@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from runs.charts.chart import Chart, Mark
+from runs.charts.chart import Chart, Mark, step_text
 from runs.charts.curves import Line, curves
 from runs.charts.layers import MEASURES, layer_heatmap, layer_lines
 from runs.models import Alert, Run
@@ -48,9 +48,19 @@ def view_of(run: Run, alerts: Sequence[Alert], measure: str) -> RunView:
         unit=unit_of(run.headline, run.info.get("target_unit", "")),
         layer_names=run.info.get("layer_names", ()),
         measure=measure if measure in MEASURES else _default_measure(run),
-        marks=[(alert.opened_step, alert.check_id.replace("_", " ")) for alert in alerts],
+        marks=[mark for alert in alerts if alert.muted_at is None for mark in _marks(alert)],
         is_over=run.is_over,
     )
+
+
+def _marks(alert: Alert) -> Iterator[Mark]:
+    """Mark where an alert opened and where it resolved."""
+    name = alert.check_id.replace("_", " ")
+    first = f", first seen at step {step_text(alert.first_step)}"
+    note = alert.severity + (first if alert.first_step != alert.opened_step else "")
+    yield Mark(alert.opened_step, name, alert.severity, note)
+    if alert.resolved_step is not None:
+        yield Mark(alert.resolved_step, f"{name} resolved", "resolved")
 
 
 def spans_decades(lines: Iterable[ArrayLike]) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from runs.charts.chart import Chart, empty_chart
+from runs.charts.chart import Chart, Mark, empty_chart
 from runs.charts.curves import Line, curves
 from runs.charts.factors import LevelView, factor_plot, grid_heatmap
 from runs.charts.layers import layer_heatmap, layer_lines
@@ -43,7 +43,7 @@ def a_grid(better: Any = "higher") -> Chart:
 
 CHARTS: dict[str, Callable[[], Chart]] = {
     "curves": lambda: curves(
-        "c", "Loss", [Line("train", STEPS, FALLING)], y_title="loss", marks=[(7, "vanishing")]
+        "c", "Loss", [Line("train", STEPS, FALLING)], y_title="loss", marks=[Mark(7, "vanishing")]
     ),
     "band": lambda: curves(
         "b",

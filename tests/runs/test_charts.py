@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from runs.charts.chart import (
     BUNDLED_TRACES,
     Chart,
+    Mark,
     figure_of,
     number_text,
     numbers,
@@ -299,7 +300,7 @@ def test_few_steps_get_whole_ticks_and_many_get_plotly_s_own() -> None:
     )
     many = curves("c", "c", [Line("a", [0, 900], [2.0, 1.0])], y_title="y")
     assert "dtick" not in many.figure["layout"]["xaxis"]
-    marked = curves("c", "c", [Line("a", [0], [2.0])], y_title="y", marks=[(3, "nonfinite")])
+    marked = curves("c", "c", [Line("a", [0], [2.0])], y_title="y", marks=[Mark(3, "nonfinite")])
     assert marked.figure["layout"]["xaxis"]["dtick"] == 1
 
 

@@ -5,6 +5,7 @@ it is (meta.role, meta.series) and gets the theme's colour here, again whenever 
 Other modules speak to a chart through events on its figure:
   chart:replace  detail = a whole figure
   chart:append   detail = per trace, in order, [[x...], [y...]] or null
+  chart:marks    detail = shapes and annotations of the layout
 and through one on the document: charts:added, where there are new figures.
 */
 
@@ -38,7 +39,7 @@ function readTheme() {
     probe.style.color = `var(--${name})`; // light-dark() is resolved only where it is used
     return getComputedStyle(probe).color;
   };
-  const names = ["text", "muted", "card", "line", "control", "critical", "warning"];
+  const names = ["text", "muted", "card", "line", "control", "critical", "warning", "link"];
   const read = Object.fromEntries(names.map((name) => [name, colour(name)]));
   read.series = [1, 2, 3, 4, 5, 6].map((number) => colour(`series-${number}`));
   read.font = getComputedStyle(document.body).fontFamily;
@@ -65,6 +66,7 @@ function heatBar(bar) {
 
 const ROLES = {
   line: (trace, colour) => ({ line: { ...trace.line, color: colour }, marker: { size: 6, color: colour } }),
+  pair: (trace, colour) => ({ line: { ...trace.line, color: colour }, marker: { ...trace.marker, color: colour } }),
   faint: (trace, colour) => ({ line: { ...trace.line, color: faded(colour, 0.35) } }),
   edge: (trace, colour) => ({ line: { ...trace.line, color: faded(colour, 0) } }),
   band: (trace, colour) => ({ line: { ...trace.line, color: faded(colour, 0) }, fillcolor: faded(colour, 0.18) }),
@@ -84,7 +86,7 @@ function paintTrace(trace) {
   return { ...trace, ...ROLES[role](trace, theme.series[series]) };
 }
 
-const SHAPES = { mark: "warning", hatch: "control", best: "text" };
+const NAMED = { critical: "critical", warning: "warning", info: "link", hatch: "control", best: "text" };
 
 function paintLayout(layout) {
   const axis = {
@@ -103,11 +105,11 @@ function paintLayout(layout) {
     autosize: true,
     dragmode: touch ? false : "zoom", // a finger scrolls the page
     shapes: (layout.shapes ?? []).map((shape) => ({
-      ...shape, line: { ...shape.line, color: theme[SHAPES[shape.name] ?? "muted"] },
+      ...shape, line: { ...shape.line, color: theme[NAMED[shape.name] ?? "muted"] },
     })),
     annotations: (layout.annotations ?? []).map((note) => ({
       ...note,
-      font: { ...note.font, color: note.name === "mark" ? theme.warning : theme.muted },
+      font: { ...note.font, color: theme[NAMED[note.name] ?? "muted"] },
       bgcolor: note.name === "missing" ? theme.card : undefined,
     })),
     template: {
@@ -198,6 +200,7 @@ function setUp(figure) {
   const chart = { figure, plot, spec: JSON.parse(block.textContent), hiddenGroups: new Set() };
   charts.set(figure, chart);
   figure.addEventListener("chart:replace", ({ detail }) => { chart.spec = detail; refresh(chart); });
+  figure.addEventListener("chart:marks", ({ detail }) => { Object.assign(chart.spec.layout, detail); refresh(chart); });
   figure.addEventListener("chart:append", ({ detail }) => { append(chart, detail); refresh(chart); });
   figure.querySelector("[data-chart-tools]").addEventListener("click", ({ target }) => {
     const button = target.closest("[data-chart-action]");

@@ -3,8 +3,8 @@ Keeps a page up to date by asking, while somebody looks at it.
 
 [data-live-url]   asked every second with ?after=<data-live-after, then the last answer's "next">; it answers
                   {"charts": {id: {"append": [[xs, ys] or null per trace]}}, "replace": {id: figure},
-                   "fragments": {id: html}, "next": cursor, "over": bool}. It stops when over. Where a figure is
-                  replaced that the page has not, its #gallery is fetched anew.
+                   "marks": {"ids": [id], "layout": {}}, "fragments": {id: html}, "next": cursor, "over": bool}.
+                  It stops when over. Where a figure is replaced that the page has not, its #gallery is fetched anew.
 [data-poll-url]   asked every data-poll-seconds (default 3); the answer is the element's new HTML. Rows with an id
                   are exchanged one by one. It stops at the answer's header X-Over: 1, or when data-poll-over is set.
 #live-state       says how it stands. Seconds tick in sight only; a screen reader hears when the state changes.
@@ -104,6 +104,7 @@ async function grow(ids) {
 async function live(element) {
   const address = new URL(element.dataset.liveUrl, location.href);
   let after = element.dataset.liveAfter ?? "";
+  let marks = "";
   const clock = setInterval(tick, 1000);
   await repeat(LIVE_MS, async () => {
     address.searchParams.set("after", after);
@@ -112,6 +113,9 @@ async function live(element) {
       if (chart.append) send(id, "append", chart.append);
     }
     for (const [id, figure] of Object.entries(news.replace ?? {})) send(id, "replace", figure);
+    const marked = JSON.stringify(news.marks);
+    if (marks !== marked) news.marks?.ids.forEach((id) => send(id, "marks", news.marks.layout));
+    marks = marked;
     for (const [id, html] of Object.entries(news.fragments ?? {})) fill(id, html);
     await grow(Object.keys(news.replace ?? {}));
     after = news.next ?? after;
@@ -150,6 +154,7 @@ function poll(element) {
   return pause(ms).then(() => repeat(ms, async () => {
     const answer = await ask(new URL(element.dataset.pollUrl, location.href));
     exchange(element, await answer.text());
+    document.dispatchEvent(new Event("charts:added"));
     return answer.headers.get("X-Over") === "1" || "pollOver" in element.dataset;
   })).then(() => {
     clearInterval(clock);
