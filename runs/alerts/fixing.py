@@ -75,6 +75,11 @@ def followable(advice: _Advice) -> bool:
     return bool(advice["ops"]) and all(op["path"] != "seed" for op in advice["ops"])
 
 
+def first_code(alert: Alert) -> list[str]:
+    """Return the code of an alert's best advice that can be followed; none where there is none."""
+    return [advice["code"] for advice in alert.advice if followable(advice)][:1]
+
+
 def merged(chosen: Iterable[_Advice]) -> list[dict[str, Any]]:
     """Put the changes of several advices together.
 

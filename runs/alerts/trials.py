@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from django.db.models import Exists, OuterRef, QuerySet
-from django.db.models.fields.json import KT
+from django.db.models import Exists, OuterRef
+from django.db.models.fields.json import KeyTextTransform
 
 from runs.alerts.verdicts import DECIDED, Outcome, Pair, RunEnd, Verdict, judge
-from runs.models import Alert, Fix, FixPair, Run
+from runs.models import Alert, Fix, FixPair
 
 Key: TypeAlias = tuple[
     str, tuple[str, ...]
@@ -57,27 +57,25 @@ class HitRate:
         return self.helped + self.worse + self.no_help
 
 
-def trials(fixes: QuerySet[Fix]) -> list[Trial]:
-    """Judge fixes, the newest first, in two queries. Those without a pair left are left out."""
-    found = list(fixes.select_related("run", "sweep__project"))
-    rows = _pairs([fix.pk for fix in found])
-    return [_trial(fix, rows[fix.pk]) for fix in found if fix.pk in rows]
+def trials(project: int | None = None, **chosen: Any) -> list[Trial]:
+    """Judge the fixes of a project, or of all, the newest first, in two queries.
 
-
-def trials_of(run: Run, check_id: str = "") -> list[Trial]:
-    """Judge the fixes of a run, or of one of its checks, the newest first."""
-    chosen = Fix.objects.filter(run=run)
-    return trials(chosen.filter(check_id=check_id) if check_id else chosen)
-
-
-def hit_rates(project: int | None = None) -> dict[Key, HitRate]:
-    """Count how often each advice has helped, over a project's history or everybody's.
-
-    Of a run on which the same was tried again, with more seeds, the last decided trial counts.
+    Args:
+        chosen: conditions on the fixes, such as ``pk=3``.
     """
-    fixes = Fix.objects.filter(run__deleted_at=None)
+    fixes = Fix.objects.filter(run__deleted_at=None, **chosen)
+    found = list(fixes if project is None else fixes.filter(run__project=project))
+    rows = _pairs([fix.pk for fix in found]) if found else {}
+    return [_trial(fix, rows[fix.pk]) for fix in found if fix.pk in rows]  # its runs may all be purged
+
+
+def hit_rates(tried: Iterable[Trial]) -> dict[Key, HitRate]:
+    """Count how often each advice has helped.
+
+    Of a run on which the same was tried again, with more seeds, the last trial that was decided counts.
+    """
     last: dict[tuple[Key, int], Trial] = {}
-    for trial in trials(fixes if project is None else fixes.filter(run__project=project)):
+    for trial in tried:
         if trial.verdict.outcome in DECIDED:
             last.setdefault((_key(trial.fix), trial.fix.run_id), trial)
     counted: dict[Key, list[Trial]] = defaultdict(list)
@@ -90,9 +88,9 @@ def _key(fix: Fix) -> Key:
     return fix.check_id, tuple(fix.codes)
 
 
-def _rate(key: Key, some: Iterable[Trial]) -> HitRate:
+def _rate(key: Key, some: Sequence[Trial]) -> HitRate:
     outcomes = [trial.verdict.outcome for trial in some]
-    title = next(iter(some)).fix.title
+    title = some[0].fix.title
     return HitRate(
         *key,
         title,
@@ -112,9 +110,9 @@ def _pairs(fixes: Sequence[int]) -> dict[int, list[Mapping[str, Any]]]:
         .order_by("pk")
         .values("fix", "seed", *columns)
         .annotate(
-            before_baseline=KT("before__info__baseline_metric"),
-            after_baseline=KT("after__info__baseline_metric"),
-            unit=KT("before__info__target_unit"),
+            before_baseline=KeyTextTransform("baseline_metric", "before__info"),
+            after_baseline=KeyTextTransform("baseline_metric", "after__info"),
+            unit=KeyTextTransform("target_unit", "before__info"),
             still_open=Exists(open_after),
         )
     )

@@ -14,15 +14,21 @@ from django.views.decorators.http import require_GET
 
 from nnlab.data.config import DataConfig
 from nnlab.engine.config import TrainingConfig
+from runs.alerts.fixing import USUAL_SEEDS
+from runs.charts.chart import marks_layout
 from runs.charts.layers import MEASURES
 from runs.models import Alert, Run, Source
 from runs.pages import live as live_charts
 from runs.pages import outside_charts
 from runs.pages.formats import metric_title
 from runs.pages.frame import render_page
+from runs.pages.run_alerts import RunAlerts, run_alerts
 from runs.pages.run_charts import RunView, view_of
 from runs.pages.trash import purged_at
 from runs.retention import may_delete
+
+MARKED = ("loss", "headline", "gradients")  # charts that grow while their run trains
+SEED_COUNTS = (3, USUAL_SEEDS, 10, 20)  # of pairs, to choose from
 
 _RANKS = {"critical": 0, "warning": 1, "info": 2}
 
@@ -46,11 +52,12 @@ def run(request: HttpRequest, run_id: int) -> HttpResponse:
     if found.source == Source.OUTSIDE:
         return _outside(request, found, alerts)
     charts, cursor = live_charts.whole(found, view)
+    shown = run_alerts(found, alerts)
     context = {
         "run": found,
         "place": _place(found),
-        "alerts": alerts,
-        "alerts_open": _open(alerts),
+        "alerts": shown,
+        "seed_counts": SEED_COUNTS,
         "charts": charts,
         "cursor": cursor,
         "measure": view.measure,
@@ -68,7 +75,8 @@ def live(request: HttpRequest, run_id: int) -> HttpResponse:
     if found.deleted_at:
         raise Http404(f"run {run_id} is in the trash")
     after = request.GET.get("after", "")
-    state: dict[str, Any] = {"run": found, "alerts_open": _open(alerts)}
+    shown = run_alerts(found, alerts) if alerts else RunAlerts()
+    state: dict[str, Any] = {"run": found, "alerts": shown}
     if found.source == Source.OUTSIDE:
         answer, template = outside_charts.news(found, after), "runs/_outside_state.html"
         state |= outside_charts.facts(found)
@@ -77,9 +85,12 @@ def live(request: HttpRequest, run_id: int) -> HttpResponse:
             live_charts.news(found, view, live_charts.Cursor.parse(after)),
             "runs/_run_state.html",
         )
+        answer["marks"] = {"ids": MARKED, "layout": marks_layout(view.marks)}
     answer["fragments"] = answer.get("fragments", {}) | {
         "run-state": render_to_string(template, state, request),
-        "alerts": render_to_string("runs/_alerts.html", {"run": found, "alerts": alerts}, request),
+        "alerts": render_to_string(
+            "runs/_alerts.html", {"run": found, "alerts": shown, "seed_counts": SEED_COUNTS}, request
+        ),
     }
     answer["over"] = found.is_over
     return HttpResponse(
@@ -89,11 +100,12 @@ def live(request: HttpRequest, run_id: int) -> HttpResponse:
 
 def _outside(request: HttpRequest, found: Run, alerts: Sequence[Alert]) -> HttpResponse:
     gallery = outside_charts.gallery(found)
+    shown = run_alerts(found, alerts)
     context = {
         "run": found,
         "place": _place(found),
-        "alerts": alerts,
-        "alerts_open": _open(alerts),
+        "alerts": shown,
+        "seed_counts": SEED_COUNTS,
         "gallery": gallery,
         "cursor": gallery.cursor,
         "parameters": list(_flat("", found.config)),
@@ -124,14 +136,10 @@ def _load(request: HttpRequest, run_id: int) -> tuple[Run, list[Alert], RunView]
         pk=run_id,
     )
     alerts = sorted(
-        found.alerts.all(),
+        found.alerts.select_related("acknowledged_by"),
         key=lambda alert: (alert.state != "open", _RANKS[alert.severity], alert.opened_step),
     )
     return found, alerts, view_of(found, alerts, request.GET.get("measure", ""))
-
-
-def _open(alerts: Sequence[Alert]) -> int:
-    return sum(alert.state == "open" for alert in alerts)
 
 
 def _place(found: Run) -> Place:

@@ -124,7 +124,7 @@ def _real(text: str) -> float:
 
 
 def _open_alerts() -> Any:
-    alerts = Alert.objects.filter(run=OuterRef("pk"), state="open").order_by()
+    alerts = Alert.objects.unattended().filter(run=OuterRef("pk")).order_by()
     counted = alerts.values("run").annotate(number=Count("pk")).values("number")
     return Coalesce(Subquery(counted), 0)
 

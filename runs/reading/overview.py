@@ -1,21 +1,18 @@
-"""Summaries over projects: what the home page and the inbox show."""
+"""Summaries over projects: what the home page shows."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.core.paginator import Page, Paginator
-from django.db.models import Case, Count, IntegerField, Max, Min, Q, QuerySet, Value, When
+from django.db.models import Count, Max, Min, Q
 from django.db.models.fields.json import KeyTextTransform
 
 from runs.models import Alert, Project, Run, Status
+from runs.models.alerts import AlertQuerySet
 
-ALERTS_PER_PAGE = 50
 NEWEST_ALERTS = 6
 SHOWN_IN_QUEUE = 8
-SEVERITIES = ("critical", "warning", "info")
-STATES = ("open", "resolved")
 
 
 @dataclass(frozen=True)
@@ -101,9 +98,9 @@ def queue() -> Queue:
     )
 
 
-def open_alerts() -> QuerySet[Alert]:
-    """Return the alerts that nobody and nothing has resolved."""
-    return Alert.objects.of_kept_runs().filter(state="open")
+def open_alerts() -> AlertQuerySet:
+    """Return the open alerts that nobody has acknowledged or muted."""
+    return Alert.objects.of_kept_runs().unattended()
 
 
 def badge_count() -> int:
@@ -114,22 +111,6 @@ def badge_count() -> int:
 def newest_alerts() -> list[Alert]:
     """Return the newest open alerts, with their runs."""
     return list(open_alerts().select_related("run__project")[:NEWEST_ALERTS])
-
-
-def inbox(severity: str, state: str, project: str, page: str) -> Page[Alert]:
-    """Return a page of alerts, the worst first and then the newest; an empty text leaves a filter out."""
-    rank = Case(
-        *(When(severity=name, then=Value(place)) for place, name in enumerate(SEVERITIES)),
-        output_field=IntegerField(),
-    )
-    alerts = Alert.objects.of_kept_runs().select_related("run__project").order_by(rank, "-pk")
-    if severity in SEVERITIES:
-        alerts = alerts.filter(severity=severity)
-    if state in STATES:
-        alerts = alerts.filter(state=state)
-    if project:
-        alerts = alerts.filter(run__project__slug=project)
-    return Paginator(alerts, ALERTS_PER_PAGE).get_page(page)
 
 
 def _best_scores() -> dict[int, list[Best]]:

@@ -91,7 +91,7 @@ def _summaries(sweeps: Sequence[Sweep]) -> list[SweepSummary]:
 
 
 def _open_alerts(keys: Sequence[int]) -> dict[int, int]:
-    alerts = Alert.objects.of_kept_runs().filter(state="open", run__sweep__in=keys)
+    alerts = Alert.objects.of_kept_runs().unattended().filter(run__sweep__in=keys)
     rows = alerts.order_by().values("run__sweep")
     return {row["run__sweep"]: row["number"] for row in rows.annotate(number=Count("pk"))}
 

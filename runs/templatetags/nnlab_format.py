@@ -10,6 +10,7 @@ from django import template
 from django.utils import timezone
 from django.utils.html import format_html
 
+from runs.alerts.verdicts import Outcome
 from runs.models import Source
 from runs.pages import formats
 from runs.reading.metrics import higher_is_better
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from django.utils.safestring import SafeString
 
     from nnlab.data.catalogue import DatasetInfo
+    from runs.alerts.trials import Trial
+    from runs.alerts.verdicts import RunEnd
     from runs.models import Run
 
 register = template.Library()
@@ -51,6 +54,13 @@ _STATUS_ICONS = {
     "lost": "?",
 }
 _SEVERITY_ICONS = {"info": "○", "warning": "▲", "critical": "●"}
+_OUTCOMES = {  # of a fix: an icon, and the state whose colour it has
+    Outcome.WAITING: ("◐", "running"),
+    Outcome.HELPED: ("✓", "finished"),
+    Outcome.WORSE: ("✗", "failed"),
+    Outcome.NO_HELP: ("○", "cancelled"),
+    Outcome.UNDECIDED: ("?", "lost"),
+}
 _STOP_REASONS = {
     "end": "all steps were run",
     "early stop": "validation loss no longer fell; the best network was given back",
@@ -98,6 +108,29 @@ def severity(level: str) -> SafeString:
         _SEVERITY_ICONS.get(level, "○"),
         level,
     )
+
+
+@register.simple_tag
+def outcome(found: Outcome) -> SafeString:
+    """Show what a fix came to as icon and word."""
+    icon, state = _OUTCOMES[found]
+    return format_html(
+        '<span class="status status--{}"><span aria-hidden="true">{}</span> {}</span>',
+        state,
+        icon,
+        found.value,
+    )
+
+
+@register.simple_tag
+def fix_value(trial: Trial, end: RunEnd) -> str:
+    """Write what a run of a pair counts with, or why it does not."""
+    if end.in_trash:
+        return "in the trash"
+    if end.value is None:
+        return str(end.stop_reason or end.status)
+    shown = formats.score(end.value, trial.metric, trial.unit)
+    return f"{shown} (diverged)" if end.diverged else shown
 
 
 @register.simple_tag

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from runs import submission
 from runs.alerts import fixing
-from runs.alerts.trials import hit_rates, trials_of
+from runs.alerts.trials import hit_rates, trials
 from runs.alerts.verdicts import Outcome
 from runs.models import Alert, Fix, Run, Source, Status, Sweep
 from runs.specification import SubmissionError, group_of
@@ -154,15 +154,14 @@ def test_a_sweep_of_too_many_runs_is_refused(settings: Any) -> None:
 def test_the_trial_is_judged_as_its_runs_end() -> None:
     alert = sick_alert()
     fix = fixing.begin(alert, ["A1"], 3, None)
-    assert trials_of(alert.run)[0].verdict.outcome is Outcome.WAITING
-    assert hit_rates() == {}
+    assert trials(run=alert.run)[0].verdict.outcome is Outcome.WAITING
+    assert hit_rates(trials()) == {}
     finish(Run.objects.filter(pairs_before__fix=fix), score=0.1)
     finish(Run.objects.filter(pairs_after__fix=fix), score=0.9)
-    trial = trials_of(alert.run, "vanishing")[0]
+    trial = trials(alert.run.project_id)[0]
     assert (trial.verdict.outcome, trial.metric) == (Outcome.HELPED, "val_accuracy")
-    rate = hit_rates(alert.run.project_id)["vanishing", ("A1",)]
+    rate = hit_rates(trials(alert.run.project_id))["vanishing", ("A1",)]
     assert (rate.helped, rate.decided) == (1, 1)
-    assert trials_of(alert.run, "exploding") == []
 
 
 def test_an_alert_that_stays_open_in_the_fixed_runs_is_no_help_unless_it_is_a_trifle() -> None:
@@ -174,7 +173,7 @@ def test_an_alert_that_stays_open_in_the_fixed_runs_is_no_help_unless_it_is_a_tr
         finish(Run.objects.filter(pairs_after__fix=fix), score=0.9)
         for pair in fix.pairs.all():
             builders.build_alert(pair.after, severity=severity)
-        outcomes.append(trials_of(alert.run)[0].verdict.outcome)
+        outcomes.append(trials(run=alert.run)[0].verdict.outcome)
     assert outcomes == [Outcome.NO_HELP, Outcome.HELPED]
 
 
@@ -184,7 +183,7 @@ def test_a_trial_with_more_seeds_replaces_the_earlier_in_the_hit_rate() -> None:
         fix = fixing.begin(alert, ["A1"], seeds, None)
         finish(Run.objects.filter(pairs_before__fix=fix), score=0.1)
         finish(Run.objects.filter(pairs_after__fix=fix), score=0.9)
-    assert hit_rates()["vanishing", ("A1",)].decided == 1
+    assert hit_rates(trials())["vanishing", ("A1",)].decided == 1
     assert Fix.objects.count() == 2
 
 
@@ -193,9 +192,9 @@ def test_the_hit_rate_is_that_of_the_project() -> None:
     fix = fixing.begin(alert, ["A1"], 2, None)
     finish(Run.objects.filter(pairs_before__fix=fix), score=0.9)
     finish(Run.objects.filter(pairs_after__fix=fix), score=0.1)
-    rate = hit_rates(alert.run.project_id)["vanishing", ("A1",)]
+    rate = hit_rates(trials(alert.run.project_id))["vanishing", ("A1",)]
     assert (rate.helped, rate.worse, rate.no_help) == (0, 1, 0)
-    assert hit_rates(elsewhere.run.project_id) == {}
+    assert hit_rates(trials(elsewhere.run.project_id)) == {}
 
 
 def test_a_seed_of_an_earlier_sweep_is_reused_where_its_configuration_is_the_same() -> None:
