@@ -9,9 +9,9 @@ from ninja import Router, Status
 
 from runs import lifecycle, submission
 from runs.api.access import require
+from runs.api.alerts import alert_answer
 from runs.api.answers import found, run_answer
 from runs.api.schemas import AlertOut, ErrorsOut, RunOut
-from runs.models import Alert
 from runs.specification import SubmissionError
 
 router = Router()
@@ -26,7 +26,7 @@ def readrun_answer(request: HttpRequest, run_id: int) -> dict[str, Any]:
 @router.get("/runs/{run_id}/alerts", response=list[AlertOut], summary="A run's alerts")
 def read_alerts(request: HttpRequest, run_id: int) -> list[dict[str, Any]]:
     """Give what the health checks found."""
-    return [_alert(alert) for alert in found(run_id).alerts.all()]
+    return [alert_answer(alert) for alert in found(run_id).alerts.select_related("run__project")]
 
 
 @router.post("/runs/{run_id}/stop", response=RunOut, summary="Stop a run")
@@ -45,9 +45,3 @@ def clonerun_answer(request: HttpRequest, run_id: int) -> Status[Any]:
         return Status(201, run_answer(submission.clone(found(run_id), user)))
     except SubmissionError as error:
         return Status(422, {"errors": error.errors})
-
-
-def _alert(alert: Alert) -> dict[str, Any]:
-    own = ("state", "severity", "first_step", "title", "cause", "advice")
-    values = {name: getattr(alert, name) for name in own}
-    return {**values, "check": alert.check_id, "layers": alert.layer_names}

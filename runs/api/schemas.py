@@ -77,13 +77,31 @@ class SeriesOut(Schema):
 
 
 class AlertOut(Schema):
-    """An alert of a run."""
+    """An alert of a run; ``state`` is the check's word, acknowledged and muted are people's."""
 
+    id: int
+    run: int
+    project: str
     check: str
     state: str
     severity: str
     first_step: int
+    opened_step: int
+    last_step: int
+    resolved_step: int | None
+    at_end: bool
+    count: int
+    reopened: int
+    value: float | None
+    worst_value: float | None
+    threshold: float | None
     layers: list[str]
     title: str
     cause: str
     advice: list[dict[str, Any]]
+    evidence: dict[str, Any]
+    thresholds_hash: str
+    created_at: datetime
+    acknowledged_at: datetime | None
+    muted_at: datetime | None
+    mute_reason: str
