@@ -1,1 +1,1 @@
-"""Labelled runs, sick and healthy: how well the alerts tell them apart, beside the rules that others published."""
+"""Labelled runs, sick and healthy: how well alerts tell them apart, beside rules that others published."""

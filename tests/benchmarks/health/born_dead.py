@@ -1,26 +1,34 @@
-"""The whole table of born-dead networks: python -m tests.benchmarks.health.born_dead."""
+"""Suite E: narrow, deep ReLU networks, of which many have a silent layer before the first step."""
 
 from __future__ import annotations
 
-from tests.health.born_dead_cells import CELLS, dead_share
+from tests.benchmarks.health.cases import Case, Rule
 
-NETS = 4000
-
-
-def main() -> None:
-    """Print each cell with its reference, and how much of its tolerance it takes."""
-    print("| N, L | upper | lower (d=1) | d | reference | measured | of the tolerance |")
-    print("|---|---|---|---|---|---|---|")
-    for cell in CELLS:
-        for inputs, reference in cell.shares.items():
-            share = dead_share(cell, inputs, NETS)
-            used = abs(share - reference) / cell.tolerance(inputs, NETS)
-            print(
-                f"| {cell.width}, {cell.layers} | {cell.bound:.4f} | {cell.exact_lower:.4f} | {inputs}"
-                f" | {reference:.4f} | {share:.4f} | {used:.0%} |",
-                flush=True,
-            )
+WIDTHS = (2, 3, 4, 5, 8)
+LAYERS = (5, 10, 20)
+SEEDS = 40
 
 
-if __name__ == "__main__":
-    main()
+def cases() -> list[Case]:
+    """Give each width at each depth; a run is sick where a layer is silent on all training rows."""
+    return [_case(width, layers) for layers in LAYERS for width in WIDTHS]
+
+
+def _case(width: int, layers: int) -> Case:
+    return Case(
+        id=f"{layers - 1} hidden layers of {width}",
+        suite="E",
+        training={
+            "hidden_units": [width] * (layers - 1),
+            "activation": "relu",
+            "initializer": "he_normal",
+            "learning_rate": 0.005,
+            "batch_size": 32,
+            "epochs": 15,
+        },
+        data={"dataset": "at_circle", "recipe": "raw"},
+        rule=Rule(born_dead=True, healthy_from=0.8),
+        seeds=SEEDS,
+        problem="born dead",
+        accepts=("born_dead", "dead_layer"),
+    )

@@ -1,0 +1,93 @@
+"""One suite measured: everything that the results keep of it."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from statistics import mean
+from typing import TYPE_CHECKING, Any
+
+from nnlab.health.thresholds import THRESHOLDS
+from tests.benchmarks.health import judge, outcomes, repair, replay
+from tests.benchmarks.health.alarms import highest
+from tests.benchmarks.health.replay import OURS
+from tests.benchmarks.health.training import engine_version
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tests.benchmarks.health.cases import Case
+    from tests.benchmarks.health.replay import Row
+    from tests.benchmarks.health.training import Run
+
+SOURCES = (OURS, "random", "autotrainer")
+BY_STEP, LAYER = 8, 2  # of the five sigmoid layers
+
+
+def measure(
+    suite: str, cases: Sequence[Case], runs: Sequence[Run], *, peers: bool, repairs: bool
+) -> dict[str, Any]:
+    """Replay the runs of a suite, judge every detector, and try the advice.
+
+    Args:
+        cases: all of the suite, with those that cannot be trained.
+    """
+    load = os.getloadavg()[0]
+    rows = replay.replay_all(runs, with_peers=peers)
+    ours = replay.judged(rows)
+    found = {
+        "suite": suite,
+        "engine": engine_version(),
+        "thresholds": THRESHOLDS.hash,
+        "load": [load, os.getloadavg()[0]],
+        "cases": len(cases),
+        "unable": {case.id: case.unable for case in cases if case.unable},
+        "runs": len(rows),
+        "detectors": {
+            name: judge.summary(replay.judged(rows, name)) for name in (rows[0].said if rows else ())
+        },
+        "details": judge.details(ours) | {"quiz": quiz(rows) if suite == "quiz" else None},
+        "outcomes": {
+            case.id: dict(Counter(run.outcome for run in ours if run.case == case.id)) for case in cases
+        },
+        "references": {case.id: case.notes for case in cases if case.notes},
+    }
+    if repairs:
+        found["repair"] = {
+            source: mended(rows, source) for source in SOURCES if source in rows[0].said or source == "random"
+        }
+    return found
+
+
+def quiz(rows: Sequence[Row]) -> float:
+    """Give the share of runs where vanishing opens by step 8, names hidden 3, and advises ReLU first."""
+    right = 0
+    for row in rows:
+        found = highest(row.said[OURS])
+        right += bool(
+            found is not None
+            and found.rule == "vanishing"
+            and found.step <= BY_STEP
+            and LAYER in found.layers
+            and found.advice
+            and found.advice[0].code == "A1"
+        )
+    return right / len(rows)
+
+
+def mended(rows: Sequence[Row], source: str) -> dict[str, Any]:
+    """Sum up how many sick runs a source of changes mends, by the place of the change that helped."""
+    known = replay.outcomes_of(rows)
+    sick = [row for row in rows if known[row.run.case.id, row.run.seed] == outcomes.SICK
+            and not row.run.case.rule.born_dead]  # fmt: skip
+    found = repair.repairs(sick, [replay.bounds_of(rows, row) for row in sick], source)
+    places = [sum(one.place == place for one in found) for place in range(1, repair.TRIES + 1)]
+    codes = Counter(one.tries[one.place - 1].code for one in found if one.place)
+    return {
+        "runs": len(found),
+        "places": places,
+        "cost": mean(one.cost for one in found) if found else None,
+        "gain": mean(one.gain for one in found) if found else None,
+        "helped_by": dict(codes.most_common()),
+        "not_mended": dict(Counter(one.case for one in found if not one.place).most_common()),
+    }

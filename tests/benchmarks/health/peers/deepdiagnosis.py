@@ -1,0 +1,56 @@
+"""DeepDiagnosis: the first batch of every epoch.
+
+Source: Wardat et al., ICSE 2022, ``DeepDiagnosis/ICSE2022``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tests.benchmarks.health.peers.firing import fired, streak
+
+if TYPE_CHECKING:
+    from tests.benchmarks.health.alarms import Alarm
+    from tests.benchmarks.health.probe import Probe
+
+ZEROS, LARGE, SMALL_GRADIENT = 0.7, 0.5, 1e-7
+SAME_TENSOR, SAME_ACCURACY = 5, 20
+
+
+def replay(probe: Probe, labels: tuple[float, float]) -> list[Alarm]:
+    """Say which symptoms it would have reported.
+
+    Args:
+        labels: the least and the largest target.
+    """
+    firsts = probe.firsts()
+    steps, t = probe.at[firsts], {name: value[firsts] for name, value in probe.tensors.items()}
+    last, fifth = np.arange(len(firsts)) == len(firsts) - 1, np.arange(len(firsts)) % 5 == 4
+    relu = np.array(probe.relu)
+    rules = {
+        "not a number": ~(t["finite"].astype(bool) & t["a_finite"].astype(bool)).all(axis=1),
+        "mean exactly 0": exact_zero(t),
+        "dead nodes": last & (t["a_zero"][:, relu] >= ZEROS).any(axis=1),
+        "saturated": fifth & (t["z_large"][:, :-1] > LARGE).any(axis=1),
+        "vanishing gradient": (t["g_mean"] < SMALL_GRADIENT).any(axis=1),
+        "unchanged weights": streak(_same(t["w_average"]), SAME_TENSOR - 1),
+        "out of range": (np.arange(len(firsts)) == 0)
+        & ((t["answer_low"][:, 0] < labels[0]) | (t["answer_high"][:, 0] > labels[1])),
+    }
+    accuracy = probe.epochs["train_accuracy"]
+    same = streak(np.diff(accuracy, prepend=np.nan) == 0, SAME_ACCURACY - 1)
+    epochs = probe.epoch_steps * np.arange(1, len(accuracy) + 1)
+    return fired(steps, rules) + fired(epochs, {"accuracy unchanged": same})
+
+
+def exact_zero(tensors: dict[str, Any]) -> Any:
+    """Say where the mean of an activation, a gradient or the weights of a layer is exactly 0."""
+    return np.any(
+        [(tensors[name] == 0).any(axis=1) for name in ("a_average", "g_average", "w_average")], axis=0
+    )
+
+
+def _same(means: Any) -> Any:
+    return (np.diff(means, axis=0, prepend=np.nan) == 0).any(axis=1)

@@ -1,0 +1,138 @@
+"""The README's tables of alerts, made from the results; a test holds the README to them."""
+
+from __future__ import annotations
+
+import json
+from math import isnan
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tests.benchmarks.health.peers.everybody import TITLES as PEERS
+from tests.benchmarks.health.suites import TITLES
+from tests.benchmarks.health.targets import OURS, TARGETS
+from tests.benchmarks.pipes import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from tests.benchmarks.health.targets import Target
+
+RESULTS = Path(__file__).parent / "results"
+README = ROOT / "README.md"
+START, END = "<!-- health-benchmarks -->", "<!-- /health-benchmarks -->"
+MOST_LISTED = 12
+Found = dict[str, Any]
+_LEGEND = (
+    "Recall is the share of sick runs with an alarm open at the end, false alarms that of healthy runs; in"
+    " brackets 95 % intervals, for which whole configurations are drawn again. Runs that are neither sick nor"
+    " healthy do not count. The time is that of the first alarm that stays, of the sick runs."
+)
+_SOURCES = {OURS: "our advice", "random": "changes at random", "autotrainer": "AutoTrainer's order"}
+
+
+def read_results() -> dict[str, Found]:
+    """Read what was measured, by suite."""
+    return {
+        path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob("*.json"))
+    }
+
+
+def write() -> None:
+    """Replace the README's tables."""
+    text = README.read_text(encoding="utf-8")
+    before, rest = text.split(START)
+    README.write_text(before + START + section(read_results()) + END + rest.split(END)[1], encoding="utf-8")
+
+
+def section(results: Mapping[str, Found]) -> str:
+    """Write everything that stands between the README's marks."""
+    known = {name: results[name] for name in TITLES if name in results}
+    if not known:
+        return "\n\nNot measured yet: `poe bench-health`.\n\n"
+    parts = [_LEGEND, _targets(known)]
+    for name, found in known.items():
+        parts += [_title(name, found), _detectors(found), _repairs(found), _notes(found)]
+    return "\n\n" + "\n\n".join(part for part in parts if part) + "\n\n"
+
+
+def line(target: Target, found: Found) -> list[str]:
+    """Write a target's figure, its bound, the best of others and whether it is met."""
+    value = target.value(found)
+    bound = f"{'<=' if target.is_most else '>='} {target.bound:g}"
+    share = value[0] if isinstance(value, list | tuple) else value
+    if share is None or isnan(share):
+        return [target.title, "–", bound, target.peer, "not measured"]
+    shown = _interval(value) if isinstance(value, list | tuple) else f"{value:.3g}"
+    return [target.title, shown, bound, target.peer, "met" if target.is_met(share) else "missed"]
+
+
+def _targets(results: Mapping[str, Found]) -> str:
+    rows = [
+        [target.suite, *line(target, results[target.suite])] for target in TARGETS if target.suite in results
+    ]
+    return _markdown(["suite", "", "figure", "target", "best of others", ""], rows) if rows else ""
+
+
+def _title(name: str, found: Found) -> str:
+    ours = found["detectors"][OURS]
+    expressed = found["cases"] - len(found["unable"])
+    return (
+        f"**{name}, {TITLES[name]}**: {expressed} of {found['cases']} configurations can be trained,"
+        f" {found['runs']} runs, of which {ours['sick']} end sick and {ours['healthy']} healthy."
+    )
+
+
+def _detectors(found: Found) -> str:
+    names = {OURS: "nnlab"} | PEERS
+    rows = [
+        [title, *_figures(found["detectors"][name])]
+        for name, title in names.items()
+        if name in found["detectors"]
+    ]
+    return _markdown(["", "recall", "false alarms", "precision", "F1", "median time", "median epoch"], rows)
+
+
+def _figures(told: Found) -> list[str]:
+    shares = [_interval(told[name]) for name in ("recall", "false_alarms", "precision", "f1")]
+    if told["median_share"] is None:
+        return [*shares, "–", "–"]
+    return [*shares, f"{100 * told['median_share']:.2g} %", f"{told['median_epoch']:.3g}"]
+
+
+def _repairs(found: Found) -> str:
+    if not any(told["runs"] for told in found.get("repair", {}).values()):
+        return ""
+    rows = []
+    for name, told in found["repair"].items():
+        first, three = told["places"][0] / told["runs"], sum(told["places"]) / told["runs"]
+        rows.append(
+            [_SOURCES[name], f"{first:.2f}", f"{three:.2f}", f"{told['cost']:.2g}", f"{told['gain']:.2f}"]
+        )
+    return _markdown(["repaired by", "the first change", "one of three", "cost, runs", "mean gain"], rows)
+
+
+def _notes(found: Found) -> str:
+    told = found["details"]
+    notes = [f"Cannot be expressed: {name}: {reason}." for name, reason in found["unable"].items()]
+    for title, names in (("Missed", told["misses"]), ("False alarms", told["false"]),
+                         ("Another cause named", told["wrong_cause"])):  # fmt: skip
+        if names:
+            more = f", and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else ""
+            notes.append(f"{title}: {'; '.join(names[:MOST_LISTED])}{more}.")
+    return " ".join(notes)
+
+
+def _interval(value: Any) -> str:
+    middle, low, high = (float("nan") if each is None else each for each in value)
+    if isnan(middle):
+        return "–"
+    return f"{middle:.3f}" + ("" if isnan(low) or low == high == middle else f" [{low:.2f} .. {high:.2f}]")
+
+
+def _markdown(head: list[str], rows: Iterable[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(row) + " |" for row in lines)
+
+
+if __name__ == "__main__":
+    write()
