@@ -16,7 +16,7 @@ __all__ = ["RANKED", "Advice", "Case", "Op", "advise", "apply"]
 
 # Best first. Vanishing gradients never get a higher learning rate or more layers.
 RANKED: Mapping[str, tuple[str, ...]] = {
-    "born_dead": ("A15", "A16", "A8", "A11"),
+    "born_dead": ("A16", "A8", "A15", "A11"),
     "class_balance": ("A21",),
     "constant_prediction": ("A13", "A9", "A10", "A5", "A4", "A3", "A1"),
     "dead_layer": ("A9", "A10", "A3", "A2", "A11", "A20", "A26"),
@@ -48,10 +48,11 @@ OF_THEIR_OWN = OF_DATA_AND_CONFIG | {"born_dead", "dormant", "dropout", "linear_
 SYMPTOMS = ("not_learning", "constant_prediction", "plateau", "initial_loss", "rank_collapse")
 
 CONSTANT_INITIALIZERS = frozenset({"zeros", "ones", "constant"})
-LARGE_FIRST_UPDATE = 0.3
+FIXED_INITIALIZERS = frozenset({"normal", "truncated_normal", "uniform", "playground"})
+MANY_LAYERS = 4
 LARGE_UPDATES = ("A3", "A6")
 LARGE_UPDATE = 0.03
-TINY_UPDATE = 1e-4
+TINY_UPDATE = 3e-4
 STRONG_PENALTY = 1e-2
 STRONG_DROPOUT = 0.5
 
@@ -60,6 +61,8 @@ def advise(check: str, case: Case) -> tuple[Advice, ...]:
     """Rank the changes that apply to this case; what would change nothing is left out."""
     case = replace(case, check=check)
     offered = {code: PATCHES[code](case) for code in _codes(check, case)}
+    if offered.get("A4") is not None:
+        offered.pop("A3", None)  # nobody is told to raise the rate and to lower it
     return tuple(advice for advice in offered.values() if advice is not None)
 
 
@@ -89,6 +92,11 @@ def _is_symmetric(case: Case) -> bool:
     return bool(CONSTANT_INITIALIZERS & set(case.initializers))
 
 
+def _weights_have_a_fixed_size(case: Case) -> bool:
+    """Whether weights do not depend on the width of a layer, in so many layers that it adds up."""
+    return len(case.units) >= MANY_LAYERS and bool(FIXED_INITIALIZERS & set(case.initializers))
+
+
 def _has_exponential(case: Case) -> bool:
     return any("exponential" in name for name in case.activations)
 
@@ -103,10 +111,6 @@ def _has_strong_dropout(case: Case) -> bool:
 
 def _is_mismatched(case: Case) -> bool:
     return "output_mismatch" in case.found
-
-
-def _steps_are_too_large(case: Case) -> bool:
-    return case.steps_are_too_large or case.first_update > LARGE_FIRST_UPDATE
 
 
 def _steps_are_tiny(case: Case) -> bool:
@@ -126,7 +130,8 @@ EVIDENCE: tuple[tuple[str, Callable[[Case], bool]], ...] = (
     ("A10", lambda case: case.target_out_of_scale),
     ("A26", _has_strong_penalty),
     ("A14", _has_strong_dropout),
-    ("A3", _steps_are_too_large),
+    ("A2", _weights_have_a_fixed_size),
+    ("A3", lambda case: case.steps_are_too_large),
     ("A19", _batches_are_huge),
     ("A17", lambda case: case.is_short),
     ("A4", _steps_are_tiny),

@@ -217,7 +217,9 @@ class Monitor:
             largest_update=signals.largest_update,
             is_short=self._info.steps < signals.t_min,
             is_born_dead=signals.is_born_dead,
-            steps_are_too_large=signals.loss_is_above_baseline,
+            loss_has_risen=signals.loss_is_above_baseline
+            and signals.losses.average
+            > self._thresholds.checks["divergence"]["clear"] * signals.losses.first,
         )
 
 

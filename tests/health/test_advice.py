@@ -9,6 +9,7 @@ import pytest
 
 from nnlab.engine.config import TrainingConfig
 from nnlab.health.advice import RANKED, advise, apply
+from nnlab.health.facts import describe_data
 from nnlab.health.patches import PATCHES
 from nnlab.health.suppression import RANKS
 from tests.health.advice_cases import (
@@ -20,6 +21,7 @@ from tests.health.advice_cases import (
     codes,
     of_raw,
 )
+from tests.health.problems import build_columns, build_problem
 
 SANE = TrainingConfig().to_dict()
 SYMPTOMS = ("nonfinite", "exploding", "dead_layer", "divergence", "not_learning", "constant_prediction")
@@ -39,7 +41,9 @@ def test_the_quiz_network_is_told_to_use_relu_first() -> None:
 
 
 @pytest.mark.parametrize("rate", [1e-5, 1e-3, 0.05, 1.0])
-@pytest.mark.parametrize("flags", [{}, {"is_short": True}, {"steps_are_too_large": True}], ids=str)
+@pytest.mark.parametrize(
+    "flags", [{}, {"is_short": True}, {"loss_has_risen": True, "first_update": 0.1}], ids=str
+)
 def test_no_advice_on_vanishing_gradients_raises_the_learning_rate_or_adds_layers(
     rate: float, flags: dict[str, Any]
 ) -> None:
@@ -56,8 +60,8 @@ def test_no_advice_on_vanishing_gradients_raises_the_learning_rate_or_adds_layer
 def test_a_rate_that_is_too_high_is_lowered_first(check: str) -> None:
     config = TrainingConfig(learning_rate=1.0, optimizer="sgd").to_dict()
     first = advise(check, build_case(config, first_update=0.5))[0]
-    assert first.title == "Lower the learning rate from 1 to 0.02"
-    assert apply(config, first.ops)["learning_rate"] == 0.02
+    assert first.title == "Lower the learning rate from 1 to 0.04"
+    assert apply(config, first.ops)["learning_rate"] == 0.04
 
 
 @pytest.mark.parametrize("check", SYMPTOMS)
@@ -106,8 +110,8 @@ def test_a_symptom_takes_the_advice_of_the_finding_nearest_to_the_root() -> None
 
 def test_a_layer_born_dead_is_not_told_to_lower_its_learning_rate() -> None:
     config = TrainingConfig(hidden_units=(5,) * 15).to_dict()
-    assert codes("dead_layer", config, is_born_dead=True) == ["A15", "A16", "A8", "A11"]
-    assert codes("born_dead", config) == ["A15", "A16", "A8", "A11"]
+    assert codes("dead_layer", config, is_born_dead=True) == ["A16", "A8", "A15", "A11"]
+    assert codes("born_dead", config) == ["A16", "A8", "A15", "A11"]
 
 
 def test_a_run_too_short_to_judge_is_told_to_train_longer() -> None:
@@ -126,8 +130,31 @@ def test_nobody_is_told_to_raise_the_learning_rate_and_to_lower_it() -> None:
     assert "A4" not in codes("not_learning", slow, largest_update=1e-5, found=("exploding",))
     assert "A4" not in codes("not_learning", slow, largest_update=math.nan)
     for check in RANKED:
-        case = {"largest_update": 1e-5, "steps_are_too_large": True}
+        case = {"largest_update": 1e-5, "loss_has_risen": True, "first_update": 0.1}
         assert not {"A3", "A4"} <= set(codes(check, slow, **case))
+
+
+def test_a_loss_that_rises_by_tiny_steps_is_no_sign_of_a_high_rate() -> None:
+    slow = SANE | {"learning_rate": 1e-5}
+    tiny = {"largest_update": 1e-5, "first_update": 1e-5, "loss_has_risen": True}
+    assert codes("not_learning", slow, **tiny)[0] == "A4"
+    assert codes("not_learning", slow, **tiny | {"first_update": 0.1})[0] == "A3"
+
+
+def test_weights_of_one_size_for_all_widths_are_drawn_anew_in_deep_networks() -> None:
+    for depth, first in ((5, "A2"), (2, "A3")):
+        config = TrainingConfig(hidden_units=(8,) * depth, initializer="uniform").to_dict()
+        assert codes("dead_layer", config)[0] == first
+
+
+def test_inputs_that_are_standardised_already_are_not_scaled_again() -> None:
+    x = build_columns()
+    x[0, 0] = 1000.0  # an outlier, and still one when it is scaled
+    x = (x - x[:120].mean(axis=0)) / x[:120].std(axis=0)
+    for factor, is_offered in ((1, False), (100, True)):
+        facts = describe_data(build_problem(factor * x))
+        config = of_raw() | {"data": {"dataset": "points.csv"}}
+        assert ("A9" in codes("nonfinite", config, task="binary", facts=facts)) == is_offered
 
 
 def test_updates_that_are_too_large_and_too_small_get_different_advice() -> None:

@@ -92,7 +92,7 @@ def cases(draw: st.DrawFn) -> Case:
         largest_update=draw(update),
         is_short=draw(st.booleans()),
         is_born_dead=draw(st.booleans()),
-        steps_are_too_large=draw(st.booleans()),
+        loss_has_risen=draw(st.booleans()),
     )
 
 
@@ -137,18 +137,28 @@ def test_a_patch_is_not_offered_for_what_it_has_just_made(code: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("first_update", "rate"), [(float("nan"), 1e5), (0.05, 1e5), (1e4, 1.0), (3e7, 3e-4), (1e300, 1e-6)]
+    ("start", "first_update", "rate"),
+    [
+        (1.0, float("nan"), 0.1),
+        (1.0, 0.1, 0.1),
+        (1.0, 0.5, 0.04),
+        (1e6, float("nan"), 0.5),
+        (1e6, 3e7, 7e-4),
+        (1e6, float("inf"), 1e-6),
+        (5e-6, float("nan"), 1e-6),
+    ],
 )
-def test_one_step_takes_a_rate_to_where_it_moves_weights_by_a_hundredth(
-    first_update: float, rate: float
+def test_one_step_takes_a_rate_to_where_it_moves_weights_by_a_fiftieth(
+    start: float, first_update: float, rate: float
 ) -> None:
-    case = build_case(TrainingConfig(learning_rate=1e6).to_dict(), first_update=first_update)
-    advice = PATCHES["A3"](case)
+    config = TrainingConfig(learning_rate=start, optimizer="sgd").to_dict()
+    advice = PATCHES["A3"](build_case(config, first_update=first_update))
     assert advice is not None
     assert advice.ops[0].value == pytest.approx(rate)
+    assert f"to {rate:g}" in advice.title
 
 
-@pytest.mark.parametrize(("update", "rate"), [(2e-4, 1e-3), (2e-5, 1e-2), (1e-9, 0.1)])
+@pytest.mark.parametrize(("update", "rate"), [(1e-4, 0.005), (1e-5, 0.05), (1e-9, 0.1)])
 def test_one_step_takes_a_rate_to_where_it_moves_weights_at_all(update: float, rate: float) -> None:
     case = build_case(TrainingConfig(learning_rate=1e-4, optimizer="sgd").to_dict(), largest_update=update)
     advice = PATCHES["A4"](case)

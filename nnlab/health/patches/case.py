@@ -7,12 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from nnlab.health.thresholds import THRESHOLDS
 
 if TYPE_CHECKING:
     from nnlab.engine.records import RunInfo
-    from nnlab.health.facts import DataFacts
+    from nnlab.health.facts import ColumnFacts, DataFacts
 
+NEARLY = 0.1
+SMALL_FIRST_UPDATE, LARGE_FIRST_UPDATE = 1e-3, 0.3
 # Raising the learning rate would make these worse.
 UNSTABLE = frozenset({"nonfinite", "exploding", "dead_layer", "divergence", "vanishing"})
 
@@ -55,7 +59,7 @@ class Case:
         largest_update: the same in the last sampled step.
         is_short: whether the run is shorter than what a verdict on its progress needs.
         is_born_dead: whether a dead layer was so from the first step on.
-        steps_are_too_large: whether training made the network worse than a constant answer.
+        loss_has_risen: whether training made the network worse than it was, and than a constant answer.
     """
 
     config: Mapping[str, Any]
@@ -67,7 +71,7 @@ class Case:
     largest_update: float = math.nan
     is_short: bool = False
     is_born_dead: bool = False
-    steps_are_too_large: bool = False
+    loss_has_risen: bool = False
 
     def get(self, path: str, default: Any = None) -> Any:
         """Look a value up by its path."""
@@ -91,6 +95,12 @@ class Case:
     def learning_rate(self) -> float:
         """The learning rate, 0 where the config has none."""
         return float(self.get("learning_rate", 0.0))
+
+    @property
+    def steps_are_too_large(self) -> bool:
+        """Whether the rate looks too high: by the first step, or by the loss unless that step was tiny."""
+        is_tiny = self.first_update < SMALL_FIRST_UPDATE
+        return self.first_update > LARGE_FIRST_UPDATE or (self.loss_has_risen and not is_tiny)
 
     @property
     def may_raise_rate(self) -> bool:
@@ -136,11 +146,16 @@ class Case:
 
     @property
     def inputs_are_harmful(self) -> bool:
-        """Whether the inputs are so far out of scale that training is likely to suffer."""
-        return self._inputs_exceed("size", "offset")
+        """Whether inputs are so far out of scale, one or all, that training is likely to suffer."""
+        if not self.inputs_out_of_scale or self.facts is None:
+            return False
+        columns, usual = self.facts.columns, THRESHOLDS.checks["unscaled_data"]["size_shown"]
+        power = float((columns.mean**2 + columns.deviation**2).mean())
+        return power > usual**2 or self._inputs_exceed("size", "offset")
 
     def _inputs_exceed(self, size: str, offset: str) -> bool:
-        if self.facts is None:
+        """Inputs that are standardised already may have outliers; scaling them again does not help."""
+        if self.facts is None or _are_standard(self.facts.columns):
             return False
         columns, limits = self.facts.columns, THRESHOLDS.checks["unscaled_data"]
         return bool(
@@ -155,6 +170,13 @@ class Case:
         if self.info.task != "regression" or self.facts is None or self.facts.targets is None:
             return False
         return self.facts.targets.variance > THRESHOLDS.checks["unscaled_data"]["target_variance_shown"]
+
+
+def _are_standard(columns: ColumnFacts) -> bool:
+    """Whether all columns that vary have mean 0 and standard deviation 1, or nearly."""
+    varies = columns.deviation > 0
+    mean, deviation = np.abs(columns.mean[varies]), columns.deviation[varies]
+    return bool((mean < NEARLY).all() and (np.abs(deviation - 1) < NEARLY).all())
 
 
 def rounded(rate: float) -> float:

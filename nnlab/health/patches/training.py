@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 SAFE_RATE = 1e-3
 LEAST_RATE = 1e-6
-USUAL_UPDATE = 1e-2  # of the weights' size in a first step: large, and not harmful
+USUAL_UPDATE = 2e-2  # of the weights' size in a first step: large, and not harmful
 SMALL_UPDATE = 3e-4
-BRISK_UPDATE = 2e-3
+BRISK_UPDATE = 5e-3
 MOST_RAISE = 1000
 LARGEST_RATES = {"adam": 1e-2, "adamw": 1e-2, "rmsprop": 1e-2}
 LARGEST_RATE = 0.5
@@ -31,7 +31,7 @@ def lower_rate(case: Case) -> Advice | None:
     rate = case.learning_rate
     if not rate > LEAST_RATE:
         return None
-    new = rounded(rate / 10)
+    new = min(rounded(rate / 10), _largest_rate(case))
     if case.first_update > 10 * USUAL_UPDATE:
         new = min(new, one_digit(rate * USUAL_UPDATE / case.first_update))
     title = f"Lower the learning rate from {rate:g} to {max(new, LEAST_RATE):g}"
@@ -40,13 +40,17 @@ def lower_rate(case: Case) -> Advice | None:
     )
 
 
+def _largest_rate(case: Case) -> float:
+    """The largest rate that advice leads to: beyond it hardly any network learns."""
+    return LARGEST_RATES.get(str(case.get("optimizer")), LARGEST_RATE)
+
+
 def raise_rate(case: Case) -> Advice | None:
     """A4: raise the learning rate where the updates are tiny: threefold, or to steps of the usual size."""
     update, rate = case.largest_update, case.learning_rate
     if not case.may_raise_rate or not 0 < update < SMALL_UPDATE:
         return None
-    largest = LARGEST_RATES.get(str(case.get("optimizer")), LARGEST_RATE)
-    new = min(rate * min(max(BRISK_UPDATE / update, 3.0), MOST_RAISE), largest)
+    new = min(rate * min(max(BRISK_UPDATE / update, 3.0), MOST_RAISE), _largest_rate(case))
     if not new > rate:
         return None
     title = f"Raise the learning rate from {rate:g} to {one_digit(new):g}"
