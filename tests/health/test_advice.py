@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 
 from nnlab.engine.config import TrainingConfig
@@ -86,6 +87,19 @@ def test_exponential_layers_are_replaced_first(check: str) -> None:
 def test_constant_weights_are_drawn_anew_before_anything_else(initializer: str, check: str) -> None:
     assert codes(check, SANE | {"initializer": initializer})[0] == "A2"
     assert codes(check, SANE | {"initializer": [initializer, "auto"]})[0] == "A2"
+
+
+def test_a_large_target_comes_before_large_inputs() -> None:
+    y = 1000 * np.random.default_rng(0).standard_normal(150)
+    facts = describe_data(build_problem(1000 * build_columns(), y[:, None], task="regression"))
+    for check in (*SYMPTOMS, "unscaled_data"):
+        assert codes(check, of_raw(), facts=facts, task="regression")[:2] == ["A10", "A9"]
+
+
+def test_a_single_class_needs_no_weights() -> None:
+    for y, is_offered in ((np.arange(150) % 10 == 0, True), (np.zeros(150), False)):
+        facts = describe_data(build_problem(y=y.astype(np.int64)))
+        assert ("A21" in codes("class_balance", SANE, task="binary", facts=facts)) == is_offered
 
 
 def test_a_strong_penalty_is_removed_and_strong_dropout_lowered_first() -> None:

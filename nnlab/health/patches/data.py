@@ -44,10 +44,15 @@ def scale_target(case: Case) -> Advice | None:
 
 def weigh_classes(case: Case) -> Advice | None:
     """A21: let rare classes count as much as frequent ones."""
-    if case.info.task not in CLASSES:
+    if case.info.task not in CLASSES or _has_one_class(case):
         return None
     reason = "Each class then has the same say, however few rows it has."
     return case.advice("A21", "Weight the classes by 1 / their frequency", reason, {"class_weights": True})
+
+
+def _has_one_class(case: Case) -> bool:
+    counts = None if case.facts is None else case.facts.train_counts
+    return counts is not None and int((counts > 0).sum()) < 2
 
 
 def drop_bad_rows(case: Case) -> Advice | None:
