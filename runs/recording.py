@@ -15,6 +15,7 @@ from uuid import UUID
 
 import numpy as np
 from django.db import transaction
+from django.db.models import F
 from numpy.typing import NDArray
 
 from nnlab.engine.native import library
@@ -23,8 +24,9 @@ from nnlab.health.monitor import AlertEvent
 from nnlab.series.batch import Key, Points
 from runs import delivery
 from runs.delivery import Delivery
-from runs.models import Alert, Mute, Run, Writer
+from runs.models import Alert, Fix, FixPair, Mute, Run, Writer
 from runs.models.alerts import Severity
+from runs.notices import outbox
 from runs.store.journal import in_order
 from runs.store.rewinding import rewind
 
@@ -197,7 +199,9 @@ def _store_event(run_id: int, event: AlertEvent) -> None:
         alert = Alert(run_id=run_id, check_id=event.check, opened_step=event.step, count=0)
         _mute_as_ordered(alert)
     written = list(_WORKERS)
-    if not is_new and _is_worse(alert, event):  # than what was acknowledged
+    is_worse = not is_new and _is_worse(alert, event)
+    returned_after = None if alert.resolved_step is None else event.step - alert.resolved_step
+    if is_worse:  # than what was acknowledged
         alert.acknowledged_at = alert.acknowledged_by = None
         written += ["acknowledged_at", "acknowledged_by"]
     resolved = event.kind == "resolve"
@@ -214,14 +218,22 @@ def _store_event(run_id: int, event: AlertEvent) -> None:
     alert.thresholds_hash = event.thresholds_hash
     alert.count += 1
     alert.save(update_fields=None if is_new else written)
+    if (is_new or is_worse) and not resolved:
+        outbox.announce(alert, returned_after=returned_after)
 
 
 def _mute_as_ordered(alert: Alert) -> None:
-    """Mute a new alert where somebody muted its check in the project."""
+    """Mute a new alert where its check is muted in the project, or a sick run is trained again on purpose."""
     order = Mute.objects.filter(project__runs=alert.run_id, check_id=alert.check_id).first()
     if order is not None:
         alert.muted_at, alert.muted_by_id = order.created_at, order.created_by_id
         alert.mute_reason = order.reason
+        return
+    compared = FixPair.objects.filter(before=alert.run_id, before__sweep=F("fix__sweep"))
+    fix = Fix.objects.filter(pairs__in=compared).first()
+    if fix is not None:
+        alert.muted_at, alert.muted_by_id = fix.created_at, fix.created_by_id
+        alert.mute_reason = f"trained as run {fix.run_id} was, to compare a fix with it"
 
 
 def _is_worse(alert: Alert, event: AlertEvent) -> bool:

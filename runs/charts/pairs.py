@@ -81,6 +81,6 @@ def _line(pair: PairView, is_better: bool, words: tuple[str, str]) -> dict[str, 
 
 
 def _summary(pairs: Sequence[PairView], better: Sequence[bool], y_title: str) -> str:
-    text = f"{y_title} got better in {sum(better)} of {plural(len(pairs), 'pair')}"
+    text = f"{y_title[:1].upper()}{y_title[1:]} got better in {sum(better)} of {plural(len(pairs), 'pair')}"
     crosses = sum(pair.before_diverged + pair.after_diverged for pair in pairs)
     return f"{text}; {plural(crosses, 'run')} diverged, drawn as a cross." if crosses else f"{text}."

@@ -42,7 +42,7 @@ def test_a_pair_that_got_better_differs_by_dash_and_colour(higher: bool, better:
     dashes = [trace["line"]["dash"] for trace in chart.figure["data"]]
     assert dashes.count("solid") == better
     assert len({(trace["line"]["dash"], trace["meta"]["series"]) for trace in chart.figure["data"]}) == 2
-    assert chart.summary == f"score got better in {better} of 4 pairs."
+    assert chart.summary == f"Score got better in {better} of 4 pairs."
 
 
 def test_a_diverged_run_is_a_cross_and_is_said() -> None:
@@ -50,7 +50,7 @@ def test_a_diverged_run_is_a_cross_and_is_said() -> None:
     (line,) = chart.figure["data"]
     assert line["marker"]["symbol"] == ["x", "circle"]
     assert line["text"] == ["seed 3, before: 0.1, diverged: a constant guess", "seed 3, after: 0.9"]
-    assert chart.summary == "score got better in 1 of 1 pair; 1 run diverged, drawn as a cross."
+    assert chart.summary == "Score got better in 1 of 1 pair; 1 run diverged, drawn as a cross."
 
 
 def test_without_pairs_there_is_nothing_to_draw() -> None:

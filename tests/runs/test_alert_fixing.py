@@ -13,8 +13,10 @@ from runs.alerts import fixing
 from runs.alerts.trials import hit_rates, trials
 from runs.alerts.verdicts import Outcome
 from runs.models import Alert, Fix, Run, Source, Status, Sweep
+from runs.recording import _store_event
 from runs.specification import SubmissionError, group_of
 from tests.runs import builders
+from tests.runs.test_alerts_stored import event
 
 pytestmark = pytest.mark.django_db
 
@@ -204,3 +206,16 @@ def test_a_seed_of_an_earlier_sweep_is_reused_where_its_configuration_is_the_sam
     assert other.group == group_of(spec.data, spec.runs[0].training)
     fix = fixing.begin(alert, ["A1"], 2, None)
     assert fix.pairs.get(seed=0).before == other
+
+
+def test_what_a_sick_run_shows_when_it_is_trained_again_on_purpose_is_muted() -> None:
+    alert = sick_alert()
+    pair = fixing.begin(alert, ["A1"], 2, None).pairs.get(seed=0)
+    for run_id in (pair.before_id, pair.after_id, alert.run_id):
+        _store_event(run_id, event(check="plateau"))
+    muted = dict(Alert.objects.filter(check_id="plateau").values_list("run", "mute_reason"))
+    assert muted == {
+        pair.before_id: f"trained as run {alert.run_id} was, to compare a fix with it",
+        pair.after_id: "",
+        alert.run_id: "",
+    }
