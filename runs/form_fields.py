@@ -134,6 +134,11 @@ class FurtherFields(forms.Form):
     dtype = ChoiceField(required=False, choices=choices(DTYPES), help_text="Precision of the arithmetic.")
     rows = NumberField(help_text="Generated sets only: points to make.")
     noise = NumberField(help_text="Generated sets only: 0 to 0.5.")
+    standardise_inputs = _switch("Every input to mean 0 and standard deviation 1.", first="no")
+    standardise_target = _switch("Regression: learn the target at mean 0, deviation 1.", first="no")
+    drop_constant = _switch("Leave out columns that do not vary.", first="no")
+    drop_duplicates = _switch("Leave out rows that repeat another.", first="no")
+    drop_bad_rows = _switch("Leave out rows with missing or huge numbers.", first="no")
     task = ChoiceField(
         required=False, choices=choices(TASKS), help_text="CSV files only: auto looks at the target."
     )

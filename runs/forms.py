@@ -12,6 +12,7 @@ from typing import Any
 from django import forms
 
 from nnlab.data.catalogue import datasets
+from nnlab.data.config import SWITCHES as DATA_SWITCHES
 from nnlab.engine.config import ACTIVATIONS, INITIALIZERS, OPTIMIZERS, TrainingConfig
 from runs import submission
 from runs.form_fields import (
@@ -45,6 +46,7 @@ FIELDSETS = (
             "momentum", "weight_decay", "schedule", "warmup_steps", "decay_rate", "decay_every",
             "plateau_epochs", "validate_every", "early_stopping_epochs", "max_norm", "clip_layer_norm",
             "clip_value", "first_seed", "shuffle", "dtype", "rows", "noise", "task",
+            *DATA_SWITCHES,
         ),
     ),
 )  # fmt: skip
@@ -184,6 +186,7 @@ class SweepForm(FurtherFields):
             "width": None,
             "epochs": training["epochs"],
             **{field: "yes" if training[field] else "no" for field in _SWITCHES if field in training},
+            **{field: "yes" if data.get(field) else "no" for field in DATA_SWITCHES},
             "seeds": 1,
             "first_seed": training["seed"],
         }
@@ -203,10 +206,13 @@ def as_mapping(cleaned: Mapping[str, Any]) -> dict[str, Any]:
     training |= {field: cleaned[typed] for typed, field in _LAYERED.items() if cleaned[typed]}
     training |= {field: ANSWERS.get(cleaned[field], cleaned[field]) for field in _SWITCHES if cleaned[field]}
     given = ("dataset", *(field for field in _DATA_FIELDS if cleaned[field] not in {None, ""}))
+    switches = {
+        field: ANSWERS.get(cleaned[field], cleaned[field]) for field in DATA_SWITCHES if cleaned[field]
+    }
     return {
         "project": cleaned["project"],
         "name": cleaned["name"],
-        "data": {field: cleaned[field] for field in given},
+        "data": {field: cleaned[field] for field in given} | switches,
         "training": training,
         "grid": grid,
         "seeds": _seeds(cleaned["seeds"], cleaned["first_seed"]),

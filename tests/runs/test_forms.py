@@ -149,6 +149,7 @@ def stored(**changes: Any) -> Run:
         {"training": {"depth": 0, "width": 4}},
         {"training": {"steps": None, "epochs": 4, "initializer": "he_normal"}},
         {"data": {"recipe": "raw", "validation_share": 0.3, "split_seed": 5}},
+        {"data": {"recipe": "raw", "standardise_inputs": True, "drop_duplicates": True}},
         {
             "data": {"dataset": "circle", "rows": 300, "noise": 0.1},
             "training": {"output_activation": "sigmoid"},
