@@ -26,7 +26,9 @@ def main() -> int:
     parser.add_argument("names", nargs="*", help=f"of {', '.join(suites.SUITES)}; all by default")
     parser.add_argument("--quick", action="store_true", help="a tenth of the runs; keep no results")
     parser.add_argument("--cases", type=Path, help="a file of other labelled cases instead; keep no results")
-    parser.add_argument("--ours", action="store_true", help="without peers")
+    parser.add_argument(
+        "--peer-seeds", type=int, default=sys.maxsize, help="peers see so many seeds of a case"
+    )
     parser.add_argument("--no-repairs", action="store_true", help="do not train with the advice")
     parser.add_argument("--seeds", type=int, help="at most so many of each case")
     arguments = parser.parse_args()
@@ -44,7 +46,7 @@ def quick(names: Sequence[str]) -> int:
     failed = 0
     for name in names:
         began, cases = monotonic(), suites.cases_of([name])
-        found = measure(name, cases, suites.quick_runs(cases), peers=False, repairs=False)
+        found = measure(name, cases, suites.quick_runs(cases), peer_seeds=0, repairs=False)
         failed |= _lines(name, found, len(cases))
         print(f"{name:9} {found['runs']} runs, {monotonic() - began:.0f} s", flush=True)
     return failed
@@ -92,7 +94,7 @@ def _measured(name: str, cases: list[Case], arguments: argparse.Namespace) -> di
     began = monotonic()
     most = arguments.seeds or sys.maxsize
     runs = [run for run in runs_of(cases) if run.seed < most]
-    found = measure(name, cases, runs, peers=not arguments.ours, repairs=not arguments.no_repairs)
+    found = measure(name, cases, runs, peer_seeds=arguments.peer_seeds, repairs=not arguments.no_repairs)
     return {**found, "seconds": round(monotonic() - began)}
 
 

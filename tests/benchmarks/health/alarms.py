@@ -9,7 +9,7 @@ from nnlab.health.events import EventKind, Severity
 from nnlab.health.suppression import RANKS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from nnlab.health.monitor import Advice, AlertEvent
 
@@ -53,6 +53,33 @@ def _of_check(events: Sequence[AlertEvent]) -> Alarm:
     last = events[-1]
     step = events[0].step if since is None else since
     return Alarm(last.check, step, since is not None, warned, last.layers, reopened, last.advice)
+
+
+# Checks of ours that say the same as a rule of theirs.
+SAME: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(("vanishing", "vanishing gradient"), ("vanishing", "forward_collapse")),
+    **dict.fromkeys(("exploding", "exploding gradient", "exploding tensor", "not a number", "ended early",
+                     "diverging weights"), ("nonfinite", "exploding", "divergence")),
+    **dict.fromkeys(("dying", "dead ReLU", "dead nodes", "dead layer", "all zero"),
+                    ("dead_layer", "dying_units", "born_dead")),
+    **dict.fromkeys(("saturated", "saturated activation", "saturated layer"), ("saturated",)),
+    **dict.fromkeys(("slow", "loss not decreasing", "loss not improving", "loss stagnates",
+                     "accuracy unchanged", "no better than a constant"), ("plateau", "not_learning")),
+    **dict.fromkeys(("weight update ratio", "update scale", "learning rate", "unchanged weights",
+                     "unchanged tensor"), ("update_ratio",)),
+    "oscillating": ("oscillation",),
+    "input range": ("unscaled_data",),
+    "dropout": ("dropout",),
+    **dict.fromkeys(("missing softmax", "out of range"), ("output_mismatch",)),
+    "missing activation": ("linear_collapse",),
+    "poor initialisation": ("symmetry",),
+    **dict.fromkeys(("overfit", "overfitting"), ("overfitting",)),
+}  # fmt: skip
+
+
+def named(alarms: Sequence[Alarm]) -> set[str]:
+    """Give the checks that a peer's alarms stand for, all of them: it has no order of causes."""
+    return {check for alarm in alarms for check in SAME.get(alarm.rule, ())}
 
 
 def first_that_stays(alarms: Sequence[Alarm]) -> Alarm | None:

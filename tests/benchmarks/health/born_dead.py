@@ -27,7 +27,7 @@ def _case(width: int, layers: int) -> Case:
             "epochs": 15,
         },
         data={"dataset": "at_circle", "recipe": "raw"},
-        rule=Rule(born_dead=True, healthy_from=0.8),
+        rule=Rule(born_dead=True, statistic="late", healthy_from=0.8),
         seeds=SEEDS,
         problem="born dead",
         accepts=("born_dead", "dead_layer"),

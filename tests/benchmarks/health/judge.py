@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tests.benchmarks.health.alarms import Alarm, first_that_stays, highest
+from tests.benchmarks.health.alarms import Alarm, first_that_stays, highest, named
 from tests.benchmarks.health.intervals import clustered
 from tests.benchmarks.health.outcomes import HEALTHY, SICK
 
@@ -74,8 +74,16 @@ def summary(runs: Sequence[Judged]) -> dict[str, Any]:
         "healthy": int(healthy.sum()),
         "detected": int((said & sick).sum()),
         "alarmed": int((said & healthy).sum()),
+        "cause": _causes([run for run in runs if run.outcome == SICK]),
         **times([run for run in runs if run.outcome == SICK]),
     }
+
+
+def _causes(sick: Sequence[Judged]) -> float | None:
+    """Share of the sick runs whose cause is named: by our highest alarm, or by any of a peer's."""
+    known = [run for run in sick if run.accepts]
+    right = [_highest_rule(run) in run.accepts or bool(named(run.alarms) & set(run.accepts)) for run in known]
+    return sum(right) / len(right) if right else None
 
 
 def _share(hits: NDArray[np.bool_], of: NDArray[np.bool_]) -> float:
@@ -97,11 +105,11 @@ def times(runs: Sequence[Judged]) -> dict[str, Any]:
 def details(runs: Sequence[Judged]) -> dict[str, Any]:
     """Give what only our alerts have: the cause named, flaps, alerts of healthy runs, passing alarms."""
     detected = [run for run in runs if run.outcome == SICK and run.is_detected]
-    named = [run for run in detected if run.accepts]
-    right = [run for run in named if _highest_rule(run) in run.accepts]
+    causes = [run for run in detected if run.accepts]
+    right = [run for run in causes if _highest_rule(run) in run.accepts]
     healthy = [run for run in runs if run.outcome == HEALTHY]
     return {
-        "cause_right": [len(right), len(named)],
+        "cause_right": [len(right), len(causes)],
         "flaps_per_run": _mean([sum(alarm.reopened for alarm in run.alarms) for run in runs]),
         "alerts_per_healthy_run": _mean([sum(alarm.warned for alarm in run.alarms) for run in healthy]),
         "passing_alarms": [_passing(run) for run in healthy].count(True),
@@ -110,7 +118,7 @@ def details(runs: Sequence[Judged]) -> dict[str, Any]:
         "misses": [f"{run.case} seed {run.seed}" for run in runs
                    if run.outcome == SICK and not run.is_detected],
         "false": [f"{run.case} seed {run.seed}: {_highest_rule(run)}" for run in healthy if run.is_detected],
-        "wrong_cause": [f"{run.case} seed {run.seed}: {_highest_rule(run)}" for run in named
+        "wrong_cause": [f"{run.case} seed {run.seed}: {_highest_rule(run)}" for run in causes
                         if run not in right],
     }  # fmt: skip
 

@@ -25,15 +25,16 @@ BY_STEP, LAYER = 8, 2  # of the five sigmoid layers
 
 
 def measure(
-    suite: str, cases: Sequence[Case], runs: Sequence[Run], *, peers: bool, repairs: bool
+    suite: str, cases: Sequence[Case], runs: Sequence[Run], *, peer_seeds: int, repairs: bool
 ) -> dict[str, Any]:
     """Replay the runs of a suite, judge every detector, and try the advice.
 
     Args:
         cases: all of the suite, with those that cannot be trained.
+        peer_seeds: peers see so many seeds of each case.
     """
     load = os.getloadavg()[0]
-    rows = replay.replay_all(runs, with_peers=peers)
+    rows = replay.replay_all(runs, peer_seeds=peer_seeds)
     ours = replay.judged(rows)
     found = {
         "suite": suite,
@@ -44,7 +45,8 @@ def measure(
         "unable": {case.id: case.unable for case in cases if case.unable},
         "runs": len(rows),
         "detectors": {
-            name: judge.summary(replay.judged(rows, name)) for name in (rows[0].said if rows else ())
+            name: judge.summary(replay.judged(rows, name))
+            for name in dict.fromkeys(name for row in rows for name in row.said)
         },
         "details": judge.details(ours) | {"quiz": quiz(rows) if suite == "quiz" else None},
         "outcomes": {
@@ -53,9 +55,7 @@ def measure(
         "references": {case.id: case.notes for case in cases if case.notes},
     }
     if repairs:
-        found["repair"] = {
-            source: mended(rows, source) for source in SOURCES if source in rows[0].said or source == "random"
-        }
+        found["repair"] = {source: mended(rows, source) for source in SOURCES}
     return found
 
 
@@ -80,6 +80,8 @@ def mended(rows: Sequence[Row], source: str) -> dict[str, Any]:
     known = replay.outcomes_of(rows)
     sick = [row for row in rows if known[row.run.case.id, row.run.seed] == outcomes.SICK
             and not row.run.case.rule.born_dead]  # fmt: skip
+    if source not in {OURS, "random"}:
+        sick = [row for row in sick if source in row.said]
     found = repair.repairs(sick, [replay.bounds_of(rows, row) for row in sick], source)
     places = [sum(one.place == place for one in found) for place in range(1, repair.TRIES + 1)]
     codes = Counter(one.tries[one.place - 1].code for one in found if one.place)

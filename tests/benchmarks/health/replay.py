@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import defaultdict
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -59,12 +60,14 @@ def replay(run: Run, *, with_peers: bool = True) -> Row:
     )
 
 
-def replay_all(runs: Sequence[Run], *, with_peers: bool = True, cores: int = CORES) -> list[Row]:
-    """Replay runs on several cores, the longest first where that is known from nothing but the budget."""
-    if cores == 1:
-        return [replay(run, with_peers=with_peers) for run in runs]
+def replay_all(runs: Sequence[Run], *, peer_seeds: int = sys.maxsize, cores: int = CORES) -> list[Row]:
+    """Replay runs on several cores.
+
+    Args:
+        peer_seeds: peers, who cost most of the time, see so many seeds of each case.
+    """
     with ProcessPoolExecutor(cores) as pool:
-        waiting = [pool.submit(replay, run, with_peers=with_peers) for run in runs]
+        waiting = [pool.submit(replay, run, with_peers=run.seed < peer_seeds) for run in runs]
         return [one.result() for one in waiting]
 
 
@@ -84,6 +87,7 @@ def judged(rows: Sequence[Row], detector: str = OURS) -> list[Judged]:
             alarms=row.said[detector],
         )
         for row in rows
+        if detector in row.said
     ]
 
 

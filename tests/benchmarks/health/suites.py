@@ -49,9 +49,13 @@ def cases_of(names: Sequence[str]) -> list[Case]:
 def quick_runs(cases: Sequence[Case]) -> list[Run]:
     """Give every tenth run, seeds first, so that as many configurations as possible are among them.
 
-    The cases that others are compared with keep all of their runs.
+    Those that are compared with others need all of their runs: every tenth configuration, and what it is
+    compared with.
     """
-    references = {case.rule.reference for case in cases}
-    kept = [run for run in runs_of(cases) if run.case.id in references]
-    rest = sorted((run for run in runs_of(cases) if run.case.id not in references), key=lambda run: run.seed)
-    return kept + rest[: -(-len(rest) // TENTH)]
+    compared = [case for case in cases if case.rule.reference not in {"", case.id}]
+    chosen = compared[:: min(TENTH, len(compared) or 1)]
+    whole = {case.id for case in chosen} | {case.rule.reference for case in chosen}
+    alone = {case.id for case in cases} - {case.id for case in compared} - whole
+    alone -= {case.id for case in cases if case.rule.reference}
+    rest = sorted((run for run in runs_of(cases) if run.case.id in alone), key=lambda run: run.seed)
+    return [run for run in runs_of(cases) if run.case.id in whole] + rest[: -(-len(rest) // TENTH)]

@@ -25,7 +25,8 @@ Found = dict[str, Any]
 _LEGEND = (
     "Recall is the share of sick runs with an alarm open at the end, false alarms that of healthy runs; in"
     " brackets 95 % intervals, for which whole configurations are drawn again. Runs that are neither sick nor"
-    " healthy do not count. The time is that of the first alarm that stays, of the sick runs."
+    " healthy do not count. A cause is named by the highest of our alarms, by any of a peer's. The time is"
+    " that of the first alarm that stays, of the sick runs."
 )
 _SOURCES = {OURS: "our advice", "random": "changes at random", "autotrainer": "AutoTrainer's order"}
 
@@ -89,14 +90,29 @@ def _detectors(found: Found) -> str:
         for name, title in names.items()
         if name in found["detectors"]
     ]
-    return _markdown(["", "recall", "false alarms", "precision", "F1", "median time", "median epoch"], rows)
+    return _markdown(
+        [
+            "",
+            "runs",
+            "recall",
+            "false alarms",
+            "precision",
+            "F1",
+            "cause named",
+            "median time",
+            "median epoch",
+        ],
+        rows,
+    )
 
 
 def _figures(told: Found) -> list[str]:
     shares = [_interval(told[name]) for name in ("recall", "false_alarms", "precision", "f1")]
+    runs = str(told["sick"] + told["mid"] + told["healthy"])
+    shares.append("–" if told["cause"] is None else f"{told['cause']:.2f}")
     if told["median_share"] is None:
-        return [*shares, "–", "–"]
-    return [*shares, f"{100 * told['median_share']:.2g} %", f"{told['median_epoch']:.3g}"]
+        return [runs, *shares, "–", "–"]
+    return [runs, *shares, f"{100 * told['median_share']:.2g} %", f"{told['median_epoch']:.3g}"]
 
 
 def _repairs(found: Found) -> str:

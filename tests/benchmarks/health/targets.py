@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 Found = dict[str, Any]
 Figure = tuple[float, float, float]
 OURS = "nnlab"
+SURE = 2.58  # deviations: one in a hundred
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Target:
 
     def is_clearly_missed(self, value: float, configurations: int) -> bool:
         """Say whether a share misses its bound by more than sampling configurations explains."""
-        low, high = wilson(round(value * configurations), configurations)
+        low, high = wilson(round(value * configurations), configurations, SURE)
         return not self.is_met(value) and (low > self.bound if self.is_most else high < self.bound)
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 TITLES = {
     "autotrainer": "AutoTrainer",
     "debugger_500": "SageMaker Debugger, every 500 steps",
-    "debugger_1": "SageMaker Debugger, every step",
+    "debugger_1": "SageMaker Debugger, at every look",
     "deepdiagnosis": "DeepDiagnosis",
     "deeplocalize": "DeepLocalize",
     "thedeepchecker": "TheDeepChecker",
