@@ -7,15 +7,18 @@ from runs.models.alerts import Alert, Mute
 from runs.models.filters import SavedFilter
 from runs.models.fixes import Fix, FixPair
 from runs.models.metrics import Chunk, Journal, Ledger, Name, Pyramid, RunMetric, RunParam, Series, Writer
+from runs.models.notices import Channel, Notice, NoticeLine
 from runs.models.projects import Project
 from runs.models.runs import ACTIVE, OVER, Run, Source, Status
 from runs.models.sweeps import Sweep
+from runs.models.traces import Trace
 
 __all__ = [
     "ACTIVE",
     "OVER",
     "Alert",
     "ApiToken",
+    "Channel",
     "Chunk",
     "Fix",
     "FixPair",
@@ -23,6 +26,8 @@ __all__ = [
     "Ledger",
     "Mute",
     "Name",
+    "Notice",
+    "NoticeLine",
     "Project",
     "Pyramid",
     "Run",
@@ -33,5 +38,6 @@ __all__ = [
     "Source",
     "Status",
     "Sweep",
+    "Trace",
     "Writer",
 ]
