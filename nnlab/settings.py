@@ -189,6 +189,15 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 # Deleted runs are purged once they were in the trash for so many days; 0: never.
 TRASH_DAYS = env.int("NNLAB_TRASH_DAYS", default=30)
 
+# Notifications. Links in them begin with PUBLIC_URL; webhooks into the own network have to be allowed.
+PUBLIC_URL = (env.str("NNLAB_PUBLIC_URL", default="") or next(iter(CSRF_TRUSTED_ORIGINS), "")).rstrip("/")
+ALLOW_PRIVATE_WEBHOOKS = env.bool("NNLAB_ALLOW_PRIVATE_WEBHOOKS", default=False)
+_EMAIL_URL = _secret("EMAIL_URL")
+MAIL_IS_SET_UP = bool(_EMAIL_URL)
+vars().update(env.email_url_config(_EMAIL_URL or "dummymail://"))
+EMAIL_TIMEOUT = 10  # seconds
+DEFAULT_FROM_EMAIL = env.str("NNLAB_EMAIL_FROM", default="") or "nnlab@localhost"
+
 # What one submission may ask for
 MAX_RUNS_PER_SWEEP = env.int("NNLAB_MAX_RUNS_PER_SWEEP", default=1000)
 MAX_STEPS_PER_RUN = env.int("NNLAB_MAX_STEPS_PER_RUN", default=10_000_000)

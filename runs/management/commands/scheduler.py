@@ -1,4 +1,4 @@
-"""``nnlab scheduler``: mends what broker and workers lost, and empties the trash, every few seconds."""
+"""``nnlab scheduler``: mends what broker and workers lost, sends notices, empties the trash."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from time import monotonic
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
-from django.db import close_old_connections
+from django.db import close_old_connections, connection
 
 from nnlab import healthcheck
 from runs import lifecycle, queue, retention
+from runs.notices import sending
 from runs.outside import summary
 from runs.store.outage import AWAY
 from runs.store.statistics import Upkeep
@@ -27,7 +28,7 @@ PURGE_SECONDS = 1.0  # of one look, so that the leases are still looked at in ti
 class Command(BaseCommand):
     """Runs the reconciler until it is told to stop. More than one at a time does no harm."""
 
-    help = "Re-queue the runs of silent workers, publish what the broker lost and empty the trash."
+    help = "Re-queue the runs of silent workers, publish what the broker lost, send notices, empty the trash."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take the pause between two looks."""
@@ -39,7 +40,7 @@ class Command(BaseCommand):
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stopping.set())
         reached_since = monotonic()
-        upkeep = Upkeep()
+        upkeep, courier = Upkeep(), _Courier()
         while True:
             healthcheck.show_life("scheduler")
             try:
@@ -47,12 +48,38 @@ class Command(BaseCommand):
                 queue.reconcile(judging=monotonic() - reached_since > HEARD_SECONDS)
                 _empty_trash()
                 upkeep.look()
+                courier.look()
             except AWAY as error:
                 logger.warning("the database does not answer: %s", error)
                 close_old_connections()
                 reached_since = monotonic()
             if stopping.wait(options["every"]):
                 return
+
+
+class _Courier:
+    """Sends notices beside the scheduler's own work: whom they go to may be slow.
+
+    Workers do not send them: one that trains for hours would bring its alerts when it is too late.
+    """
+
+    def __init__(self) -> None:
+        self._thread: threading.Thread | None = None
+
+    def look(self) -> None:
+        """Begin a round where something is due and no round is under way."""
+        if (self._thread is None or not self._thread.is_alive()) and sending.is_due():
+            self._thread = threading.Thread(target=_send, name="notices", daemon=True)
+            self._thread.start()
+
+
+def _send() -> None:
+    try:
+        sending.send_due()
+    except AWAY as error:
+        logger.warning("notices wait, the database does not answer: %s", error)
+    finally:
+        connection.close()
 
 
 def _empty_trash() -> None:

@@ -1,0 +1,3 @@
+"""Notices: telling people of alerts by e-mail and webhook."""
+
+from __future__ import annotations
