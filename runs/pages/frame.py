@@ -20,6 +20,7 @@ _RIGHTS = {
     "runs.submit_sweep": "submit training jobs",
     "runs.stop_run": "stop runs",
     "runs.delete_project": "delete projects",
+    "runs.change_project": "change the settings of projects",
     "runs.change_alert": "acknowledge and mute alerts",
 }
 
