@@ -125,7 +125,7 @@ def test_debugger_saving_every_500_steps_sees_nothing_in_between() -> None:
         ({"g_mean": 1e-8}, "vanishing gradient"),
         ({"w_average": 0.3}, "unchanged weights"),
         ({"answer_high": 7.0}, "out of range"),
-        ({"g_average": 0.0}, "mean exactly 0"),
+        ({"a_size": 0.0}, "all zero"),
     ],
 )
 def test_deepdiagnosis_fires_for_each_of_its_symptoms_alone(tensors: dict[str, Any], rule: str) -> None:
@@ -134,7 +134,7 @@ def test_deepdiagnosis_fires_for_each_of_its_symptoms_alone(tensors: dict[str, A
 
 
 def test_deeplocalize_stops_at_the_first_zero_and_at_a_loss_that_does_not_improve() -> None:
-    assert told(deeplocalize.replay(probe(w_average=0.0)))["mean exactly 0"] == 1
+    assert told(deeplocalize.replay(probe(w_mean=0.0)))["all zero"] == 1
     flat = told(deeplocalize.replay(probe(losses=np.full(STEPS, 0.5))))
     assert flat == {"loss not improving": 2 * EPOCH_STEPS}
 

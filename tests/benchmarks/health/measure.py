@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from dataclasses import replace
 from statistics import mean
 from typing import TYPE_CHECKING, Any
 
@@ -11,14 +12,13 @@ from nnlab.health.thresholds import THRESHOLDS
 from tests.benchmarks.health import judge, outcomes, repair, replay
 from tests.benchmarks.health.alarms import highest
 from tests.benchmarks.health.replay import OURS
-from tests.benchmarks.health.training import engine_version
+from tests.benchmarks.health.training import Run, engine_version, records_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tests.benchmarks.health.cases import Case
     from tests.benchmarks.health.replay import Row
-    from tests.benchmarks.health.training import Run
 
 SOURCES = (OURS, "random", "autotrainer")
 BY_STEP, LAYER = 8, 2  # of the five sigmoid layers
@@ -49,6 +49,7 @@ def measure(
             for name in dict.fromkeys(name for row in rows for name in row.said)
         },
         "details": judge.details(ours) | {"quiz": quiz(rows) if suite == "quiz" else None},
+        "overflows": overflows(rows),
         "outcomes": {
             case.id: dict(Counter(run.outcome for run in ours if run.case == case.id)) for case in cases
         },
@@ -57,6 +58,15 @@ def measure(
     if repairs:
         found["repair"] = {source: mended(rows, source) for source in SOURCES}
     return found
+
+
+def overflows(rows: Sequence[Row]) -> list[int]:
+    """Count the runs that diverged, and those among them that do so in double precision as well."""
+    runs = [row.run for row in rows if row.diverged]
+    doubled = [
+        Run(replace(run.case, training=run.case.training | {"dtype": "float64"}), run.seed) for run in runs
+    ]
+    return [len(runs), sum(records_of(run).nonfinite is not None for run in doubled)]
 
 
 def quiz(rows: Sequence[Row]) -> float:

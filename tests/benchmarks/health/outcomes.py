@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from nnlab.engine.records import Records
-    from tests.benchmarks.health.cases import Case
     from tests.benchmarks.health.training import Run
 
 SICK, MID, HEALTHY = "sick", "mid", "healthy"
@@ -79,13 +78,3 @@ def has_silent_layer(run: Run) -> bool:
     passed = Pass(network, len(problem.x_train), training=False)
     passed.forward(with_ones(problem.x_train, config.dtype).T)
     return any(not trace.a.any() for trace in passed.traces)
-
-
-def is_truly_nonfinite(case: Case, seed: int) -> bool:
-    """Train again in double precision: whether numbers still overflow, so that it is no matter of float32."""
-    from dataclasses import replace  # noqa: PLC0415
-
-    from tests.benchmarks.health.training import Run, records_of  # noqa: PLC0415 - which judges with this module
-
-    double = replace(case, training=case.training | {"dtype": "float64"})
-    return records_of(Run(double, seed)).nonfinite is not None

@@ -30,6 +30,7 @@ class Row:
     Args:
         found: scores, ``best`` and ``late``.
         said: alarms by detector.
+        diverged: whether numbers stopped being finite.
     """
 
     run: Run
@@ -39,6 +40,7 @@ class Row:
     epoch_steps: float
     silent: bool
     said: Mapping[str, tuple[Alarm, ...]]
+    diverged: bool
 
 
 def replay(run: Run, *, with_peers: bool = True) -> Row:
@@ -57,6 +59,7 @@ def replay(run: Run, *, with_peers: bool = True) -> Row:
         epoch_steps=run.case.epoch_steps or info.steps_per_epoch,
         silent=rule.born_dead and outcomes.has_silent_layer(run),
         said=said,
+        diverged=records.nonfinite is not None,
     )
 
 

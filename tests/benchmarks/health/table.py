@@ -130,6 +130,9 @@ def _repairs(found: Found) -> str:
 def _notes(found: Found) -> str:
     told = found["details"]
     notes = [f"Cannot be expressed: {name}: {reason}." for name, reason in found["unable"].items()]
+    if found["overflows"][0]:
+        every, double = found["overflows"]
+        notes.append(f"{every} runs overflow, {double} of them in double precision as well.")
     for title, names in (("Missed", told["misses"]), ("False alarms", told["false"]),
                          ("Another cause named", told["wrong_cause"])):  # fmt: skip
         if names:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tests.benchmarks.health.peers.deepdiagnosis import exact_zero
+from tests.benchmarks.health.peers.deepdiagnosis import all_zero
 from tests.benchmarks.health.peers.firing import fired
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def replay(probe: Probe) -> list[Alarm]:
     t, losses = probe.tensors, probe.epochs["train_loss"]
     rules = {
         "not a number": ~(t["finite"].astype(bool) & t["a_finite"].astype(bool)).all(axis=1),
-        "mean exactly 0": exact_zero(t),
+        "all zero": all_zero(t),
     }
     worse = np.concatenate([[False], np.diff(losses) >= 0])
     epochs = probe.epoch_steps * np.arange(1, len(losses) + 1)
