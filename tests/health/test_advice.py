@@ -141,6 +141,7 @@ def test_a_batch_of_all_rows_is_made_smaller_where_steps_are_few() -> None:
 def test_nobody_is_told_to_raise_the_learning_rate_and_to_lower_it() -> None:
     slow = TrainingConfig(learning_rate=1e-5, optimizer="sgd").to_dict()
     assert "A4" in codes("not_learning", slow, largest_update=1e-5)
+    assert "A3" not in codes("not_learning", slow, largest_update=1e-5)
     assert "A4" not in codes("not_learning", slow, largest_update=1e-5, found=("exploding",))
     assert "A4" not in codes("not_learning", slow, largest_update=math.nan)
     for check in RANKED:
