@@ -35,7 +35,7 @@ from runs.models import (
     Writer,
 )
 from runs.pages.highlights import highlights
-from runs.reading import overview
+from runs.reading import inbox, overview
 from runs.reading.comparison import select
 from runs.reading.sweeps import recent_sweeps
 from runs.store.writing import write
@@ -111,7 +111,7 @@ def test_a_deleted_run_is_in_no_list_no_figure_and_no_count() -> None:
     assert (card.runs, card.open_alerts, card.best[0].high) == (1, 0, 0.5)
     assert best not in [found.run for _, shown in highlights([card]) for found in shown]
     assert overview.badge_count() == 0
-    assert list(overview.inbox("", "", "", "1")) == []
+    assert list(inbox.inbox(inbox.Wanted(), "1")) == []
     (summary,) = recent_sweeps()
     assert (summary.runs, summary.open_alerts) == (1, 0)
     assert best not in select(sweep.project, QueryDict(""), []).runs
