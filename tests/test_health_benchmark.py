@@ -14,7 +14,7 @@ from nnlab.health.events import AlertEvent, EventKind, Severity
 from tests.benchmarks.health import hard, suites, table, traces
 from tests.benchmarks.health.alarms import Alarm, first_that_stays, highest, of_events
 from tests.benchmarks.health.intervals import clustered, wilson
-from tests.benchmarks.health.judge import Judged, details, summary
+from tests.benchmarks.health.judge import Judged, details, static, summary
 from tests.benchmarks.health.outcomes import HEALTHY, MID, SICK, bounds_from, by_bounds, is_worse, scores
 from tests.benchmarks.health.repair import helped
 from tests.benchmarks.health.targets import Target
@@ -95,6 +95,13 @@ def test_an_alarm_that_passed_is_no_detection_and_told_apart() -> None:
 def test_the_cause_is_right_where_the_highest_alarm_is_accepted() -> None:
     runs = [run(SICK, Alarm("vanishing", 3), Alarm("plateau", 3)), run(SICK, Alarm("plateau", 3))]
     assert details(runs)["cause_right"] == [1, 2]
+
+
+def test_what_shows_before_training_counts_by_what_was_put_in() -> None:
+    told, late = Alarm("symmetry", 0), Alarm("symmetry", 9)
+    runs = [run(SICK, told, accepts=("symmetry",)), run(SICK, late, accepts=("symmetry",)),
+            run(HEALTHY, told, accepts=("symmetry",)), run(HEALTHY, told)]  # fmt: skip
+    assert static(runs) == {"recall": [1, 2], "precision": [2, 3]}
 
 
 def test_a_share_of_nothing_is_no_number() -> None:

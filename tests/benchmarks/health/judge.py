@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+# Checks that need no training.
+STATIC = {"born_dead", "unscaled_data", "linear_collapse", "symmetry", "output_mismatch"}
+
 
 @dataclass(frozen=True)
 class Judged:
@@ -109,6 +112,7 @@ def details(runs: Sequence[Judged]) -> dict[str, Any]:
     right = [run for run in causes if _highest_rule(run) in run.accepts]
     healthy = [run for run in runs if run.outcome == HEALTHY]
     return {
+        "static": static(runs),
         "cause_right": [len(right), len(causes)],
         "flaps_per_run": _mean([sum(alarm.reopened for alarm in run.alarms) for run in runs]),
         "alerts_per_healthy_run": _mean([sum(alarm.warned for alarm in run.alarms) for run in healthy]),
@@ -121,6 +125,24 @@ def details(runs: Sequence[Judged]) -> dict[str, Any]:
         "wrong_cause": [f"{run.case} seed {run.seed}: {_highest_rule(run)}" for run in causes
                         if run not in right],
     }  # fmt: skip
+
+
+def static(runs: Sequence[Judged]) -> dict[str, list[int]]:
+    """Count what is known before the first step: faults that are told then, and alarms that are right.
+
+    An alarm is right where its check names what was put in, even if the run then goes well.
+    """
+    told = [(run, {alarm.rule for alarm in run.alarms if alarm.warned and alarm.step <= 1}) for run in runs]
+    known = [
+        (set(run.accepts[:1]), rules)
+        for run, rules in told
+        if set(run.accepts[:1]) & STATIC and run.outcome == SICK
+    ]
+    alarms = [(run, rule) for run, rules in told for rule in rules & STATIC]
+    return {
+        "recall": [sum(bool(wanted & rules) for wanted, rules in known), len(known)],
+        "precision": [sum(rule in run.accepts for run, rule in alarms), len(alarms)],
+    }
 
 
 def _of_problem(runs: Sequence[Judged]) -> dict[str, Any]:

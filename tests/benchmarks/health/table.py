@@ -120,6 +120,8 @@ def _repairs(found: Found) -> str:
         return ""
     rows = []
     for name, told in found["repair"].items():
+        if not told["runs"]:
+            continue
         first, three = told["places"][0] / told["runs"], sum(told["places"]) / told["runs"]
         rows.append(
             [_SOURCES[name], f"{first:.2f}", f"{three:.2f}", f"{told['cost']:.2g}", f"{told['gain']:.2f}"]

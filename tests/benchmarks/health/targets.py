@@ -67,6 +67,14 @@ def _cause(found: Found) -> float | None:
     return right / named if named else None
 
 
+def _static(name: str) -> Callable[[Found], Any]:
+    def value(found: Found) -> float | None:
+        hits, of = found["details"]["static"][name]
+        return hits / of if of else None
+
+    return value
+
+
 def _repaired(places: int) -> Callable[[Found], Any]:
     def value(found: Found) -> float | None:
         told = found.get("repair", {}).get(OURS)
@@ -98,6 +106,8 @@ TARGETS = (
     Target("recall", "C", _of("recall"), 0.99, is_share=True),
     Target("first alarm where the rate is too small, median share of the budget", "C",
            _problems("rate x 0.01", "rate x 0.001", figure="median_share"), 0.1, is_most=True, peer=".29"),
+    Target("faults that show before training, told then", "C", _static("recall"), 0.8, peer=".705"),
+    Target("alarms before training that are right", "C", _static("precision"), 1.0, peer="1.0"),
     Target("repaired by the first three advices", "C", _repaired(3), 0.9, peer=".82"),
     Target("cost of that, in runs", "C", _cost, 2.0, is_most=True, peer="2.4 to 2.8"),
     Target("hard healthy runs with an alarm at the end", "D", _of("false_alarms"), 0.02, is_most=True,
