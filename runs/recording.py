@@ -24,9 +24,10 @@ from nnlab.health.monitor import AlertEvent
 from nnlab.series.batch import Key, Points
 from runs import delivery
 from runs.delivery import Delivery
-from runs.models import Alert, Fix, FixPair, Mute, Run, Writer
+from runs.models import Alert, Fix, FixPair, Mute, Run, Trace, Writer
 from runs.models.alerts import Severity
 from runs.notices import outbox
+from runs.store import trace
 from runs.store.journal import in_order
 from runs.store.rewinding import rewind
 
@@ -53,6 +54,8 @@ class Recorder:
         self._delivery = Delivery(run_id, token)
         self._points: dict[Key, list[Points]] = defaultdict(list)
         self._events: list[AlertEvent] = []
+        self._notes: list[trace.Note] = []
+        self._traces = 0
         self._summary: dict[str, float | str] = {}
         self._steps_run = 0
         self._probe_share: float | None = None
@@ -79,6 +82,10 @@ class Recorder:
                 score=None,
             )
             rewind(self._run_id, after)
+            traces = Trace.objects.filter(run_id=self._run_id)
+            if after is None:
+                traces.delete()
+            self._traces = traces.count()
             Writer.objects.filter(run_id=self._run_id).delete()
             Alert.objects.filter(run_id=self._run_id).delete()
 
@@ -89,6 +96,7 @@ class Recorder:
         sampled = ~np.isnan(records.gradient_norms)
         self._extend(("gradient_norm", None), steps[sampled], records.gradient_norms[sampled])
         self._extend(("learning_rate", None), steps[: len(records.learning_rates)], records.learning_rates)
+        self._notes += trace.notes_of(records)
         self._record_samples(records.samples)
         self._record_evaluations(records.evaluations)
         self.record_events(events)
@@ -114,12 +122,14 @@ class Recorder:
         points = {key: in_order(parts) for key, parts in self._points.items()}
         self._points.clear()
         try:
-            written = self._delivery.deliver(points, self._write_standing, self._write_events, final=final)
+            written = self._delivery.deliver(points, self._write_standing, self._write_news, final=final)
         except RunTakenError:
             self._delivery.abandon()
             raise
         if written:
             self._events.clear()
+            self._traces += bool(self._notes)
+            self._notes.clear()
         return written
 
     def _write_standing(self) -> None:
@@ -131,9 +141,11 @@ class Recorder:
             score=score if isinstance(score, float) else None,
         )
 
-    def _write_events(self) -> None:
+    def _write_news(self) -> None:
         for event in self._events:
             _store_event(self._run_id, event)
+        if self._notes:
+            trace.write(self._run_id, self._traces, self._notes)
 
     def _update(self, **values: Any) -> None:
         if not Run.objects.filter(pk=self._run_id, token=self._token).update(**values):

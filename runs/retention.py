@@ -36,6 +36,7 @@ from runs.models import (
     Series,
     Status,
     Sweep,
+    Trace,
 )
 from runs.models.runs import RunQuerySet
 
@@ -47,6 +48,7 @@ _HEAVY: tuple[tuple[type[models.Model], tuple[str, ...]], ...] = (
     (Journal, ("batch",)),
     (Pyramid, ("steps", "data")),
     (Chunk, ("steps", "data")),
+    (Trace, ("data",)),
     (Series, ()),
     (RunMetric, ()),
     (RunParam, ()),
