@@ -51,4 +51,6 @@ def parse(text: str) -> Thresholds:
     )
 
 
-THRESHOLDS = parse(Path(__file__).with_name("thresholds.json").read_text(encoding="utf-8"))
+_TEXT = Path(__file__).with_name("thresholds.json").read_text(encoding="utf-8")
+SHIPPED: dict[str, Any] = json.loads(_TEXT)  # as it stands in the file
+THRESHOLDS = parse(_TEXT)

@@ -1,0 +1,78 @@
+"""Other thresholds than the shipped ones, given by a person: read, checked and laid over them."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from copy import deepcopy
+from difflib import get_close_matches
+from typing import Any
+
+from nnlab.health.thresholds import SHIPPED, Thresholds, canonical, parse
+
+_COUNTS = ("n_open", "m", "n_clear")
+
+
+class ThresholdError(ValueError):
+    """A threshold file that cannot be used; the message says where and why."""
+
+
+def tuned(text: str) -> Thresholds:
+    """Lay a threshold file over the shipped one. It may hold only what differs.
+
+    Raises:
+        ThresholdError: for text that is not JSON, names that no check reads, and values that are not numbers.
+    """
+    try:
+        changes = json.loads(text)
+    except ValueError as error:
+        raise ThresholdError(f"expected JSON: {error}") from error
+    document = deepcopy(SHIPPED)
+    _lay(document, changes, "thresholds")
+    for check, limits in document["checks"].items():
+        _check_counts(check, limits)
+    return parse(canonical(document))
+
+
+def _lay(known: dict[str, Any], changes: Any, where: str) -> None:
+    if not isinstance(changes, Mapping):
+        raise ThresholdError(f"{where}: expected an object, got {changes!r}")
+    for name, value in changes.items():
+        place = f"{where}.{name}"
+        if name not in known:
+            close = get_close_matches(name, known, 1)
+            remedy = f"did you mean {close[0]}?" if close else f"known are {', '.join(sorted(known))}"
+            raise ThresholdError(f"{place}: unknown; {remedy}")
+        if name == "version":
+            _check_version(value, known[name])
+        elif isinstance(known[name], dict):
+            _lay(known[name], value, place)
+        else:
+            known[name] = _number(value, place)
+
+
+def _check_version(value: Any, known: int) -> None:
+    if value != known:
+        raise ThresholdError(
+            f"thresholds.version: expected {known}, got {value!r}; the meanings have changed"
+        )
+
+
+def _number(value: Any, place: str) -> float:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not 0 <= value < math.inf:
+        raise ThresholdError(f"{place}: expected a number of at least 0, got {value!r}")
+    return int(value) if value == int(value) else float(value)
+
+
+def _check_counts(check: str, limits: Mapping[str, float]) -> None:
+    for name in _COUNTS:
+        if not (isinstance(limits[name], int) and 1 <= limits[name] <= 1000):
+            place = f"thresholds.checks.{check}.{name}"
+            raise ThresholdError(f"{place}: expected a whole number from 1 to 1000, got {limits[name]!r}")
+    if limits["n_open"] > limits["m"]:
+        raise ThresholdError(
+            f"thresholds.checks.{check}: expected n_open of at most m, got {limits['n_open']}"
+            f" of {limits['m']}; it would never open"
+        )
