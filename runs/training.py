@@ -51,16 +51,14 @@ def train_claimed(claims: Claims) -> None:
             for run_id, token in claims.items():
                 lifecycle.fail(run_id, token, "error", str(error))
             return
-        problem, unit = _problem(prepared), prepared.target_unit or ""
+        problem, unit = problem_of(prepared), prepared.target_unit or ""
         facts = describe_data(problem)
         begun = [_begun(run, claims[run.pk], problem, facts, unit) for run in runs]
         for members in _by_shape(member for member in begun if member is not None):
             _train(members, problem)
 
 
-def _begun(
-    run: Run, token: UUID, problem: Problem, facts: DataFacts, target_unit: str
-) -> Member | None:
+def _begun(run: Run, token: UUID, problem: Problem, facts: DataFacts, target_unit: str) -> Member | None:
     """Make a member of a run and write what is known before step 1; None where it cannot be trained."""
     try:
         member = Member(run, token, problem, facts)
@@ -168,7 +166,8 @@ def _is_ours(write: Callable[[], None]) -> bool:
     return True
 
 
-def _problem(prepared: Prepared) -> Problem:
+def problem_of(prepared: Prepared) -> Problem:
+    """Hand prepared data to the engine."""
     return Problem(
         task=prepared.task,
         x_train=prepared.x_train,
