@@ -195,12 +195,12 @@ def test_the_page_compares_the_runs_named(reader: Client, sweep: Sweep) -> None:
 def test_the_page_costs_the_same_for_eight_runs_and_for_more(
     reader: Client, sweep: Sweep, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
-    # Session, user, 2 rights; project, count, runs, sweep, metrics, series, chunks, badge.
-    with django_assert_max_num_queries(12):
+    # Session, user, 2 rights; project, count, runs, sweep, metrics, series, chunks, journal, badge.
+    with django_assert_max_num_queries(13):
         reader.get(sweep.get_absolute_url())
     for seed in range(2, 8):
         build_cell(sweep, seed, 0.7, depth=3)
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(13):
         reader.get(sweep.get_absolute_url())
 
 
