@@ -153,6 +153,15 @@ def test_a_repair_leaves_the_sick_and_gains_five_points() -> None:
     assert not helped(0.61, 0.59, (0.6, 0.8))
 
 
+def test_outcomes_differ_from_the_reference_only_beyond_chance() -> None:
+    reference = {"outcome_by_best": {"sick": 10}, "outcome_by_late_median": {"sick": 10}}
+    found = {
+        "references": {"alike": reference, "other": reference},
+        "outcomes": {"alike": {"sick": 7, "mid": 3}, "other": {"healthy": 9, "sick": 1}},
+    }
+    assert table.differing(found) == ["other"]
+
+
 def evaluation(step: int, accuracy: float, rank: float | None = None) -> Evaluation:
     shares = np.array([0.5, np.nan])
     return Evaluation(

@@ -19,6 +19,7 @@ INITIALIZERS = {
     "normal_0.05": "normal",
     "truncated_normal_0.05": "truncated_normal",
 }
+NEITHER = {"sick_below": -1.0, "healthy_from": 2.0}  # of a run that has nothing to learn
 LAYER_FIELDS = {"repeat", "units", "activation", "kernel_init", "bias_init", "dropout_after"}
 BETAS = {"beta1": 0.9, "beta2": 0.999, "rho": 0.9}
 # What a check must say for the cause to be named, by the published class of a model's problem.
@@ -175,6 +176,8 @@ def _rule_of_program(told: Mapping[str, Any]) -> Rule:
     base, best = told["baseline"], max(values)
     metric = "val_r2" if told["task"] == "regression" else "val_accuracy"
     bounds = {"sick_below": (base + best) / 2, "healthy_from": base + 0.8 * (best - base)}
+    if not best > base:
+        bounds = NEITHER
     return Rule(metric=metric, statistic="late", **bounds)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from nnlab.health.thresholds import THRESHOLDS
 from tests.benchmarks.health import judge, outcomes, repair, replay
 from tests.benchmarks.health.alarms import highest
+from tests.benchmarks.health.faults import BEYOND
 from tests.benchmarks.health.replay import OURS
 from tests.benchmarks.health.training import Run, engine_version, records_of
 
@@ -90,6 +91,8 @@ def mended(rows: Sequence[Row], source: str) -> dict[str, Any]:
     known = replay.outcomes_of(rows)
     sick = [row for row in rows if known[row.run.case.id, row.run.seed] == outcomes.SICK
             and not row.run.case.rule.born_dead]  # fmt: skip
+    beyond = sum(BEYOND in row.run.case.notes for row in sick)
+    sick = [row for row in sick if BEYOND not in row.run.case.notes]
     if source not in {OURS, "random"}:
         sick = [row for row in sick if source in row.said]
     found = repair.repairs(sick, [replay.bounds_of(rows, row) for row in sick], source)
@@ -97,6 +100,7 @@ def mended(rows: Sequence[Row], source: str) -> dict[str, Any]:
     codes = Counter(one.tries[one.place - 1].code for one in found if one.place)
     return {
         "runs": len(found),
+        "beyond": beyond,
         "places": places,
         "cost": mean(one.cost for one in found) if found else None,
         "gain": mean(one.gain for one in found) if found else None,

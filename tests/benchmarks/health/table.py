@@ -7,6 +7,10 @@ from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from scipy.stats import fisher_exact
+
+from tests.benchmarks.health.outcomes import SICK
 from tests.benchmarks.health.peers.everybody import TITLES as PEERS
 from tests.benchmarks.health.suites import TITLES
 from tests.benchmarks.health.targets import OURS, TARGETS
@@ -21,6 +25,7 @@ RESULTS = Path(__file__).parent / "results"
 README = ROOT / "README.md"
 START, END = "<!-- health-benchmarks -->", "<!-- /health-benchmarks -->"
 MOST_LISTED = 12
+REFERENCES, DIFFERS = ("outcome_by_best", "outcome_by_late_median"), 0.01
 Found = dict[str, Any]
 _LEGEND = (
     "Recall is the share of sick runs with an alarm open at the end, false alarms that of healthy runs; in"
@@ -126,7 +131,11 @@ def _repairs(found: Found) -> str:
         rows.append(
             [_SOURCES[name], f"{first:.2f}", f"{three:.2f}", f"{told['cost']:.2g}", f"{told['gain']:.2f}"]
         )
-    return _markdown(["repaired by", "the first change", "one of three", "cost, runs", "mean gain"], rows)
+    beyond = found["repair"][OURS].get("beyond", 0)
+    note = f"\n\nNot tried: {beyond} sick runs that no change of a configuration mends." if beyond else ""
+    return (
+        _markdown(["repaired by", "the first change", "one of three", "cost, runs", "mean gain"], rows) + note
+    )
 
 
 def _notes(found: Found) -> str:
@@ -135,12 +144,31 @@ def _notes(found: Found) -> str:
     if found["overflows"][0]:
         every, double = found["overflows"]
         notes.append(f"{every} runs overflow, {double} of them in double precision as well.")
+    known = [case for case, told in found["references"].items() if REFERENCES[0] in told]
+    if known:
+        alike = len(known) - len(differing(found))
+        notes.append(f"Outcomes are those of the reference in {alike} of {len(known)} configurations.")
     for title, names in (("Missed", told["misses"]), ("False alarms", told["false"]),
                          ("Another cause named", told["wrong_cause"])):  # fmt: skip
         if names:
             more = f", and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else ""
             notes.append(f"{title}: {'; '.join(names[:MOST_LISTED])}{more}.")
     return " ".join(notes)
+
+
+def differing(found: Found) -> list[str]:
+    """Name the configurations whose counts of sick runs are not the reference's, by Fisher's exact test."""
+    names = []
+    for case, told in found["references"].items():
+        ours = _sick_and_not(found["outcomes"][case])
+        tables = [[ours, _sick_and_not(told[name])] for name in REFERENCES if name in told]
+        if tables and all(fisher_exact(np.array(table)).pvalue < DIFFERS for table in tables):
+            names.append(case)
+    return names
+
+
+def _sick_and_not(counts: Mapping[str, int]) -> list[int]:
+    return [counts.get(SICK, 0), sum(counts.values()) - counts.get(SICK, 0)]
 
 
 def _interval(value: Any) -> str:
