@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.benchmarks.health import exchange, suites, table
 from tests.benchmarks.health.measure import measure
+from tests.benchmarks.health.outcomes import HEALTHY, SICK
 from tests.benchmarks.health.targets import TARGETS
 from tests.benchmarks.health.training import runs_of
 
@@ -47,18 +48,20 @@ def quick(names: Sequence[str]) -> int:
     for name in names:
         began, cases = monotonic(), suites.cases_of([name])
         found = measure(name, cases, suites.quick_runs(cases), peer_seeds=0, repairs=False)
-        failed |= _lines(name, found, len(cases))
+        failed |= _lines(name, found)
         print(f"{name:9} {found['runs']} runs, {monotonic() - began:.0f} s", flush=True)
     return failed
 
 
-def _lines(name: str, found: dict[str, Any], configurations: int) -> int:
+def _lines(name: str, found: dict[str, Any]) -> int:
     failed = 0
     for target in TARGETS:
         value = target.value(found) if target.suite == name else None
         if value is None:
             continue
         share = value[0] if isinstance(value, tuple) else value
+        outcome = HEALTHY if target.is_most else SICK
+        configurations = sum(outcome in counts for counts in found["outcomes"].values())
         missed = target.is_share and share == share and target.is_clearly_missed(share, configurations)  # noqa: PLR0124 - not NaN
         failed |= missed
         print(f"{name:9} {' | '.join(table.line(target, found))}{', clearly' if missed else ''}", flush=True)
@@ -85,7 +88,7 @@ def judge_file(arguments: argparse.Namespace) -> int:
     for suite in sorted({case.suite for case in cases}):
         found = _measured(suite, [case for case in cases if case.suite == suite], arguments)
         print(table.section({suite: json.loads(json.dumps(found))}), flush=True)
-        _lines(suite, found, len(cases))
+        _lines(suite, found)
         print(json.dumps({"outcomes": found["outcomes"], "references": found["references"]}, indent=1))
     return 0
 
