@@ -161,7 +161,9 @@ class Recorder:
         for metric in evaluations[0].metrics if evaluations else ():  # all have those of the task
             values = [evaluation.metrics[metric] for evaluation in evaluations]
             self._extend((metric, None), steps, np.array(values, dtype=np.float64))
-        self._extend_layers("dead_share", steps, [evaluation.dead_share for evaluation in evaluations])
+        full = [evaluation for evaluation in evaluations if not evaluation.is_brief]
+        steps = np.array([evaluation.step for evaluation in full], dtype=np.int64)
+        self._extend_layers("dead_share", steps, [evaluation.dead_share for evaluation in full])
 
     def _extend_layers(
         self, metric: str, steps: NDArray[np.int64], rows: Sequence[NDArray[np.float64]]

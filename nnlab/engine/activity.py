@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
+from math import floor, log
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +26,13 @@ RANK_MATRIX = 64  # larger matrices would take longer than an epoch of the netwo
 RANK_ROWS = 256
 RANK_EPOCHS = (0, 1, 2, 3, 5, 8, 13, 21, 34)
 RANK_TENTHS = 10  # of the run, after these epochs
+
+# To look into units and answers takes small networks as long as several steps. Evaluations that are closer
+# together than this work, or these steps, have loss and score alone; the gap grows to a part of the run so
+# far, and at most to so much work.
+LOOK_WORK, LOOK_STEPS = 4e8, 50  # multiplications and additions, as those of the probes
+LOOK_PART = 25
+MOST_LOOK_WORK = 4e9
 
 
 @dataclass(frozen=True)
@@ -125,6 +133,37 @@ def rank_steps(steps: int, steps_per_epoch: int) -> tuple[int, ...]:
 def rank_is_due(wanted: tuple[int, ...], step: int, validate_every: int) -> bool:
     """Tell whether one of these steps came since the evaluation before."""
     return bisect_right(wanted, step) > bisect_right(wanted, step - validate_every)
+
+
+class Looks:
+    """Which of a run's evaluations look into units and answers, and which of those take the rank.
+
+    Args:
+        work: of a step.
+    """
+
+    def __init__(self, steps: int, steps_per_epoch: int, validate_every: int, work: float) -> None:
+        self._ranks = rank_steps(steps, steps_per_epoch)
+        self._validate_every = validate_every
+        self._gap = min(max(LOOK_WORK / work, 1.0), LOOK_STEPS)
+        self._most = max(MOST_LOOK_WORK / work, self._gap)
+
+    def takes_rank(self, step: int) -> bool:
+        """Tell whether the rank is taken after a step."""
+        return rank_is_due(self._ranks, step, self._validate_every)
+
+    def is_due(self, step: int) -> bool:
+        """Tell whether the evaluation after a step is more than loss and score."""
+        is_next = floor(self._looks(step)) > floor(self._looks(step - self._validate_every))
+        return is_next or self.takes_rank(step)
+
+    def _looks(self, step: int) -> float:
+        """How many gaps lie before a step: gaps of one length, of a part of the run, of one length again."""
+        early, late = LOOK_PART * self._gap, LOOK_PART * self._most
+        if step <= early:
+            return step / self._gap
+        grown = LOOK_PART * (1.0 + log(min(step, late) / early))
+        return grown + max(0.0, step - late) / self._most
 
 
 def centred(xp: Any, outputs: Any) -> Any:

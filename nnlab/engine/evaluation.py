@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nnlab.engine.activity import Activity, Layers, rank_of, rank_rows, unit_shares
-from nnlab.engine.metrics import judged
+from nnlab.engine.metrics import judged, metrics_of
 from nnlab.engine.network import Pass, with_ones
 from nnlab.engine.records import Evaluation
 
@@ -90,12 +90,14 @@ class Evaluator:
         self._targets = head.encode(problem.y_val)
         self._rows = len(problem.x_val)
         self._layers = Layers(network.layers[:-1])
+        self._unknown = np.full(len(network.layers) - 1, np.nan)
 
-    def evaluate(self, step: int, epoch: int, *, ranks: bool = False) -> Evaluation:
+    def evaluate(self, step: int, epoch: int, *, ranks: bool = False, is_brief: bool = False) -> Evaluation:
         """Run over all validation rows once.
 
         Args:
             ranks: take the effective rank, which costs more than all else.
+            is_brief: tell loss and score alone.
         """
         activity = self._activity(ranks=ranks)
         answers = np.empty((self._head.outputs, self._rows))
@@ -104,6 +106,9 @@ class Evaluator:
             d = np.empty_like(z)
             loss += self._head.loss_and_gradient(z, self._targets[rows], d) * z.shape[1]
             answers[:, rows] = self._head.answers(z)
+        if is_brief:
+            scores = {"val_loss": loss / self._rows, **metrics_of(self._head, answers, self._problem)}
+            return Evaluation(step, epoch, scores, self._unknown, self._unknown, self._rows, is_brief=True)
         found = judged(self._head, answers, self._problem)
         shares = unit_shares(activity.sums, self._rows, self._layers)
         return Evaluation(

@@ -50,6 +50,13 @@ def judged(head: Head, answers: Floats, problem: Problem) -> Judged:
     return Judged(found, np.bincount(labels, minlength=classes), recalls(right, there))
 
 
+def metrics_of(head: Head, answers: Floats, problem: Problem) -> dict[str, float]:
+    """Give the metrics that ``judged`` gives, alone."""
+    if problem.task == "regression":
+        return _regression(answers.T, np.asarray(problem.y_val, np.float64), problem.target_scale)
+    return _accuracies(head.labels(answers), problem.y_val)
+
+
 def recalls(right: FloatArray | IntArray, there: IntArray) -> FloatArray:
     """Divide each class's rows that are answered right by all of its rows; NaN where it has none."""
     missing = np.full(len(there), np.nan)

@@ -26,13 +26,18 @@ PERIOD, LATE_PERIOD = 50, 200
 LATE = 1000
 # Tiny networks take so many steps a second that samples are spaced by the work between them, not by steps;
 # the gaps grow by a quarter each time until then.
-WORK = 6e8  # multiplications and additions, or what costs as much
+WORK = 2.4e9  # multiplications and additions, or what costs as much
 WORK_OF_A_STEP = 3e4  # that even the smallest network costs
 GROWTH = 1.25
 # Below 32 rows one batch says little (a single row has no spread), so a sample is a burst of steps.
 ROWS_OF_A_SAMPLE = 32
 NORM_PERIOD = 16
 SATURATED_ROWS = 0.95
+
+
+def work_of_a_step(parameters: int, batch_size: int) -> float:
+    """Estimate the multiplications and additions of a step, and what costs as much."""
+    return 6 * parameters * batch_size + WORK_OF_A_STEP
 
 
 def samples_norm(step: int) -> bool:
@@ -52,7 +57,7 @@ class Sampler:
         self.due = FIRST_STEPS[0]
         self._network = network
         self._late_period = max(
-            LATE_PERIOD, round(WORK / (6 * len(network.parameters) * batch_size + WORK_OF_A_STEP))
+            LATE_PERIOD, round(WORK / work_of_a_step(len(network.parameters), batch_size))
         )
         self._burst = ceil(ROWS_OF_A_SAMPLE / batch_size)
         output = ACTIVATION.get(

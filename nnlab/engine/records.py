@@ -120,6 +120,8 @@ class Evaluation:
         predicted: for classes, for how many rows each is the answer; (2,) for a binary task.
         recall: for classes, the share of each one's rows that are answered right; NaN for one without rows.
         answer_variance: for regression, variance of the answers over the rows, over that of the targets.
+        is_brief: whether it has the metrics alone, and NaN or None for all else: where evaluations follow
+            each other so closely that looking into each would cost too much (activity.py).
         restored_step: where early stopping has given the best network back, the step that it is from. This
             evaluation, the run's last, then stands for the one that ended the run.
     """
@@ -136,6 +138,7 @@ class Evaluation:
     predicted: IntArray | None = None
     recall: FloatArray | None = None
     answer_variance: float | None = None
+    is_brief: bool = False
     restored_step: int | None = None
 
 

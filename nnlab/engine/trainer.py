@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from nnlab.engine.activity import rank_is_due, rank_steps
+from nnlab.engine.activity import Looks
 from nnlab.engine.checkpoints import Arrays, fill
 from nnlab.engine.evaluation import Evaluator, NumpyPredictor, Predict
 from nnlab.engine.heads import fitted_head
@@ -17,7 +17,7 @@ from nnlab.engine.optimizers import make_optimizer
 from nnlab.engine.patience import EarlyStopping, Plateau
 from nnlab.engine.penalties import L1
 from nnlab.engine.probe_cost import ProbeCost
-from nnlab.engine.probes import Sampler
+from nnlab.engine.probes import Sampler, work_of_a_step
 from nnlab.engine.records import Ending, Evaluation, NonFinite, Records
 from nnlab.engine.schedules import make_schedule, total_steps
 
@@ -49,10 +49,11 @@ class Trainer:
         self.steps_per_epoch = len(problem.x_train) // config.batch_size
         self.steps = total_steps(config, len(problem.x_train))
         self.validate_every = config.validate_every or self.steps_per_epoch
-        self._rank_steps = rank_steps(self.steps, self.steps_per_epoch)
         self.network = Network(config, problem.x_train.shape[1], problem.outputs)
         self.head = fitted_head(config, problem)
         self._config, self._problem = config, problem
+        work = work_of_a_step(len(self.network.parameters), config.batch_size)
+        self._looks = Looks(self.steps, self.steps_per_epoch, self.validate_every, work)
         self._schedule = make_schedule(config, self.steps)
         parameters, weights = self.network.parameters, self.network.is_weight
         self._optimizer = make_optimizer(config, parameters, weights)
@@ -80,8 +81,12 @@ class Trainer:
         """Train for a number of steps, or up to the first loss or gradient that is not finite."""
         raise NotImplementedError
 
-    def evaluate(self) -> Evaluation | NonFinite:
-        """Evaluate on the validation rows, unless the weights are not finite any more."""
+    def evaluate(self, *, is_brief: bool = False) -> Evaluation | NonFinite:
+        """Evaluate on the validation rows, unless the weights are not finite any more.
+
+        Args:
+            is_brief: tell loss and score alone.
+        """
         layer = self.network.first_nonfinite(self.network.parameters)
         if layer is not None:
             return NonFinite(self.step, "weights", layer, self._last_finite_loss)
@@ -90,12 +95,12 @@ class Trainer:
             return NonFinite(self.step, "activations", layer, self._last_finite_loss)
         with np.errstate(all="ignore"):
             epoch = self.step // self.steps_per_epoch
-            ranks = rank_is_due(self._rank_steps, self.step, self.validate_every)
-            return self._evaluator.evaluate(self.step, epoch, ranks=ranks)
+            ranks = self._looks.takes_rank(self.step)
+            return self._evaluator.evaluate(self.step, epoch, ranks=ranks, is_brief=is_brief)
 
     def judge(self) -> Evaluation | NonFinite:
         """Evaluate, and draw the consequences: a lower learning rate, the end, the best network restored."""
-        found = self.evaluate()
+        found = self.evaluate(is_brief=not self._looks.is_due(self.step))
         if isinstance(found, NonFinite):
             self.ended = Ending.DIVERGED
             return found

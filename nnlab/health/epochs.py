@@ -46,8 +46,8 @@ class ScoreTrack:
         if not math.isfinite(score):
             return
         self.last.append(score)
-        self.best = max(self.best, score)
         self.average = _moved(self.average, score)
+        self.best = max(self.best, score)
         self.best_average = max(self.best_average, self.average)
 
     def _score(self, metric: float) -> float:
@@ -80,6 +80,7 @@ class EpochTrack:
 
     def __init__(self, info: RunInfo, config: Mapping[str, object], overfitting: Limits) -> None:
         self._baseline, self._limits = info.baseline_loss, overfitting
+        self._least_rise = overfitting["rise_of_baseline"] * info.baseline_loss
         self.word = "epoch" if config.get("validate_every") is None else "evaluation"
         self.score = ScoreTrack(info)
         self.count = self.risen = self.risen_since = self.least_step = 0
@@ -100,7 +101,8 @@ class EpochTrack:
         self.is_restored = evaluation.restored_step is not None
         if self.is_restored:
             return
-        self._dead_shares.append(evaluation.dead_share)
+        if not evaluation.is_brief:
+            self._dead_shares.append(evaluation.dead_share)
         loss = evaluation.metrics["val_loss"]
         mean = self._sum / self._steps if self._steps else math.nan
         self._sum, self._steps = 0.0, 0
@@ -122,7 +124,7 @@ class EpochTrack:
 
     @property
     def dead_growth(self) -> FloatArray:
-        """Dead share of each hidden layer now, less five evaluations ago; NaN while there are fewer."""
+        """Dead share of each hidden layer now, less five times that it was told ago; NaN before that."""
         shares = self._dead_shares
         if len(shares) <= DEAD_WINDOW:
             return np.full(shares[-1].shape if shares else 0, np.nan)
@@ -141,9 +143,11 @@ class EpochTrack:
 
     def _is_risen(self) -> bool:
         limits = self._limits
-        needed = max(limits["rise"] * self.least, limits["rise_of_baseline"] * self._baseline)
+        needed = max(limits["rise"] * self.least, self._least_rise)
+        if not self.rise >= needed:
+            return False
         learns_on = self.training_loss <= (1 - limits["fall"]) * self.least_training_loss
-        return self.rise >= needed and learns_on and self.gap > limits["gap"]
+        return learns_on and self.gap > limits["gap"]
 
 
 def swings(values: Iterable[float], least: float) -> int:

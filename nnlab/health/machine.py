@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from nnlab.health.thresholds import Limits
 
 HISTORY = 20
+PAUSES_OF_A_RUN = 10  # so far
 
 
 class Machine:
@@ -26,7 +27,7 @@ class Machine:
     Args:
         limits: the check's ``n_open``, ``m`` and ``n_clear``.
         shared: ``update_gap_results`` and ``value_factor``, the same for all machines.
-        pause: steps between two updates that tell nothing new.
+        pause: least steps between two updates that tell nothing new, which are further apart later on.
         worst: the severity that is not exceeded, whatever happens.
     """
 
@@ -97,6 +98,9 @@ class Machine:
     def _consider(self, result: Result, signals: Signals, *, held: bool) -> EventKind | None:
         hit = result.verdict is Verdict.HIT
         self._window.append((signals.step, result.value, hit))
+        if not hit and not held:
+            self.waiting = False
+            return None
         hits = [step for step, _, is_hit in self._window if is_hit]
         enough = len(hits) >= self._limits["n_open"]
         if enough and hit:
@@ -131,7 +135,7 @@ class Machine:
         severity = self._judge_severity(result, signals)
         news = severity is not self.severity or self._is_news(result)
         self.severity = severity
-        if news or signals.step - self._last_event >= self._pause:
+        if news or signals.step - self._last_event >= max(self._pause, signals.step // PAUSES_OF_A_RUN):
             return self._tell(EventKind.UPDATE, result, signals)
         return None
 

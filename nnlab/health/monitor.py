@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from nnlab.engine.records import Evaluation, NonFinite, Records, RunInfo, Sample
@@ -16,9 +17,10 @@ from nnlab.health.suppression import causes_of
 from nnlab.health.thresholds import THRESHOLDS, Thresholds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from nnlab.health.facts import DataFacts
+    from nnlab.health.thresholds import Limits
 
     _Item = tuple[int, Reading, NonFinite | Sample | Evaluation | None]
 
@@ -49,10 +51,19 @@ class Monitor:
         self._thresholds = thresholds
         self._signals = Signals(info, thresholds, config, facts)
         self._machines = {check.id: self._machine(check) for check in CHECKS}
+        self._next_window = self._signals.window_at(0)
         self._explaining: set[str] = set()  # the causes that findings below them wait for
         self._explanations: dict[str, Explanation] = {}
         self._told_children: dict[str, list[str]] = {}
         self._is_closed = False
+        self._asked = {
+            reading: [
+                (check, self._machines[check.id], thresholds.checks[check.id])
+                for check in CHECKS
+                if reading in check.readings or _is_reviewed(check, reading)
+            ]
+            for reading in Reading
+        }
 
     def _machine(self, check: Check) -> Machine:
         limits, shared = self._thresholds.checks[check.id], self._thresholds.machine
@@ -76,15 +87,25 @@ class Monitor:
                 f"expected records from step {expected}, got {records.first_step}; none may be left out"
             )
         events: list[AlertEvent] = []
-        read = 0
-        for step, reading, item in _in_order(records, self._signals.window):
-            until = min(max(step - records.first_step + 1, read), len(records.losses))
-            self._add_steps(records, read, until)
-            read = until
+        signals = self._signals
+        signals.read(records.losses, records.gradient_norms, records.learning_rates)
+        for step, reading, item in _in_order(records, self._windows(records.last_step)):
+            if isinstance(item, Evaluation) and item.is_brief:
+                signals.add_scores(item)
+                continue
+            signals.go_to(min(max(step, signals.step), records.last_step))
             self._take(item)
             events += self._ask(reading)
-        self._add_steps(records, read, len(records.losses))
+        signals.go_to(records.last_step)
         return events
+
+    def _windows(self, last_step: int) -> list[int]:
+        """The steps at which losses alone are looked at, up to a step."""
+        steps = []
+        while self._next_window <= last_step:
+            steps.append(self._next_window)
+            self._next_window += self._signals.window_at(self._next_window)
+        return steps
 
     def close(self) -> list[AlertEvent]:
         """End the run: what can only be judged now, and causes whose list of symptoms has grown since."""
@@ -100,12 +121,6 @@ class Monitor:
                 events.append(self._event(check, EventKind.UPDATE))
         return events
 
-    def _add_steps(self, records: Records, first: int, until: int) -> None:
-        steps = slice(first, until)
-        self._signals.add_steps(
-            records.losses[steps], records.gradient_norms[steps], records.learning_rates[steps]
-        )
-
     def _take(self, item: NonFinite | Sample | Evaluation | None) -> None:
         if isinstance(item, Sample):
             self._signals.add_sample(item)
@@ -118,8 +133,8 @@ class Monitor:
         """Ask the checks that this reading concerns, causes first."""
         self._signals.reading = reading
         events = []
-        for check in CHECKS:
-            kind = self._ask_one(check, reading)
+        for check, machine, limits in self._asked[reading]:
+            kind = self._ask_one(check, machine, limits)
             if kind is None:
                 continue
             self._explaining = {name for name, machine in self._machines.items() if machine.explains}
@@ -128,12 +143,10 @@ class Monitor:
                 self._release(check.id)
         return events
 
-    def _ask_one(self, check: Check, reading: Reading) -> EventKind | None:
-        machine = self._machines[check.id]
-        if reading not in check.readings:
-            is_review = check.readings == {Reading.START} and reading is Reading.EVALUATION
-            return machine.review(self._signals) if is_review else None
-        result = check.judge(self._signals, self._thresholds.checks[check.id])
+    def _ask_one(self, check: Check, machine: Machine, limits: Limits) -> EventKind | None:
+        if self._signals.reading not in check.readings:
+            return machine.review(self._signals)
+        result = check.judge(self._signals, limits)
         if result is UNKNOWN:
             return None
         held = bool(self._explaining) and self._root_of(check.id) is not None
@@ -223,13 +236,17 @@ class Monitor:
         )
 
 
-def _in_order(records: Records, window: int) -> Iterator[_Item]:
+def _is_reviewed(check: Check, reading: Reading) -> bool:
+    """Whether a check that is asked before step 1 only has its severity judged again now."""
+    return check.readings == {Reading.START} and reading is Reading.EVALUATION
+
+
+def _in_order(records: Records, windows: Sequence[int]) -> Iterator[_Item]:
     """The chunk's readings by step; within a step in the order in which a step yields them."""
     items: list[_Item] = []
     if records.nonfinite is not None:
         items.append((records.nonfinite.step, Reading.NONFINITE, records.nonfinite))
     items += [(sample.step, Reading.SAMPLE, sample) for sample in records.samples]
-    first = -(-records.first_step // window) * window
-    items += [(step, Reading.WINDOW, None) for step in range(first, records.last_step + 1, window)]
+    items += [(step, Reading.WINDOW, None) for step in windows]
     items += [(evaluation.step, Reading.EVALUATION, evaluation) for evaluation in records.evaluations]
-    return iter(sorted(items, key=lambda item: item[0]))
+    return iter(sorted(items, key=itemgetter(0)))

@@ -27,6 +27,7 @@ NOTHING: Mapping[str, object] = MappingProxyType({})
 
 SAMPLES_OF_A_MEDIAN = 5
 NO_RATES: FloatArray = np.empty(0)
+WINDOWS_OF_A_RUN = 50  # so far
 LAST_EVALUATIONS = 3  # as many as a check needs that must not be misled by a single one
 CAN_DIE = ("relu", "relu6")  # the others have a gradient where their output is 0 or below
 
@@ -35,7 +36,7 @@ class Reading(StrEnum):
     """What has just been read: the occasions on which checks are asked.
 
     START is before step 1, with the config, the data and the untrained network's evaluation still to come;
-    WINDOW comes every ``Signals.window`` steps, for what only losses tell.
+    WINDOW comes every ``Signals.window`` steps, for what only losses tell. A brief evaluation is no occasion.
     """
 
     START = "start"
@@ -56,9 +57,9 @@ class Signals:
         facts: of the examples; None where nobody looked.
 
     Attributes:
-        window: steps between two looks at losses alone: a quarter of an epoch, at least 50.
-        evaluations: the last three, the latest at the end.
+        evaluations: the last three that told of units and answers, the latest at the end.
         ratios: R of each hidden layer in the last sample, RMS of delta over the largest above; NaN if none.
+        metric: the headline metric of the last evaluation.
         smallest_ratio: the smallest of them that is defined.
         updates: u of each layer in the last sample: norm of the update over norm of the weights.
         first_update: the largest u in the first sample, before anything could have gone wrong.
@@ -78,11 +79,14 @@ class Signals:
         self.info = info
         self.config = config
         self.facts = facts
-        self.window = max(int(thresholds.progress["least_window"]), -(-info.steps_per_epoch // 4))
+        self._least_window = max(int(thresholds.progress["least_window"]), -(-info.steps_per_epoch // 4))
         self.limits = thresholds.progress
         self.losses = LossTrack(info.steps_per_epoch)
         self.epochs = EpochTrack(info, config, thresholds.checks["overfitting"])
         self.gradients = GradientTrack(int(limits["recent"]), int(limits["first"]))
+        self._ahead: tuple[list[float], FloatArray, FloatArray] = ([], NO_RATES, NO_RATES)
+        self._ahead_from = self._summed = 0
+        self.metric: float | None = None
         self.nonfinite: NonFinite | None = None
         self.sample: Sample | None = None
         self.evaluation: Evaluation | None = None
@@ -112,16 +116,34 @@ class Signals:
 
     def add_steps(self, losses: FloatArray, norms: FloatArray, rates: FloatArray = NO_RATES) -> None:
         """Take the losses and gradient norms of the next steps, and their learning rates where scheduled."""
-        new = losses.tolist()
-        self.losses.add(new)
-        self.epochs.add_losses(new)
+        self.read(losses, norms, rates)
+        self.go_to(self.step + len(losses))
+
+    def read(self, losses: FloatArray, norms: FloatArray, rates: FloatArray = NO_RATES) -> None:
+        """Take the same, to be gone through; what was read before must have been."""
+        self._ahead, self._ahead_from = (losses.tolist(), norms, rates), self.step
+        self.losses.read(losses)
+
+    def go_to(self, step: int) -> None:
+        """Go through what was read, up to a step."""
+        _, norms, rates = self._ahead
+        if step == self.step:
+            return
+        new = slice(self.step - self._ahead_from, step - self._ahead_from)
+        self._sum_losses(step)
+        self.losses.go_to(step)
         if len(rates):
-            self._rate = float(rates[-1])
-            self._peak_rate = max(float(rates.max()), self._peak_rate)
-        self.gradients.add(norms)
+            self._rate = float(rates[new][-1])
+            self._peak_rate = max(float(rates[new].max()), self._peak_rate)
+        self.gradients.add(norms[new])
         bad = self.losses.bad_step
         if bad is not None and self.nonfinite is None:
             self.nonfinite = NonFinite(bad, "loss", None, self.losses.last_finite)
+
+    def _sum_losses(self, step: int) -> None:
+        first = self._ahead_from
+        self.epochs.add_losses(self._ahead[0][self._summed - first : step - first])
+        self._summed = step
 
     def add_nonfinite(self, nonfinite: NonFinite) -> None:
         """Take the engine's word on where numbers stopped being finite."""
@@ -153,10 +175,16 @@ class Signals:
             if not is_silent:
                 self.silent_evaluations[layer] = 0
 
-    def add_evaluation(self, evaluation: Evaluation) -> None:
-        """Take a pass over the validation rows."""
-        self.evaluation = evaluation
+    def add_scores(self, evaluation: Evaluation) -> None:
+        """Take what every evaluation tells, of a step that was read."""
+        self._sum_losses(max(evaluation.step, self._summed))
+        self.metric = evaluation.metrics.get(self.info.headline)
         self.epochs.add_evaluation(evaluation)
+
+    def add_evaluation(self, evaluation: Evaluation) -> None:
+        """Take an evaluation that tells of units and answers, too."""
+        self.add_scores(evaluation)
+        self.evaluation = evaluation
         self.first_evaluation = self.first_evaluation or evaluation
         self.evaluations.append(evaluation)
         for layer, share in enumerate(evaluation.dead_share.tolist()):
@@ -197,11 +225,6 @@ class Signals:
         if not self.info.baseline_loss >= self.limits["least_baseline_loss"]:
             return math.nan
         return self.losses.average / self.info.baseline_loss
-
-    @property
-    def metric(self) -> float | None:
-        """The headline metric of the last evaluation."""
-        return None if self.evaluation is None else self.evaluation.metrics.get(self.info.headline)
 
     @property
     def rate_share(self) -> float:
@@ -248,6 +271,15 @@ class Signals:
         """Whether a layer has been silent since the first sample."""
         silent = zip(self.silent_rows, self.silent_since, strict=True)
         return any(rows > 0 and since == self._first_sample for rows, since in silent)
+
+    @property
+    def window(self) -> int:
+        """Steps between two looks at losses alone: a quarter of an epoch, at least 50 and 2 % of the run."""
+        return self.window_at(self.step)
+
+    def window_at(self, step: int) -> int:
+        """Do the same for another step."""
+        return max(self._least_window, step // WINDOWS_OF_A_RUN)
 
     @property
     def progress_window(self) -> int:

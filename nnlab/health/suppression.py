@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 # Causes first. A finding waits while anything above it is open at warning or critical.
 RANKS = (
     "nonfinite",
@@ -36,6 +38,7 @@ OF_DATA_AND_CONFIG = frozenset({"class_balance", "leak", "output_mismatch", "sym
 INDEPENDENT = frozenset({"leak", "overfitting", "dropout"})
 
 
+@cache
 def causes_of(check: str) -> tuple[str, ...]:
     """Name the checks that explain this one, nearest to the root first."""
     if check in INDEPENDENT:

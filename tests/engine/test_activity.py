@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from nnlab.engine.activity import centred, effective_rank, rank_is_due, rank_of, rank_rows, rank_steps
+from nnlab.engine.activity import Looks, centred, effective_rank, rank_is_due, rank_of, rank_rows, rank_steps
 from nnlab.engine.config import NATIVE_ACTIVATIONS, TrainingConfig
 from nnlab.engine.network import Pass, with_ones
 from nnlab.engine.problem import Problem
@@ -211,3 +211,35 @@ def test_answer_variance_of_constant_targets_is_unknown() -> None:
     variance = evaluated(build(problem)).answer_variance
     assert variance is not None
     assert np.isnan(variance)
+
+
+def test_evaluations_that_are_close_together_are_brief() -> None:
+    small = Looks(100_000, 6, 6, work=2e5)
+    due = [step for step in range(0, 100_002, 6) if small.is_due(step)]
+    assert due[:7] == [0, 6, 12, 18, 30, 48, 54]
+    gaps = np.diff([step for step in due if step > 2000])
+    assert gaps.min() >= 6
+    assert len(due) <= 170
+    assert max(gaps / [step for step in due if step > 2000][:-1]) <= 0.05
+    large = Looks(100_000, 6, 6, work=1e9)
+    assert all(large.is_due(step) for step in range(0, 100_002, 6))
+
+
+def test_the_rank_is_taken_in_evaluations_that_are_not_brief() -> None:
+    looks = Looks(100_000, 6, 6, work=2e5)
+    ranked = [step for step in (*range(0, 100_000, 6), 100_000) if looks.takes_rank(step)]
+    assert ranked[-1] == 100_000
+    assert all(looks.is_due(step) for step in ranked)
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_brief_evaluations_have_the_metrics_of_others(tier: str) -> None:
+    trainer = build(build_problem("multiclass", rows=80), tier, batch_size=16)
+    full, brief = trainer.evaluate(), trainer.evaluate(is_brief=True)
+    assert isinstance(full, Evaluation)
+    assert isinstance(brief, Evaluation)
+    assert brief.metrics == full.metrics
+    assert (brief.is_brief, full.is_brief) == (True, False)
+    assert np.isnan(brief.dead_share).all()
+    assert brief.dead_share.shape == full.dead_share.shape
+    assert brief.recall is None

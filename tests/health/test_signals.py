@@ -43,6 +43,35 @@ def test_a_loss_that_is_not_finite_stays_out_of_the_average() -> None:
     assert (track.bad_step, track.last_finite) == (3, 1.0)
 
 
+@pytest.mark.parametrize("bad", [None, 0, 57, 299])
+def test_loss_averages_are_the_same_to_the_last_bit_however_they_are_cut_and_gone_through(
+    bad: int | None,
+) -> None:
+    losses = np.random.default_rng(2).random(300)
+    if bad is not None:
+        losses[bad] = math.nan
+    whole, cut_up = LossTrack(steps_per_epoch=100), LossTrack(steps_per_epoch=100)
+    whole.read(losses)
+    for start in range(0, 300, 7):
+        cut_up.add(losses[start : start + 7].tolist())
+        whole.go_to(min(start + 7, 300))
+        told = [
+            repr(
+                (
+                    one.step,
+                    one.average,
+                    one.lowest,
+                    one.first,
+                    one.bad_step,
+                    one.last_finite,
+                    one.fall_over(50),
+                )
+            )
+            for one in (whole, cut_up)
+        ]
+        assert told[0] == told[1]
+
+
 def test_a_gradient_peak_is_never_its_own_reference() -> None:
     track = GradientTrack(recent=50, first=10)
     track.add(np.array([math.nan, *[1.0] * 12]))

@@ -80,7 +80,8 @@ def laid_out(all_records: Iterable[Records]) -> Iterator[tuple[str, int | None, 
             yield from ((metric, at, sample.step, value) for at, value in enumerate(getattr(sample, metric)))
         for one in records.evaluations:
             yield from ((metric, None, one.step, value) for metric, value in one.metrics.items())
-            yield from (("dead_share", at, one.step, share) for at, share in enumerate(one.dead_share))
+            if not one.is_brief:
+                yield from (("dead_share", at, one.step, share) for at, share in enumerate(one.dead_share))
 
 
 def stored(run: Run) -> Stored:

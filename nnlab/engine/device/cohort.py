@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nnlab.engine.activity import effective_rank, rank_is_due, rank_steps
+from nnlab.engine.activity import Looks, effective_rank
 from nnlab.engine.checkpoints import fill
 from nnlab.engine.device.member import rates
 from nnlab.engine.device.stack import Stack
+from nnlab.engine.probes import work_of_a_step
 from nnlab.engine.records import Ending, Evaluation, NonFinite, Records
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class Cohort:
         is_due, last = count == to_evaluation, step + count
         due = [row for row in live if is_due or self.members[row].steps == last]
         with np.errstate(all="ignore"):  # overflow is found by its traces, and reported
-            ranks = any(self._takes_rank(row, last) for row in due)
+            ranks = any(self._looks(row).takes_rank(last) for row in due)
             chunk = self.stack.run(count, given, evaluates=bool(due), ranks=ranks)
             told = self._records(chunk, live, given, step + 1)
             due = [row for row in due if self.members[row].is_live]
@@ -160,7 +161,7 @@ class Cohort:
             self.stack.keep_best(best)
         if restored.any():
             self.stack.restore_best(restored)
-            ranks = any(self._takes_rank(int(row), self.stack.step) for row in np.flatnonzero(restored))
+            ranks = any(self._looks(int(row)).takes_rank(self.stack.step) for row in np.flatnonzero(restored))
             sums = self.stack.evaluate(ranks=ranks)
             found |= {int(row): self._restored(int(row), sums) for row in np.flatnonzero(restored)}
         for row, seen in found.items():
@@ -172,12 +173,14 @@ class Cohort:
         return told
 
     def _restored(self, row: int, sums: dict[str, FloatArray]) -> Evaluation | NonFinite:
-        best, stopping = self._evaluation(row, sums), self.members[row].stopping
+        best, stopping = self._evaluation(row, sums, is_last=True), self.members[row].stopping
         if isinstance(best, NonFinite) or stopping is None:
             return best
         return replace(best, restored_step=stopping.best_step)
 
-    def _evaluation(self, row: int, sums: dict[str, FloatArray]) -> Evaluation | NonFinite:
+    def _evaluation(
+        self, row: int, sums: dict[str, FloatArray], *, is_last: bool = False
+    ) -> Evaluation | NonFinite:
         """Form a member's evaluation, unless its weights are not finite any more."""
         step, member = self.stack.step, self.members[row]
         for name, quantity in (("weights", "weights"), ("statistics", "activations")):
@@ -191,7 +194,12 @@ class Cohort:
             np.array([named[f"{share}/{index}"][0] for index in range(len(can_die))], np.float64)
             for share in ("dead", "zero", "dormant", "mixed")
         )
-        products = named.get("products") if self._takes_rank(row, step) else None
+        looks = self._looks(row)
+        if not (looks.is_due(step) or is_last):
+            none = np.full(len(can_die), np.nan)
+            epoch = step // self._shared.steps_per_epoch
+            return Evaluation(step, epoch, judged.metrics, none, none, scale.rows, is_brief=True)
+        products = named.get("products") if looks.takes_rank(step) else None
         return Evaluation(
             step=step,
             epoch=step // self._shared.steps_per_epoch,
@@ -207,10 +215,11 @@ class Cohort:
             answer_variance=judged.answer_variance,
         )
 
-    def _takes_rank(self, row: int, step: int) -> bool:
-        """Tell whether a member's evaluation after a step takes the effective rank."""
-        wanted = rank_steps(self.members[row].steps, self._shared.steps_per_epoch)
-        return rank_is_due(wanted, step, self._shared.validate_every)
+    def _looks(self, row: int) -> Looks:
+        """Tell which of a member's evaluations look into units and answers."""
+        shared, member = self._shared, self.members[row]
+        work = work_of_a_step(len(self.stack.network.model.parameters), member.config.batch_size)
+        return Looks(member.steps, shared.steps_per_epoch, shared.validate_every, work)
 
     def checkpoint(self, member: Member) -> tuple[dict[str, Any], Arrays]:
         """Give what a member's further run depends on, under the names of the reference."""

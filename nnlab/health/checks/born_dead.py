@@ -53,8 +53,9 @@ def _judge_silence(signals: Signals, limits: Limits, layers: list[int]) -> Resul
     now, first = signals.evaluation, signals.first_evaluation
     if now is None or first is None or first.step != 0:
         return UNKNOWN
-    silent = tuple(layer for layer in layers if first.dead_share[layer] == 1 and now.dead_share[layer] == 1)
-    worst = max(float(now.dead_share[layer]) for layer in layers)
+    before, dead = first.dead_share.tolist(), now.dead_share.tolist()
+    silent = tuple(layer for layer in layers if before[layer] == 1 and dead[layer] == 1)
+    worst = max(dead[layer] for layer in layers)
     if not silent:
         return Result(Verdict.SAFE, worst, 1.0)
     if not signals.info.baseline_loss >= signals.limits["least_baseline_loss"]:

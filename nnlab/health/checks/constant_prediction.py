@@ -32,11 +32,14 @@ def judge(signals: Signals, limits: Limits) -> Result:
 
 def _of_classes(signals: Signals, limits: Limits) -> Result | None:
     evaluation = signals.evaluation
-    if evaluation is None or evaluation.predicted is None or not evaluation.predicted.sum() > 0:
+    if evaluation is None or evaluation.predicted is None:
+        return None
+    predicted = evaluation.predicted.tolist()
+    if not any(predicted):
         return None
     if not signals.info.baseline_metric < limits["baseline"]:
         return UNKNOWN
-    share = float(evaluation.predicted.max() / evaluation.predicted.sum())
+    share = max(predicted) / sum(predicted)
     verdict = Verdict.HIT if share >= limits["open"] else Verdict.NEUTRAL
     return Result(Verdict.SAFE if share < limits["clear"] else verdict, share, limits["open"])
 

@@ -33,7 +33,8 @@ def judge(signals: Signals, limits: Limits) -> Result:
     )
     # With one class in the labels there is nothing to learn, dead or alive.
     has_baseline = info.baseline_loss >= signals.limits["least_baseline_loss"]
-    worst = max(float(evaluation.dead_share[layer]) for layer in layers)
+    dead = evaluation.dead_share.tolist()
+    worst = max(dead[layer] for layer in layers)
     if silent:
         lasts = max(signals.silent_evaluations[layer] for layer in silent) >= limits["critical_evaluations"]
         severity = Severity.CRITICAL if lasts else Severity.WARNING

@@ -25,15 +25,13 @@ def judge(signals: Signals, limits: Limits) -> Result:
     can_die = tuple(layer for layer in range(info.layers - 1) if info.activations[layer] in CAN_DIE)
     if evaluation is None or not can_die or math.isnan(signals.q):
         return UNKNOWN
-    growth = signals.epochs.dead_growth
-    worst = max(float(evaluation.dead_share[layer]) for layer in can_die)
+    growth, dead = signals.epochs.dead_growth.tolist(), evaluation.dead_share.tolist()
+    worst = max(dead[layer] for layer in can_die)
     dying = tuple(
-        layer
-        for layer in can_die
-        if _is_dying(info.widths[layer], float(evaluation.dead_share[layer]), float(growth[layer]), limits)
+        layer for layer in can_die if _is_dying(info.widths[layer], dead[layer], growth[layer], limits)
     )
     if dying and signals.q > limits["q"] and signals.step >= signals.t_min:
-        share = max(float(evaluation.dead_share[layer]) for layer in dying)
+        share = max(dead[layer] for layer in dying)
         return Result(Verdict.HIT, share, limits["open"], dying)
     verdict = Verdict.SAFE if worst < limits["clear"] else Verdict.NEUTRAL
     return Result(verdict, worst, limits["open"], dying)
