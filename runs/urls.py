@@ -9,6 +9,7 @@ from runs.api.views import api
 from runs.pages import (
     actions,
     alerts,
+    backtest,
     compare,
     datasets,
     downloads,
@@ -34,6 +35,8 @@ urlpatterns = [
     path("p/<str:slug>/notifications/add/", notifications.add, name="channel-add"),
     path("p/<str:slug>/notifications/<int:channel_id>/", notifications.change, name="channel-change"),
     path("p/<str:slug>/notifications/log/", notifications.log, name="notice-log"),
+    path("p/<str:slug>/backtest/", backtest.show, name="backtest"),
+    path("p/<str:slug>/backtest/replay/", backtest.replay, name="backtest-replay"),
     path("p/<str:slug>/compare/", compare.compare, name="compare"),
     path("r/<int:run_id>/", run.run, name="run"),
     path("r/<int:run_id>/live/", run.live, name="run-live"),
