@@ -17,6 +17,8 @@ PAGES = {
     "sweeps": "/p/housing/sweeps/",
     "compare a sweep": "/p/housing/compare/?sweep={lab.sweep}",
     "compare faceted": "/p/housing/compare/?sweep={lab.sweep}&facet=depth&color=activation",
+    "backtest": "/p/housing/backtest/",
+    "notifications": "/p/housing/notifications/",
     "sick run": "/r/{lab.sick}/",
     "healthy run": "/r/{lab.healthy}/?measure=dead_share",
     "gradients as a map": "/r/{lab.sick}/?measure=gradient_rms",

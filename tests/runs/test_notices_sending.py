@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ from django.conf import LazySettings
 from django.core import mail
 from django.utils import timezone
 
+from runs.management.commands import scheduler
 from runs.models import Alert, Channel, Notice, Run
 from runs.notices import sending
 from runs.notices.outbox import add_test
@@ -223,3 +225,28 @@ def test_neither_secret_nor_path_of_a_webhook_is_logged(
     assert "500 Internal Server Error" in caplog.text
     assert channel.secret not in caplog.text
     assert "hook/of" not in caplog.text
+
+
+def test_the_scheduler_sends_beside_its_own_work(monkeypatch: pytest.MonkeyPatch, hook: Receiver) -> None:
+    rounds, held, go_on = [], threading.Event(), threading.Event()
+
+    def slow() -> None:  # a round of a thread, without a database of its own
+        rounds.append(threading.current_thread().name)
+        held.set()
+        go_on.wait(10)
+
+    monkeypatch.setattr(scheduler, "_send", slow)
+    courier = scheduler._Courier()
+    courier.look()
+    assert rounds == []  # nothing is due
+    build_notice(hook.url)
+    courier.look()
+    held.wait(10)
+    courier.look()  # a round is under way
+    assert rounds == ["notices"]
+    go_on.set()
+    assert courier._thread is not None
+    courier._thread.join()
+    courier.look()
+    courier._thread.join()
+    assert len(rounds) == 2
