@@ -48,6 +48,11 @@ def test_a_name_that_leads_to_a_private_address_is_refused(
         targets.resolve(targets.parse("https://example.org/x"))
 
 
+@pytest.mark.parametrize("host", ["93.184.216.34", "[2606:2800:220:1::1]", "[::ffff:93.184.216.34]"])
+def test_an_address_out_in_the_world_is_taken(host: str) -> None:
+    assert targets.parse(f"https://{host}/x?y=1").path == "/x?y=1"
+
+
 def test_localhost_is_refused_by_its_address() -> None:
     with pytest.raises(RefusedError, match="private"):
         webhooks.post("http://localhost:1/", b"", {})
