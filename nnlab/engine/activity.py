@@ -32,7 +32,7 @@ RANK_TENTHS = 10  # of the run, after these epochs
 # far, and at most to so much work.
 LOOK_WORK, LOOK_STEPS = 4e8, 50  # multiplications and additions, as those of the probes
 LOOK_PART = 25
-MOST_LOOK_WORK = 4e9
+MOST_LOOK_WORK = 1e10
 
 
 @dataclass(frozen=True)

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 FIRST_STEPS = (1, 2, 3, 5, 8, 13, 21, 34)
 # On small networks a sample costs up to four steps: dense while a run is young and trouble shows first, then
-# seldom enough that a long run pays less than 3 %.
+# seldom enough that a long run pays less than 1 %, checks included.
 PERIOD, LATE_PERIOD = 50, 200
 LATE = 1000
 # Tiny networks take so many steps a second that samples are spaced by the work between them, not by steps;
 # the gaps grow by a quarter each time until then.
-WORK = 2.4e9  # multiplications and additions, or what costs as much
+WORK = 6e9  # multiplications and additions, or what costs as much
 WORK_OF_A_STEP = 3e4  # that even the smallest network costs
 GROWTH = 1.25
 # Below 32 rows one batch says little (a single row has no spread), so a sample is a burst of steps.

@@ -221,7 +221,7 @@ def test_evaluations_that_are_close_together_are_brief() -> None:
     assert gaps.min() >= 6
     assert len(due) <= 170
     assert max(gaps / [step for step in due if step > 2000][:-1]) <= 0.05
-    large = Looks(100_000, 6, 6, work=1e9)
+    large = Looks(100_000, 6, 6, work=2e9)
     assert all(large.is_due(step) for step in range(0, 100_002, 6))
 
 

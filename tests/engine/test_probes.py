@@ -100,7 +100,7 @@ def test_long_runs_are_sampled_less_often_later() -> None:
 @pytest.mark.usefixtures("tier")
 def test_wide_networks_are_sampled_every_200_steps_at_last() -> None:
     problem = build_problem(rows=200)
-    config: dict[str, Any] = {"hidden_units": (100, 100), "batch_size": 200, "steps": 1400}
+    config: dict[str, Any] = {"hidden_units": (200, 200), "batch_size": 200, "steps": 1400}
     late = [sample.step for sample in run(problem, **config).samples if sample.step >= 1000]
     assert late == [1000, 1200, 1400]
 
