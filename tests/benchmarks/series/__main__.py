@@ -128,10 +128,15 @@ def compare(names: Sequence[str], rounds: int) -> None:
 
 
 def _commit() -> str:
-    done = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    return done.stdout.strip() or "an unknown commit"
+    """Name the commit that is measured, and whether code differs from it: results are written on the way."""
+    results = RESULTS.relative_to(ROOT)
+    changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!README.md", f":!{results}")
+    return (_git("describe", "--always") or "an unknown commit") + ("-dirty" if changed else "")
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stdout.strip()
 
 
 if __name__ == "__main__":
