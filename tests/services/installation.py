@@ -67,6 +67,13 @@ class Installation:
         (found,) = self.request("GET", f"runs/{run_id}/series?metric={metric}")
         return found["steps"], found["values"]
 
+    def count_of(self, run_id: int, metric: str) -> tuple[int, int, int]:
+        """How many points a run-wide metric has, however many, and its first and last step."""
+        (found,) = self.request("GET", f"series?runs={run_id}&metrics={metric}&format=lists")["series"]
+        end = self.request("GET", f"runs/{run_id}/series?metric={metric}&after={found['steps'][-1] - 1}")[0]
+        counts = found.get("counts") or [1] * len(found["steps"])
+        return sum(counts), found["steps"][0], end["steps"][-1]
+
     def processes(self, words: str = "") -> list[int]:
         """The processes of this installation whose command line has these words."""
         mark = f"NNLAB_HOME={self.home}".encode()

@@ -58,8 +58,8 @@ def test_each_run_of_a_mixed_sweep_ends_in_its_own_way(site: Installation) -> No
         site.await_run(long, lambda run: run["status"] == "running" and run["steps_run"] > 0, 30)
         site.request("POST", f"runs/{long}/stop")
         stopped = site.await_status(long, "cancelled", 10)
-        steps, _ = site.series(long, "train_loss")
-        assert steps == list(range(1, stopped["steps_run"] + 1))
+        steps = stopped["steps_run"]  # more than one answer lists, on a fast machine
+        assert site.count_of(long, "train_loss") == (steps, 1, steps)
         for steps_asked in lengths:
             diverged = site.await_status(runs[activation, 1e6, steps_asked], "failed")
             assert diverged["stop_reason"] == "diverged"
