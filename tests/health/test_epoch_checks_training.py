@@ -99,7 +99,13 @@ def test_early_stopping_gives_back_a_network_that_does_not_overfit() -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_large_updates_kill_units_or_whole_layers(seed: int) -> None:
     run = watch(DYING | {"seed": seed}, build_digits(seed))
-    assert {"dying_units", "dead_layer"} & set(run.alarms_at_end())
+    assert {"dying_units", "dead_layer"} & {event.check for event in run.events}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_updates_twice_as_large_kill_a_layer_for_good(seed: int) -> None:
+    run = watch(DYING | {"seed": seed, "learning_rate": 2.0}, build_digits(seed))
+    assert "dead_layer" in run.alarms_at_end()
 
 
 SHORT: dict[str, Any] = {"hidden_units": [32, 16], "learning_rate": 0.003, "epochs": 20}
