@@ -42,6 +42,7 @@ class _Body(msgspec.Struct, forbid_unknown_fields=True):
 
 
 _DECODER = msgspec.json.Decoder(_Body)
+_NOT_READ = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class Metrics(NamedTuple):
@@ -73,12 +74,8 @@ def read_log(body: bytes) -> dict[str, Any]:
     """
     try:
         return msgspec.structs.asdict(_DECODER.decode(body))
-    except (
-        msgspec.DecodeError,
-        UnicodeDecodeError,
-        RecursionError,
-    ):  # it differs, or is wrong; orjson's tables tell which
-        table = read_json(body)
+    except _NOT_READ:
+        table = read_json(body)  # it differs, or is wrong; orjson's tables tell which
         check_keys(table, _Body.__struct_fields__)
         return table
 
