@@ -37,10 +37,7 @@ def alerts(request: HttpRequest) -> HttpResponse:
     context = {
         "page": page,
         "wanted": wanted,
-        "severities": inbox.SEVERITIES,
-        "states": inbox.STATES,
-        "checks": inbox.CHECK_IDS,
-        "projects": Project.objects.all(),
+        "filters": _filters(wanted),
         "muted": muted,
         "muted_count": muted_count,
         "orders": inbox.standing_orders(wanted),
@@ -104,6 +101,17 @@ def fix_state(request: HttpRequest, fix_id: int) -> HttpResponse:
     answer = render(request, "runs/_fix.html", {"card": trial_card(found[0])})
     answer["X-Over"] = "1" if found[0].is_over else "0"
     return answer
+
+
+def _filters(wanted: Wanted) -> list[tuple[str, str, list[tuple[str, str]]]]:
+    """Give each filter with what is chosen and what can be."""
+    choices = {
+        "severity": [(name, name) for name in inbox.SEVERITIES],
+        "state": [(name, name) for name in inbox.STATES],
+        "check": [(name, name.replace("_", " ")) for name in inbox.CHECK_IDS],
+        "project": list(Project.objects.values_list("slug", "name")),
+    }
+    return [(name, chosen, choices[name]) for name, chosen in wanted.parameters.items()]
 
 
 def _acknowledge(request: HttpRequest, chosen: AlertQuerySet) -> str:
