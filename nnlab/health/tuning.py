@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from copy import deepcopy
 from difflib import get_close_matches
+from reprlib import repr as brief
 from typing import Any
 
 from nnlab.health.thresholds import SHIPPED, Thresholds, canonical, parse
 
+LARGEST = 1_000_000_000  # far beyond what any check compares with, and still a count of steps
 _COUNTS = ("n_open", "m", "n_clear")
+_NAME = 60  # characters of a name that are repeated
 
 
 class ThresholdError(ValueError):
@@ -22,11 +24,12 @@ def tuned(text: str) -> Thresholds:
     """Lay a threshold file over the shipped one. It may hold only what differs.
 
     Raises:
-        ThresholdError: for text that is not JSON, names that no check reads, and values that are not numbers.
+        ThresholdError: for text that is not JSON, names that no check reads, and values that are not numbers
+            from 0 to ``LARGEST``.
     """
     try:
         changes = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # the latter of thousands of brackets
         raise ThresholdError(f"expected JSON: {error}") from error
     document = deepcopy(SHIPPED)
     _lay(document, changes, "thresholds")
@@ -37,9 +40,9 @@ def tuned(text: str) -> Thresholds:
 
 def _lay(known: dict[str, Any], changes: Any, where: str) -> None:
     if not isinstance(changes, Mapping):
-        raise ThresholdError(f"{where}: expected an object, got {changes!r}")
+        raise ThresholdError(f"{where}: expected an object, got {brief(changes)}")
     for name, value in changes.items():
-        place = f"{where}.{name}"
+        place = f"{where}.{name[:_NAME].encode('ascii', 'backslashreplace').decode()}"
         if name not in known:
             close = get_close_matches(name, known, 1)
             remedy = f"did you mean {close[0]}?" if close else f"known are {', '.join(sorted(known))}"
@@ -55,14 +58,14 @@ def _lay(known: dict[str, Any], changes: Any, where: str) -> None:
 def _check_version(value: Any, known: int) -> None:
     if value != known:
         raise ThresholdError(
-            f"thresholds.version: expected {known}, got {value!r}; the meanings have changed"
+            f"thresholds.version: expected {known}, got {brief(value)}; the meanings have changed"
         )
 
 
 def _number(value: Any, place: str) -> float:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not 0 <= value < math.inf:
-        raise ThresholdError(f"{place}: expected a number of at least 0, got {value!r}")
+    if not is_number or not 0 <= value <= LARGEST:
+        raise ThresholdError(f"{place}: expected a number from 0 to {LARGEST:,}, got {brief(value)}")
     return int(value) if value == int(value) else float(value)
 
 
