@@ -12,7 +12,7 @@ from django.db.models import Q
 
 from nnlab.health.advice import Op, apply
 from runs import submission
-from runs.models import ACTIVE, Alert, Fix, FixPair, Run, Source, Status
+from runs.models import ACTIVE, Alert, Fix, FixPair, Project, Run, Source, Status
 from runs.specification import Specification, SubmissionError
 from runs.submitted_values import MAX_LABEL
 
@@ -42,6 +42,8 @@ class _Side:
 def begin(alert: Alert, codes: Sequence[str], seeds: int, user: _User) -> Fix:
     """Follow advice of an alert on paired seeds, the run's own first; what is trained already is reused.
 
+    Two at once, as after a double click, come one after the other: the second finds the runs of the first.
+
     Args:
         alert: with its run and the run's project.
         codes: of the advice to follow; several are followed together.
@@ -49,14 +51,13 @@ def begin(alert: Alert, codes: Sequence[str], seeds: int, user: _User) -> Fix:
 
     Raises:
         SubmissionError: where the advice no longer fits the run, contradicts itself or gives a configuration
-            that cannot be trained, and where the same was tried with these seeds before.
+            that cannot be trained, and where the same was tried with these seeds already.
     """
     run = alert.run
     _check(run, seeds)
     chosen = _chosen(alert, codes)
     ops = merged(chosen)
     title = " + ".join(advice["title"] for advice in chosen)
-    before, after = _sides(run, ops, _seeds(run, seeds), f"Run {run.pk}: {title}"[:MAX_LABEL])
     fix = Fix(
         run=run,
         check_id=alert.check_id,
@@ -65,7 +66,12 @@ def begin(alert: Alert, codes: Sequence[str], seeds: int, user: _User) -> Fix:
         ops=ops,
         created_by_id=user.pk if user else None,
     )
+    specs = _specs(run, ops, _seeds(run, seeds), f"Run {run.pk}: {title}"[:MAX_LABEL])
     with transaction.atomic():
+        Project.objects.select_for_update(no_key=True).get(pk=run.project_id)
+        before, after = (
+            _Side(word, spec, _known(run, spec)) for word, spec in zip((BEFORE, AFTER), specs, strict=True)
+        )
         _store(fix, before, after, user)
     return fix
 
@@ -121,16 +127,19 @@ def _chosen(alert: Alert, codes: Sequence[str]) -> list[_Advice]:
     return [advice for code, advice in offered.items() if code in codes]
 
 
-def _sides(run: Run, ops: Sequence[Mapping[str, Any]], seeds: list[int], name: str) -> tuple[_Side, _Side]:
+def _specs(
+    run: Run, ops: Sequence[Mapping[str, Any]], seeds: list[int], name: str
+) -> tuple[Specification, Specification]:
+    """Give the run's configuration and the changed one, each with the seeds."""
     original = {**run.config["training"], "data": run.config["data"]}
     try:
         changed = apply(original, [Op(**op) for op in ops])
     except ValueError as error:
         raise _refused(str(error)) from error
-    specs = [_parsed(run, config, seeds, name) for config in (original, changed)]
-    if specs[0].runs[0].group == specs[1].runs[0].group:
+    before, after = (_parsed(run, config, seeds, name) for config in (original, changed))
+    if before.runs[0].group == after.runs[0].group:
         raise _refused("the advice changes nothing of this configuration; choose another one")
-    return _Side(BEFORE, specs[0], _known(run, specs[0])), _Side(AFTER, specs[1], _known(run, specs[1]))
+    return before, after
 
 
 def _parsed(run: Run, config: Mapping[str, Any], seeds: list[int], name: str) -> Specification:
@@ -179,7 +188,7 @@ def _refuse_repetition(fix: Fix, seeds: Sequence[int]) -> None:
     for earlier in Fix.objects.filter(run=fix.run, check_id=fix.check_id).prefetch_related("pairs"):
         if earlier.ops == fix.ops and {pair.seed for pair in earlier.pairs.all()} >= set(seeds):
             raise _refused(
-                f"{fix.title!r} was tried with these {len(seeds)} seeds before; ask for more seeds"
+                f"{fix.title!r} is or was tried with these {len(seeds)} seeds already; ask for more seeds"
             )
 
 
