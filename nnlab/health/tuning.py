@@ -12,7 +12,8 @@ from typing import Any
 from nnlab.health.thresholds import SHIPPED, Thresholds, canonical, parse
 
 LARGEST = 1_000_000_000  # far beyond what any check compares with, and still a count of steps
-_COUNTS = ("n_open", "m", "n_clear")
+_COUNTS = ("n_open", "m", "n_clear", "first", "recent")  # of results and steps
+_DIVISORS = ("layer",)
 _NAME = 60  # characters of a name that are repeated
 
 
@@ -34,7 +35,7 @@ def tuned(text: str) -> Thresholds:
     document = deepcopy(SHIPPED)
     _lay(document, changes, "thresholds")
     for check, limits in document["checks"].items():
-        _check_counts(check, limits)
+        _check_limits(check, limits)
     return parse(canonical(document))
 
 
@@ -69,13 +70,15 @@ def _number(value: Any, place: str) -> float:
     return int(value) if value == int(value) else float(value)
 
 
-def _check_counts(check: str, limits: Mapping[str, float]) -> None:
-    for name in _COUNTS:
-        if not (isinstance(limits[name], int) and 1 <= limits[name] <= 1000):
-            place = f"thresholds.checks.{check}.{name}"
-            raise ThresholdError(f"{place}: expected a whole number from 1 to 1000, got {limits[name]!r}")
+def _check_limits(check: str, limits: Mapping[str, float]) -> None:
+    place = f"thresholds.checks.{check}"
+    for name, value in limits.items():
+        if name in _COUNTS and not (isinstance(value, int) and 1 <= value <= 1000):
+            raise ThresholdError(f"{place}.{name}: expected a whole number from 1 to 1000, got {value!r}")
+        if name in _DIVISORS and not value > 0:
+            raise ThresholdError(f"{place}.{name}: expected a number above 0, got {value!r}")
     if limits["n_open"] > limits["m"]:
         raise ThresholdError(
-            f"thresholds.checks.{check}: expected n_open of at most m, got {limits['n_open']}"
-            f" of {limits['m']}; it would never open"
+            f"{place}: expected n_open of at most m, got {limits['n_open']} of {limits['m']};"
+            " it would never open"
         )
