@@ -83,20 +83,25 @@ def _refuse_private(addresses: list[Address]) -> None:
     if settings.ALLOW_PRIVATE_WEBHOOKS:
         return
     for address in addresses:
-        if not all(one.is_global and not one.is_multicast for one in _meant(address)):
+        if not all(_is_public(one) for one in _meant(address)):
             raise RefusedError(
                 f"{address} is a private, local or reserved address; "
                 "NNLAB_ALLOW_PRIVATE_WEBHOOKS=true allows such webhooks"
             )
 
 
+def _is_public(address: Address) -> bool:
+    is_reserved = address.is_multicast or address.is_reserved or getattr(address, "is_site_local", False)
+    return address.is_global and not is_reserved
+
+
 def _meant(address: Address) -> list[Address]:
-    """An address with those that it may be translated to on its way."""
+    """An address, or those that it may be translated to on its way."""
     if isinstance(address, ipaddress.IPv4Address):
         return [address]
     if address.ipv4_mapped is not None:
         return [address.ipv4_mapped]
-    inner = [address.sixtofour, *(address.teredo or ())]
     if address in _NAT64:
-        inner.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+        return [ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)]
+    inner = [address.sixtofour, *(address.teredo or ())]
     return [address, *(one for one in inner if one is not None)]

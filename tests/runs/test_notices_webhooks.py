@@ -18,6 +18,7 @@ PRIVATE = [
     "127.0.0.1", "10.1.2.3", "192.168.0.1", "172.16.9.9", "169.254.169.254", "100.64.0.1", "0.0.0.0",
     "224.0.0.1", "[::1]", "[::]", "[fe80::1]", "[fd00::1]", "[::ffff:127.0.0.1]", "[::ffff:10.0.0.1]",
     "[2002:7f00:1::]", "[64:ff9b::7f00:1]", "[ff02::1]", "[2001:0:4136:e378:8000:63bf:80ff:fffe]",
+    "[fec0::1]", "[::127.0.0.1]", "[64:ff9b:1::7f00:1]",
 ]  # fmt: skip
 
 
@@ -48,7 +49,9 @@ def test_a_name_that_leads_to_a_private_address_is_refused(
         targets.resolve(targets.parse("https://example.org/x"))
 
 
-@pytest.mark.parametrize("host", ["93.184.216.34", "[2606:2800:220:1::1]", "[::ffff:93.184.216.34]"])
+@pytest.mark.parametrize(
+    "host", ["93.184.216.34", "[2606:2800:220:1::1]", "[::ffff:93.184.216.34]", "[64:ff9b::5db8:d822]"]
+)
 def test_an_address_out_in_the_world_is_taken(host: str) -> None:
     assert targets.parse(f"https://{host}/x?y=1").path == "/x?y=1"
 
