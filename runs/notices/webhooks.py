@@ -17,6 +17,7 @@ from runs.notices.targets import Target
 
 STEP_SECONDS = 5.0  # to connect, and between two signs of life
 ALL_SECONDS = 10.0  # for everything after the connection
+MAX_ADDRESSES = 4  # of a host that are tried: a name may have hundreds, none of which answers
 MAX_ANSWER = 16 * 1024  # bytes that are read of it, and thrown away
 _TRY_LATER = (408, 425, 429)
 
@@ -89,12 +90,13 @@ def _wrapped(plain: socket.socket, host: str) -> ssl.SSLSocket:
 
 def _reached(addresses: list[str], port: int) -> socket.socket:
     """Connect to the first address that answers."""
-    for address in addresses[:-1]:
+    *others, last = addresses[:MAX_ADDRESSES]
+    for address in others:
         try:
             return socket.create_connection((address, port), timeout=STEP_SECONDS)
         except OSError:
             continue
-    return socket.create_connection((addresses[-1], port), timeout=STEP_SECONDS)
+    return socket.create_connection((last, port), timeout=STEP_SECONDS)
 
 
 def _hang_up(sock: socket.socket) -> None:

@@ -107,6 +107,20 @@ def test_the_name_is_looked_up_once_and_its_address_connected_to(
         assert here.requests[0][1]["Host"] == f"rebind.example.org:{here.port}"
 
 
+def test_a_name_with_many_addresses_does_not_hold_up_the_sender(monkeypatch: pytest.MonkeyPatch) -> None:
+    answering(monkeypatch, *(f"93.184.216.{number}" for number in range(100)))
+    tried = []
+
+    def connect(address: tuple[str, int], **_: Any) -> socket.socket:
+        tried.append(address[0])
+        raise TimeoutError("timed out")
+
+    monkeypatch.setattr(socket, "create_connection", connect)
+    with pytest.raises(NotTakenError, match="timed out"):
+        webhooks.post("https://example.org/x", b"{}", {})
+    assert tried == [f"93.184.216.{number}" for number in range(webhooks.MAX_ADDRESSES)]
+
+
 def test_a_redirect_is_not_followed(settings: LazySettings) -> None:
     settings.ALLOW_PRIVATE_WEBHOOKS = True
     with receiver() as elsewhere, receiver(302, Location=elsewhere.url) as here:
