@@ -13,7 +13,7 @@ from runs.models import Alert, Channel, Notice, NoticeLine
 from runs.models.alerts import Severity
 
 JOIN_SECONDS = 5  # in which alerts of a run come into one message
-QUIET_STEPS = 200  # after an alert has resolved, in which its return is not told
+QUIET_STEPS = 200  # after an alert has resolved, in which its return is not told, unless it is worse
 _RANKS = list(Severity)
 
 
@@ -45,12 +45,16 @@ def _is_known(channel: Channel, alert: Alert, returned_after: int | None) -> boo
     lines = NoticeLine.objects.filter(
         notice__channel=channel, notice__run=alert.run_id, check_id=alert.check_id
     ).exclude(notice__state=Notice.State.DROPPED)
-    told = list(lines.order_by("pk").values_list("severity", "step"))
-    if not told:
+    rank = _RANKS.index(Severity(alert.severity))
+    told = [
+        (_RANKS.index(Severity(severity)), step)
+        for severity, step in lines.order_by("pk").values_list("severity", "step")
+    ]
+    if any(heard >= rank and step >= alert.last_step for heard, step in told):
+        return True  # from an attempt that was lost
+    if not told or told[-1][0] < rank:
         return False
-    if returned_after is not None:
-        return returned_after < QUIET_STEPS or any(step >= alert.last_step for _, step in told)
-    return _RANKS.index(Severity(told[-1][0])) >= _RANKS.index(Severity(alert.severity))
+    return returned_after is None or returned_after < QUIET_STEPS
 
 
 def _add(channel: Channel, alert: Alert) -> None:

@@ -79,6 +79,16 @@ def test_a_return_soon_after_a_resolve_is_not_told_and_a_late_one_is() -> None:
     assert found == [[("vanishing", "warning", 40)], [("vanishing", "warning", 290)]]
 
 
+def test_a_return_that_is_worse_is_told_at_once_and_only_once() -> None:
+    run = builders.build_running_run()
+    build_channel(run)
+    history = [event(), event(RESOLVE, 90), event(UPDATE, 100, severity=CRITICAL), event(UPDATE, 110)]
+    expected = [[("vanishing", "warning", 40)], [("vanishing", "critical", 100)]]
+    assert told(run, *history) == expected
+    Alert.objects.all().delete()  # another attempt
+    assert told(run, *history) == expected
+
+
 def test_a_muted_or_acknowledged_alert_is_not_told() -> None:
     run = builders.build_running_run()
     build_channel(run)
