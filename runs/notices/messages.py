@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 
 from runs.models import Alert, Notice, Project, Run
+from runs.models.alerts import Severity
 
 _SLACK_BLOCKS = 50
 _SLACK_TEXT = 2900  # characters of a block, of 3,000
@@ -80,14 +81,18 @@ class Message:
 
 
 def composed(notice: Notice) -> Message:
-    """Put a notice into words, of its alerts as they now are, without those muted or acknowledged since."""
+    """Put a notice into words, of its alerts as they now are.
+
+    Those that were muted or acknowledged since are left out, and those that are only of interest by now.
+    """
     run = notice.run
     project = notice.channel.project
     if run is None:
         return Message(str(notice.key), project, None, ())
     checks = list(notice.lines.values_list("check_id", flat=True))
     alerts = Alert.objects.not_muted().filter(run=run, check_id__in=checks, acknowledged_at=None)
-    return Message(str(notice.key), project, run, list(alerts.select_related("run").order_by("pk")))
+    alerts = alerts.exclude(severity=Severity.INFO).select_related("run").order_by("pk")
+    return Message(str(notice.key), project, run, list(alerts))
 
 
 def address(path: str) -> str:

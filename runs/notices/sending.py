@@ -94,7 +94,7 @@ def _unwanted(notice: Notice, message: Message) -> str:
         return "switched off meanwhile"
     if run.deleted_at is not None:
         return "the run was deleted meanwhile"
-    return "" if message.alerts else "muted or acknowledged meanwhile, or the run began anew"
+    return "" if message.alerts else "muted, acknowledged or eased meanwhile, or the run began anew"
 
 
 def _deliver(channel: Channel, message: Message) -> str:

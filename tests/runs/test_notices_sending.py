@@ -165,6 +165,14 @@ def test_what_was_muted_or_acknowledged_meanwhile_is_left_out(hook: Receiver, fi
     assert (alone.state, len(hook.requests)) == ("dropped", 1)
 
 
+def test_an_alert_that_eased_meanwhile_is_left_out(hook: Receiver) -> None:
+    notice = build_notice(hook.url, "vanishing", "saturated")
+    Alert.objects.filter(check_id="vanishing").update(severity="info")
+    sending.send_due()
+    assert [alert["check"] for alert in hook.json()["nnlab"]["alerts"]] == ["saturated"]
+    assert [line.check_id for line in notice.lines.all()] == ["saturated"]  # if it gets worse, it is told
+
+
 def test_nothing_is_sent_of_a_deleted_run_or_through_a_channel_switched_off(hook: Receiver) -> None:
     deleted = build_notice(hook.url, run=builders.build_finished_run(deleted_at=timezone.now()))
     off = build_notice(f"{hook.url}&off")
