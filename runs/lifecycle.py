@@ -3,6 +3,8 @@
 Each function is one conditional UPDATE. It returns False (or None), and changes nothing, where the run was
 not in a state that allows the change: another process got there first. A worker's changes carry the
 fencing token of its claim: once the run was given to somebody else, the token no longer fits.
+
+Where a change begins or ends an attempt, the same transaction writes that into the run's history.
 """
 
 from __future__ import annotations
@@ -16,7 +18,8 @@ from django.db import transaction
 from django.db.models import Case, DateTimeField, ExpressionWrapper, F, UUIDField, Value, When
 from django.db.models.functions import Now
 
-from runs.models import OVER, Run, Source, Status
+from runs import attempts
+from runs.models import OVER, Outcome, Run, Source, Status
 from runs.store import summaries
 
 if TYPE_CHECKING:
@@ -41,7 +44,11 @@ def claim(run_id: int, worker: str) -> UUID | None:
     """Take a queued run for this worker; the token returned guards every later write."""
     token = uuid4()
     queued = Run.objects.filter(pk=run_id, status=Status.QUEUED)
-    return token if queued.update(token=token, **_held_by(worker)) else None
+    with transaction.atomic():
+        if not queued.update(token=token, **_held_by(worker)):
+            return None
+        attempts.begin([run_id], worker)
+    return token
 
 
 def claim_first(waiting: RunQuerySet, most: int, worker: str) -> dict[int, UUID]:
@@ -56,6 +63,7 @@ def claim_first(waiting: RunQuerySet, most: int, worker: str) -> dict[int, UUID]
             cases = (When(pk=run_id, then=Value(token)) for run_id, token in tokens.items())
             own = Case(*cases, output_field=UUIDField())
             Run.objects.filter(pk__in=tokens, status=Status.QUEUED).update(token=own, **_held_by(worker))
+            attempts.begin(tokens, worker)
     return tokens
 
 
@@ -84,12 +92,12 @@ def stop(run_id: int, token: UUID) -> bool:
     return _end(run_id, token, Status.CANCELLED, "cancelled")
 
 
-def surrender(claims: Claims) -> int:
+def surrender(claims: Claims, reason: str = "", error: str = "") -> int:
     """Give up a worker's runs that it cannot go on with: they are queued again, and the attempt counts.
 
     Returns how many were queued.
     """
-    _lose(_held(claims))
+    _lose(_held(claims), Outcome.GIVEN_BACK, reason, error)
     return settle_lost()
 
 
@@ -130,7 +138,8 @@ def requeue(run_id: int) -> bool:
 
 def mark_lost() -> int:
     """Take the runs of silent workers away from them. Returns how many."""
-    return _lose(Run.objects.filter(status=Status.RUNNING, lease_until__lt=Now()))
+    silent = Run.objects.filter(status=Status.RUNNING, lease_until__lt=Now())
+    return _lose(silent, Outcome.LOST, "silent")
 
 
 def release(host: str, *, orderly: bool) -> int:
@@ -140,7 +149,10 @@ def release(host: str, *, orderly: bool) -> int:
         orderly: they were stopped, so the attempt does not count; after a crash it may be the run's fault.
     """
     left = Run.objects.filter(status=Status.RUNNING, worker__startswith=f"{host}:")
-    _lose(left, attempt=F("attempt") - (1 if orderly else 0))
+    if orderly:
+        _lose(left, Outcome.GIVEN_BACK, "stopped", attempt=F("attempt") - 1)
+    else:
+        _lose(left, Outcome.LOST, "crashed")
     return settle_lost()
 
 
@@ -171,24 +183,38 @@ def held_outside() -> dict[str, Any]:
 
 def hear(run_id: int) -> bool:
     """Note that the program outside which trains a run lives; one that was taken for lost goes on."""
-    prolonged = _outside(run_id, [Status.RUNNING]).update(lease_until=_OUTSIDE_LEASE_FROM_NOW)
-    return bool(prolonged or _outside(run_id, [Status.LOST]).update(**held_outside()))
+    if _outside(run_id, [Status.RUNNING]).update(lease_until=_OUTSIDE_LEASE_FROM_NOW):
+        return True
+    with transaction.atomic():
+        is_back = bool(_outside(run_id, [Status.LOST]).update(**held_outside()))
+        if is_back:
+            attempts.reopen(run_id)
+    return is_back
 
 
-def resume_outside(run_id: int) -> bool:
+def resume_outside(run_id: int, after: int | None = None) -> bool:
     """Let the program outside go on with a run that is over, or that it takes up again.
 
     A request to stop ends with the run: who resumes it after that wants it again.
+
+    Args:
+        after: the step that it goes on from; None for the last one that the run has.
     """
     again: dict[str, Any] = {"ended_at": None, "stop_reason": "", "error": "", "attempt": F("attempt") + 1}
-    over = _outside(run_id, OVER).update(cancel_requested=False, **again, **held_outside())
-    return bool(over or _outside(run_id, [Status.RUNNING, Status.LOST]).update(**again, **held_outside()))
+    with transaction.atomic():
+        over = _outside(run_id, OVER).update(cancel_requested=False, **again, **held_outside())
+        if not over and not _outside(run_id, [Status.RUNNING, Status.LOST]).update(**again, **held_outside()):
+            return False
+        attempts.end([run_id], Outcome.LOST, "resumed")  # one that nobody said to have ended
+        attempts.begin_outside(run_id, after=after)
+    return True
 
 
 def end_outside(run_id: int, status: Status, reason: str, error: str = "") -> bool:
-    """End a run as the program outside which trained it says."""
-    held = _outside(run_id, [Status.RUNNING, Status.LOST])
-    return bool(held.update(status=status, ended_at=Now(), stop_reason=reason, error=error, **_RELEASED))
+    """End a run as the program outside which trained it says; one that was taken for lost was not, then."""
+    with transaction.atomic():
+        hear(run_id)
+        return _over(_outside(run_id, [Status.RUNNING]), run_id, status, reason, error)
 
 
 def _outside(run_id: int, allowed: Iterable[Status]) -> QuerySet[Run]:
@@ -212,12 +238,13 @@ def _held(claims: Claims) -> QuerySet[Run]:
     return Run.objects.filter(pk__in=claims, token__in=claims.values(), status=Status.RUNNING)
 
 
-def _lose(held: QuerySet[Run], **values: Any) -> int:
+def _lose(held: QuerySet[Run], outcome: Outcome, reason: str, error: str = "", **values: Any) -> int:
     """Take runs from who held them; the runs table shows their last points, since nobody may write more."""
     lost = 0
     for run_id in list(held.values_list("pk", flat=True)):
         with transaction.atomic():
             if held.filter(pk=run_id).update(status=Status.LOST, **values, **_RELEASED):
+                attempts.end([run_id], outcome, reason, error)
                 summaries.refresh(run_id)
                 lost += 1
     return lost
@@ -234,4 +261,13 @@ def _ask_running(run_id: int) -> bool:
 
 def _end(run_id: int, token: UUID, status: Status, reason: str, error: str = "") -> bool:
     mine = Run.objects.filter(pk=run_id, token=token, status=Status.RUNNING)
-    return bool(mine.update(status=status, ended_at=Now(), stop_reason=reason, error=error, **_RELEASED))
+    return _over(mine, run_id, status, reason, error)
+
+
+def _over(held: QuerySet[Run], run_id: int, status: Status, reason: str, error: str) -> bool:
+    """End a run and its attempt, in the same words."""
+    with transaction.atomic():
+        won = held.update(status=status, ended_at=Now(), stop_reason=reason, error=error, **_RELEASED)
+        if won:
+            attempts.end([run_id], Outcome(status), reason, error)
+    return bool(won)

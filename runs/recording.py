@@ -22,7 +22,7 @@ from nnlab.engine.native import library
 from nnlab.engine.records import Evaluation, Records, RunInfo, Sample
 from nnlab.health.monitor import AlertEvent
 from nnlab.series.batch import Key, Points
-from runs import delivery
+from runs import attempts, delivery
 from runs.delivery import Delivery
 from runs.models import Alert, Fix, FixPair, Mute, Run, Trace, Writer
 from runs.models.alerts import Severity
@@ -71,16 +71,18 @@ class Recorder:
             RunTakenError: if the run is no longer this worker's.
         """
         delivery.clear(self._run_id)
+        tier, isa = self._info.tier, _isa(self._info.tier)
         with transaction.atomic():
             self._update(
                 info=_described(self._info, target_unit),
-                tier=self._info.tier,
-                isa=_isa(self._info.tier),
+                tier=tier,
+                isa=isa,
                 probe_share=None,
                 headline=self._info.headline,
                 summary={},
                 score=None,
             )
+            attempts.describe(self._run_id, after=after or 0, tier=tier, isa=isa)
             rewind(self._run_id, after)
             traces = Trace.objects.filter(run_id=self._run_id)
             if after is None:

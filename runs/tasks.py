@@ -41,7 +41,7 @@ def _break_off(claims: Claims, reason: str, error: str) -> None:
     again, each on its own.
     """
     if len(claims) > 1:
-        queued = lifecycle.surrender(claims)
+        queued = lifecycle.surrender(claims, reason, error)
         logger.warning("%s: %s run(s) go back to the queue, to be trained alone", reason, queued)
         return
     for run_id, token in claims.items():

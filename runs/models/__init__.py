@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from runs.models.access import ApiToken
 from runs.models.alerts import Alert, Mute
+from runs.models.attempts import Attempt, Outcome
 from runs.models.filters import SavedFilter
 from runs.models.fixes import Fix, FixPair
 from runs.models.metrics import Chunk, Journal, Ledger, Name, Pyramid, RunMetric, RunParam, Series, Writer
@@ -12,12 +13,14 @@ from runs.models.projects import Project
 from runs.models.runs import ACTIVE, OVER, Run, Source, Status
 from runs.models.sweeps import Sweep
 from runs.models.traces import Trace
+from runs.models.workers import Release, Worker
 
 __all__ = [
     "ACTIVE",
     "OVER",
     "Alert",
     "ApiToken",
+    "Attempt",
     "Channel",
     "Chunk",
     "Fix",
@@ -28,8 +31,10 @@ __all__ = [
     "Name",
     "Notice",
     "NoticeLine",
+    "Outcome",
     "Project",
     "Pyramid",
+    "Release",
     "Run",
     "RunMetric",
     "RunParam",
@@ -39,5 +44,6 @@ __all__ = [
     "Status",
     "Sweep",
     "Trace",
+    "Worker",
     "Writer",
 ]

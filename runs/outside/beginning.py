@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 
 from nnlab.series.errors import SeriesError
 from nnlab.series.names import checked_metric
-from runs import lifecycle
+from runs import attempts, lifecycle
 from runs.models import Run, Source, Sweep
 from runs.outside import configuration
 from runs.outside.errors import ClosedError
@@ -136,6 +136,7 @@ def _begun(beginning: Beginning, user: AbstractBaseUser) -> Run:
         **configuration.columns(beginning.config),
         **lifecycle.held_outside(),
     )
+    attempts.begin_outside(run.pk)
     write_params(run)
     return Run.objects.select_related("project").get(pk=run.pk)
 

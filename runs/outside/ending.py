@@ -52,4 +52,4 @@ def resume(run_id: int, step: int | None = None) -> None:
             Run.objects.filter(pk=run_id).update(score=None)
             summary.refresh(run_id)
             writers.forget_bodies(run_id)
-        lifecycle.resume_outside(run_id)
+        lifecycle.resume_outside(run_id, step)

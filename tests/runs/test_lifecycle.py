@@ -82,14 +82,16 @@ def test_a_transition_happens_only_from_the_states_that_allow_it(action: str, st
 
 
 @pytest.mark.parametrize("action", list(ACTIONS))
-def test_a_transition_is_one_update_or_two_at_most(action: str) -> None:
+def test_a_transition_is_one_update_of_the_run_or_two_at_most(action: str) -> None:
     run = build(Status.RUNNING)
-    with CaptureQueriesContext(
-        connection,
-    ) as queries:
+    with CaptureQueriesContext(connection) as queries:
         ACTIONS[action](run.pk)
-    assert all(query["sql"].startswith("UPDATE") for query in queries)
-    assert len(queries) == (2 if action == "cancel" else 1)
+    written = [query["sql"] for query in queries if "SAVEPOINT" not in query["sql"]]
+    of_runs = [sql for sql in written if sql.startswith('UPDATE "runs_run"')]
+    assert len(of_runs) == (2 if action == "cancel" else 1)
+    ended = [sql for sql in written if sql.startswith('UPDATE "runs_attempt"')]
+    assert len(ended) == (1 if action in {"finish", "fail", "stop"} else 0)
+    assert of_runs + ended == written
 
 
 @pytest.mark.parametrize("action", list(ACTIONS))

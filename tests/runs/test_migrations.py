@@ -6,7 +6,8 @@ import pytest
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from runs.models import RunMetric, RunParam
+from runs.models import Attempt, RunMetric, RunParam
+from tests.runs.builders import build_run, build_running_run
 
 BEFORE, AFTER = ("runs", "0006_run_purge_began_at"), ("runs", "0007_fill_typed_rows")
 
@@ -41,3 +42,17 @@ def test_runs_of_earlier_versions_get_their_typed_rows() -> None:
         ("training.learning_rate", 0.1, None),
         ("training.hidden_units", None, "8,8"),
     }
+
+
+@pytest.mark.django_db(transaction=True)
+def test_runs_that_are_trained_while_history_begins_get_their_present_attempt() -> None:
+    executor = MigrationExecutor(connection)
+    newest = executor.loader.graph.leaf_nodes("runs")
+    executor.migrate([("runs", "0015_attempts_and_workers")])
+    running, waiting = build_running_run(attempt=2, tier="native", isa="v3"), build_run(attempt=1)
+    MigrationExecutor(connection).migrate(newest)
+    (attempt,) = Attempt.objects.all()
+    assert (attempt.run_id, attempt.number, attempt.process) == (running.pk, 2, running.worker)
+    assert (attempt.tier, attempt.isa, attempt.started_at) == ("native", "v3", running.started_at)
+    assert (attempt.outcome, attempt.versions) == ("", {})
+    assert waiting.attempts.count() == 0
