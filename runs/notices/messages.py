@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 from django.conf import settings
@@ -52,7 +53,7 @@ class Message:
     @property
     def payload(self) -> dict[str, Any]:
         """The body of a webhook: what Slack and those like it show, and our own fields."""
-        return {"text": self.title, "blocks": self._blocks(), "nnlab": self._facts()}
+        return {"text": _slack(self.title), "blocks": self._blocks(), "nnlab": self._facts()}
 
     def _blocks(self) -> list[dict[str, Any]]:
         head = self.title if self.run is None else f"{self.title}\n{address(self.run.get_absolute_url())}"
@@ -134,4 +135,4 @@ def _line(text: str) -> str:
 
 def _slack(text: str) -> str:
     """Escape what Slack would read as a link or a mention."""
-    return text[:_SLACK_TEXT].replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return escape(text, quote=False)[:_SLACK_TEXT]

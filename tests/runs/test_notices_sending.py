@@ -65,6 +65,19 @@ def test_a_webhook_gets_what_slack_shows_and_our_own_fields(hook: Receiver) -> N
     assert body["nnlab"]["alerts"][0]["url"] == f"https://nnlab.example.org{alert.get_absolute_url()}"
 
 
+def test_a_name_calls_nobody_in_slack_and_fills_no_block_beyond_its_bound(hook: Receiver) -> None:
+    run = builders.build_running_run(name="<!channel> & co")
+    notice = build_notice(hook.url, run=run)
+    Alert.objects.update(cause="<" * 4000)
+    sending.send_due()
+    notice.refresh_from_db()
+    body = hook.json()
+    assert "&lt;!channel&gt; &amp; co" in body["text"]
+    texts = [body["text"], *(block["text"]["text"] for block in body["blocks"])]
+    assert not any("<" in text or len(text) > 3000 for text in texts)
+    assert body["nnlab"]["run"]["name"] == "<!channel> & co"
+
+
 def documented_verification() -> Any:
     """The function that the documentation gives to receivers."""
     text = (Path(__file__).parents[2] / "docs" / "notifications.md").read_text(encoding="utf-8")
