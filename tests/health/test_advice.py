@@ -41,6 +41,27 @@ def test_the_quiz_network_is_told_to_use_relu_first() -> None:
     assert (changed.activation, changed.initializer) == ("relu", "auto")
 
 
+@pytest.mark.parametrize(("units", "unit"), [((16,) * 12, "relu"), ((8,) * 12, "elu"), ((64, 4), "elu")])
+@pytest.mark.parametrize("activation", ["sigmoid", "exponential"])
+def test_networks_too_narrow_for_relu_are_told_to_use_elu(
+    activation: str, units: tuple[int, ...], unit: str
+) -> None:
+    config = QUIZ | {"hidden_units": list(units), "activation": activation}
+    first = advise("vanishing", build_case(config))[0]
+    assert apply(config, first.ops)["activation"] == unit
+    assert ("start dead" in first.reason) == (unit == "elu")
+    normalised = advise("vanishing", build_case(config | {"batch_norm": True}))[0]
+    assert apply(config | {"batch_norm": True}, normalised.ops)["activation"] == "relu"
+
+
+def test_narrow_networks_lose_their_relu_layers_with_the_others() -> None:
+    config = TrainingConfig(hidden_units=(5, 5), activation=("relu", "sigmoid")).to_dict()
+    first = advise("vanishing", build_case(config))[0]
+    assert first.title == "Use ELU with He initialisation instead of sigmoid and ReLU"
+    assert "up to 6.2 % start dead" in first.reason
+    assert apply(config, first.ops)["activation"] == ["elu", "elu"]
+
+
 @pytest.mark.parametrize("rate", [1e-5, 1e-3, 0.05, 1.0])
 @pytest.mark.parametrize(
     "flags", [{}, {"is_short": True}, {"loss_has_risen": True, "first_update": 0.1}], ids=str

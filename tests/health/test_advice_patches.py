@@ -185,6 +185,24 @@ def test_a_chain_of_activations_becomes_one_relu() -> None:
     assert apply(config, advice.ops)["activation"] == ["relu", "elu"]
 
 
+def test_units_that_can_die_are_replaced_by_others_with_weights_drawn_for_them() -> None:
+    config = TrainingConfig(
+        hidden_units=(8, 8), activation=("relu6", "tanh"), initializer="uniform"
+    ).to_dict()
+    advice = PATCHES["A11"](build_case(config))
+    assert advice is not None
+    changed = apply(config, advice.ops)
+    assert (changed["activation"], changed["initializer"]) == (["elu", "tanh"], "auto")
+
+
+@pytest.mark.parametrize(("width", "unit"), [(8, "relu"), (4, "elu")])
+def test_what_bends_linear_layers_cannot_die_where_they_are_narrow(width: int, unit: str) -> None:
+    config = TrainingConfig(hidden_units=(width, width), activation="linear").to_dict()
+    advice = PATCHES["A25"](build_case(config))
+    assert advice is not None
+    assert apply(config, advice.ops)["activation"] == unit
+
+
 def test_batch_normalisation_is_advised_for_batches_of_16_rows_that_have_none() -> None:
     for check in ("nonfinite", "vanishing"):
         assert "A7" in codes(check, QUIZ | {"batch_size": 16})

@@ -75,7 +75,7 @@ def explain(signals: Signals, limits: Limits, result: Result) -> Explanation:
             cause=(
                 "Each unit is as likely to start negative as positive. In a narrow layer all units may happen"
                 " to be negative for every row: the layer outputs 0, no gradient passes it, and nothing below"
-                " it learns. The more layers, the more chances. Wider layers or leaky ReLU avoid it."
+                " it learns. The more layers, the more chances. Wider layers or ELU avoid it."
             ),
             formula=f"1 - product over the ReLU layers of (1 - 2^-units) > {result.threshold:g}",
             numbers=numbers,
@@ -86,7 +86,7 @@ def explain(signals: Signals, limits: Limits, result: Result) -> Explanation:
         cause=(
             f"The initial weights happen to make every unit of {names} negative for every row. There ReLU"
             " outputs 0 and passes no gradient, so training cannot wake it. Another seed, wider layers or"
-            " leaky ReLU do."
+            " ELU do."
         ),
         formula="share of a ReLU layer's units that are 0 for all validation rows = 1, before step 1 and now",
         numbers=numbers,

@@ -22,7 +22,7 @@ PATCHES: Mapping[str, Patch] = {
     "A8": network.keep_fewer_layers,
     "A9": data.scale_inputs,
     "A10": data.scale_target,
-    "A11": network.use_leaky_relu,
+    "A11": network.use_elu,
     "A12": training.add_l2,
     "A13": network.fit_output,
     "A14": network.fit_dropout,

@@ -6,13 +6,18 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from nnlab.engine.config import MAX_SEED
+from nnlab.health.checks.born_dead import born_dead_bound
+from nnlab.health.thresholds import THRESHOLDS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from nnlab.health.patches.case import Advice, Case
 
 RELU_FAMILY = ("relu", "leaky_relu", "prelu", "relu6", "elu", "softplus")
 REPLACED_BY_RELU = ("sigmoid", "tanh", "exponential", "linear")
 CAN_DIE = ("relu", "relu6")
+WORDS = {"relu": "ReLU", "relu6": "ReLU6", "elu": "ELU"}
 FITTING_INITIALIZERS = {
     **dict.fromkeys(RELU_FAMILY, ("he_normal", "he_uniform")),
     **dict.fromkeys(("sigmoid", "tanh", "linear"), ("glorot_normal", "glorot_uniform")),
@@ -56,21 +61,57 @@ def _fresh_weights(case: Case, activations: list[str]) -> dict[str, Any]:
     return wanted
 
 
+def _unit_for(case: Case, layers: Iterable[int]) -> str:
+    """Choose ReLU for these layers, or ELU, which cannot die, where they are too narrow for ReLU.
+
+    Of 168 networks of 5 to 20 layers of 4 to 10 units that sigmoids kept from learning, ELU let 97 % learn,
+    PReLU 95, tanh 93, leaky ReLU 88, ReLU 77.
+    """
+    return "elu" if _risk(case, layers) > THRESHOLDS.checks["born_dead"]["risk"] else "relu"
+
+
+def _risk(case: Case, layers: Iterable[int]) -> float:
+    """How likely one of these layers is dead at the start if it is of ReLU; normalised ones hardly are."""
+    return 0.0 if case.get("batch_norm") else born_dead_bound(case.units[layer] for layer in layers)
+
+
+def _having(activations: list[str], names: Iterable[str]) -> list[int]:
+    """The layers that have one of these activations."""
+    wanted = set(names)
+    return [layer for layer, name in enumerate(activations) if set(_parts(name)) & wanted]
+
+
+def _exchange(case: Case, layers: Iterable[int], unit: str) -> dict[str, Any]:
+    """What to change so that these layers have this activation, and weights that suit it."""
+    chosen = set(layers)
+    new = [unit if layer in chosen else name for layer, name in enumerate(case.activations)]
+    return {"activation": case.with_activations(new), **_fresh_weights(case, new)}
+
+
 def use_relu(case: Case) -> Advice | None:
-    """A1: replace shrinking activations by ReLU, with weights drawn for it."""
+    """A1: replace shrinking activations by ReLU, or by ELU in narrow layers, with weights drawn for it."""
     old = case.activations
-    new = ["relu" if set(_parts(name)) & set(REPLACED_BY_RELU) else name for name in old]
-    if new == old:
+    if not _having(old, REPLACED_BY_RELU):
         return None
-    wanted = {"activation": case.with_activations(new), **_fresh_weights(case, new)}
+    unit = _unit_for(case, _having(old, (*REPLACED_BY_RELU, *CAN_DIE)))
+    replaced = REPLACED_BY_RELU if unit == "relu" else (*REPLACED_BY_RELU, *CAN_DIE)
+    layers = _having(old, replaced)
     parts = {part for name in old for part in _parts(name)}
-    replaced = " and ".join(name for name in REPLACED_BY_RELU if name in parts)
-    reason = "The derivative of ReLU is 1 where a unit is active, so depth does not shrink the gradient."
+    names = " and ".join(WORDS.get(name, name) for name in replaced if name in parts)
+    title = f"Use {WORDS[unit]} with He initialisation instead of {names}"
+    return case.advice("A1", title, _why(case, unit, layers, parts), _exchange(case, layers, unit))
+
+
+def _why(case: Case, unit: str, layers: list[int], parts: set[str]) -> str:
+    """Say what the new unit does better, and in narrow layers why it is not ReLU."""
+    name = WORDS[unit]
+    reason = f"The derivative of {name} is 1 where a unit is active, so depth does not shrink the gradient."
     if "exponential" in parts:
-        reason = (
-            "Exponentials of exponentials overflow within a few steps; ReLU grows no faster than its input."
-        )
-    return case.advice("A1", f"Use ReLU with He initialisation instead of {replaced}", reason, wanted)
+        reason = f"Exponentials of exponentials overflow soon; {name} grows no faster than its input."
+    if unit == "elu":
+        risk = 100 * _risk(case, layers)
+        reason += f" Of such narrow networks of ReLU up to {risk:.2g} % start dead; an ELU unit cannot die."
+    return reason
 
 
 def fit_initializer(case: Case) -> Advice | None:
@@ -107,15 +148,13 @@ def keep_fewer_layers(case: Case) -> Advice | None:
     return case.advice("A8", title, "Each layer more is one more factor that shrinks the gradient.", wanted)
 
 
-def use_leaky_relu(case: Case) -> Advice | None:
-    """A11: let units pass a small gradient below 0, so that they cannot die."""
-    old = case.activations
-    new = ["leaky_relu" if set(_parts(name)) & set(CAN_DIE) else name for name in old]
-    if new == old:
+def use_elu(case: Case) -> Advice | None:
+    """A11: let units pass a gradient below 0, so that they cannot die."""
+    layers = _having(case.activations, CAN_DIE)
+    if not layers:
         return None
-    reason = "Leaky ReLU has a small slope below 0, so a silent unit still gets a gradient and can recover."
-    wanted = {"activation": case.with_activations(new)}
-    return case.advice("A11", "Use leaky ReLU instead of ReLU", reason, wanted)
+    reason = "ELU has a slope below 0 too, so a silent unit still gets a gradient and can recover."
+    return case.advice("A11", "Use ELU instead of ReLU", reason, _exchange(case, layers, "elu"))
 
 
 def fit_output(case: Case) -> Advice | None:
@@ -190,10 +229,11 @@ def _is_affordable(case: Case, units: list[int]) -> bool:
 
 
 def bend_linear_layers(case: Case) -> Advice | None:
-    """A25: put ReLU between linear layers."""
-    new = ["relu" if name == "linear" else name for name in case.activations]
-    if new == case.activations:
+    """A25: put ReLU between linear layers, or ELU between narrow ones."""
+    layers = [layer for layer, name in enumerate(case.activations) if name == "linear"]
+    if not layers:
         return None
-    wanted = {"activation": case.with_activations(new), **_fresh_weights(case, new)}
+    unit = _unit_for(case, layers)
     reason = "Layers without a bend between them are one linear function, however many there are."
-    return case.advice("A25", "Put ReLU between the linear layers", reason, wanted)
+    title = f"Put {WORDS[unit]} between the linear layers"
+    return case.advice("A25", title, reason, _exchange(case, layers, unit))
