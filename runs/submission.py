@@ -135,6 +135,15 @@ def project_named(name: str) -> Project:
     return project
 
 
+def network_name(config: TrainingConfig, axes: Iterable[str]) -> str:
+    """Name a configuration by its layers and by those axes of a grid that its layers do not show."""
+    layers = "-".join(str(width) for width in config.hidden_units)
+    kinds = ", ".join(dict.fromkeys(config.activations)) or "linear"
+    parts = [layers, kinds, f"dropout {max(config.dropouts):g}" if any(config.dropouts) else ""]
+    parts += [f"{axis.replace('_', ' ')} {getattr(config, axis)}" for axis in axes if axis not in _NAMED]
+    return " ".join(part for part in parts if part)
+
+
 def _store(
     submitted: Mapping[str, Any],
     planned: Sequence[tuple[Specification, Planned, str]],
@@ -186,8 +195,4 @@ def _run(spec: Specification, planned: Planned, sweep: Sweep, parent: Run | None
 
 def _name(config: TrainingConfig, axes: Iterable[str]) -> str:
     """Name a run of a sweep by what tells it from the others: its network, what else was varied, its seed."""
-    layers = "-".join(str(width) for width in config.hidden_units)
-    kinds = ", ".join(dict.fromkeys(config.activations)) or "linear"
-    parts = [layers, kinds, f"dropout {max(config.dropouts):g}" if any(config.dropouts) else ""]
-    parts += [f"{axis.replace('_', ' ')} {getattr(config, axis)}" for axis in axes if axis not in _NAMED]
-    return " ".join(part for part in [*parts, f"seed {config.seed}"] if part)[:100]
+    return f"{network_name(config, axes)} seed {config.seed}"[:100]

@@ -2,26 +2,92 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
-from ninja import Body, Router, Status
+from ninja import Body, Router, Schema, Status
 
 from runs import submission
 from runs.api.access import require
 from runs.api.schemas import ErrorsOut, SweepIn, SweepOut
 from runs.models import Sweep
+from runs.preflight import Finding, forecast
 from runs.specification import SubmissionError
 
 router = Router()
+
+_BODY = {"requestBody": {"content": {"application/json": {"schema": SweepIn.model_json_schema()}}}}
+
+
+class AdviceOut(Schema):
+    """What may help, best first; ``ops`` are the changes of the configuration."""
+
+    code: str
+    title: str
+    reason: str
+    ops: list[dict[str, Any]]
+
+
+class FindingOut(Schema):
+    """What a check finds before step 1, in the words of the first of the networks concerned."""
+
+    check: str
+    severity: str
+    title: str
+    cause: str
+    advice: list[AdviceOut]
+    networks: list[str]
+    configurations: int
+
+
+class ForecastOut(Schema):
+    """What a submission would be: its runs, and what checks find of its configurations.
+
+    ``judged`` of the ``networks`` were looked at; ``problem`` says why none was.
+    """
+
+    runs: int
+    configurations: int
+    networks: int
+    judged: int
+    findings: list[FindingOut]
+    problem: str
+
+
+@router.post(
+    "/sweeps/check",
+    response={200: ForecastOut, 422: ErrorsOut},
+    summary="Check a run or a sweep without submitting it",
+    openapi_extra=_BODY,
+)
+def check_sweep(request: HttpRequest, payload: Body[dict[str, Any]]) -> Status[Any]:
+    """Check a submission as ``POST /sweeps`` does, and tell what health checks find before step 1."""
+    require(request, "runs.submit_sweep")
+    try:
+        spec = submission.parse(payload)
+    except SubmissionError as error:
+        return Status(422, {"errors": error.errors})
+    found = forecast(spec)
+    return Status(
+        200,
+        {
+            "runs": len(spec.runs),
+            "configurations": found.configurations,
+            "networks": found.networks,
+            "judged": found.judged,
+            "findings": [_finding(finding) for finding in found.findings],
+            "problem": found.problem,
+        },
+    )
 
 
 @router.post(
     "/sweeps",
     response={201: SweepOut, 422: ErrorsOut},
     summary="Submit a run or a sweep",
-    openapi_extra={"requestBody": {"content": {"application/json": {"schema": SweepIn.model_json_schema()}}}},
+    openapi_extra=_BODY,
 )
 def submit_sweep(request: HttpRequest, payload: Body[dict[str, Any]]) -> Status[Any]:
     """Check a submission and queue its runs; nothing is queued where anything is wrong."""
@@ -37,6 +103,11 @@ def submit_sweep(request: HttpRequest, payload: Body[dict[str, Any]]) -> Status[
 def read_sweep(request: HttpRequest, sweep_id: int) -> dict[str, Any]:
     """Give a sweep and the ids of its runs."""
     return _sweep(get_object_or_404(Sweep.objects.select_related("project"), pk=sweep_id))
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    values = {name: getattr(finding, name) for name in FindingOut.model_fields if name != "advice"}
+    return {**values, "advice": [asdict(advice) for advice in finding.advice]}
 
 
 def _sweep(sweep: Sweep) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from runs.forms import FOLDED, SweepForm
 from runs.models import Alert, Project, Run, Source
 from runs.pages.frame import needs, render_page, signed_in
 from runs.pages.selection import run_numbers
+from runs.preflight import forecast
 from runs.specification import Specification, SubmissionError
 
 _USUAL = {"momentum": TrainingConfig.momentum, "first_seed": TrainingConfig.seed, "noise": DataConfig.noise}
@@ -32,10 +33,10 @@ def new(request: HttpRequest) -> HttpResponse:
     if source and changes:
         initial["name"] = f"Run {source.pk}: {notes[0].partition(':')[0]}"[:100]
     form = SweepForm(request.POST or None, initial=initial)
-    preview = None
+    preview = found = None
     if form.is_valid() and form.specification is not None:
         if "preview" in request.POST:
-            preview = _preview(form.specification)
+            preview, found = _preview(form.specification), forecast(form.specification)
         else:
             try:
                 return _submitted(request, form, source)
@@ -48,6 +49,7 @@ def new(request: HttpRequest) -> HttpResponse:
         "changes": changes,
         "notes": notes,
         "preview": preview,
+        "found": found,
         "folded": FOLDED,
         "more_open": _more_open(form, changes),
     }

@@ -13,6 +13,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from runs import console, submission
+from runs.preflight import forecast
 from runs.specification import SubmissionError
 
 
@@ -26,7 +27,7 @@ class Command(BaseCommand):
         parser.add_argument("file", help="such as sweep.toml")
         parser.add_argument("--user", help="submit in this user's name")
         parser.add_argument(
-            "--check", action="store_true", help="only check it, and say how many runs it has"
+            "--check", action="store_true", help="only check it: how many runs, and what is wrong with them"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -34,6 +35,8 @@ class Command(BaseCommand):
         console.require_installation()
         try:
             spec = submission.parse(_read(options["file"]))
+            for line in forecast(spec).lines:
+                self.stderr.write(line, self.style.WARNING)
             if options["check"]:
                 self.stdout.write(f"{len(spec.runs)} run(s), nothing submitted")
                 return
