@@ -62,7 +62,9 @@ def _claimed(silent: Collection[int]) -> Notice | None:
         if notice is None:
             return None
         mine = due.filter(pk=notice.pk, tries=notice.tries)
-        if mine.update(tries=F("tries") + 1, due_at=now + LEASE):
+        if notice.tries >= MAX_TRIES:  # and the last came to no end
+            _settle(notice, State.FAILED, "given up: whoever tried to send it was cut off")
+        elif mine.update(tries=F("tries") + 1, due_at=now + LEASE):
             notice.tries += 1
             return notice
 

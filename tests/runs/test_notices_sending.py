@@ -155,6 +155,16 @@ def test_a_sender_that_was_killed_in_the_midst_leaves_the_notice_to_the_next(hoo
     assert (notice.state, notice.tries) == ("sent", 2)
 
 
+def test_a_notice_that_no_sender_survives_is_given_up_too(hook: Receiver) -> None:
+    notice = build_notice(hook.url)
+    for _ in range(sending.MAX_TRIES):
+        assert sending._claimed(set()) is not None
+        due_again()
+    assert sending.send_due() == 0
+    notice.refresh_from_db()
+    assert (notice.state, notice.tries, hook.requests) == ("failed", sending.MAX_TRIES, [])
+
+
 def test_a_sender_that_was_overtaken_settles_nothing(hook: Receiver) -> None:
     build_notice(hook.url)
     slow = sending._claimed(set())
