@@ -156,6 +156,19 @@ def release(host: str, *, orderly: bool) -> int:
     return settle_lost()
 
 
+def give_back(worker: int) -> int:
+    """Queue what a worker holds that is stopped in order; the attempt does not count.
+
+    Args:
+        worker: the key of its row.
+
+    Returns how many were queued.
+    """
+    left = Run.objects.filter(attempts__worker=worker, attempts__ended_at=None)
+    _lose(left.filter(status=Status.RUNNING), Outcome.GIVEN_BACK, "stopped", attempt=F("attempt") - 1)
+    return settle_lost()
+
+
 def settle_lost() -> int:
     """Queue lost runs again, or fail those that lost their worker too often. Returns how many were queued.
 

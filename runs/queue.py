@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import timedelta
-from functools import lru_cache
-from time import monotonic
 from typing import Any
 
 from django.db.models import Q
@@ -14,15 +12,13 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from nnlab.celery import app
-from runs import lifecycle
+from runs import lifecycle, workers
 from runs.models import Run, Status
 
 logger = logging.getLogger(__name__)
 
 TRAIN_TASK = "runs.train_run"
 WAKE_UP_AGE = timedelta(seconds=30)
-ANSWER_SECONDS = 0.3  # that the workers have to say that they live
-COUNT_SECONDS = 60.0  # that their number is believed
 _UPDATE_BATCH = 500  # under SQLite's bound on the parameters of a query
 
 
@@ -51,16 +47,30 @@ def reconcile(*, judging: bool = True) -> None:
         judging: False where the database was away a moment ago: then workers could not be heard, and a lease
             that ran out says nothing.
     """
-    lost = lifecycle.mark_lost() if judging else 0
-    if lost:
-        logger.warning("%s run(s) lost their worker", lost)
+    if judging:
+        _judge_the_silent()
     lifecycle.settle_lost()
     publish(_unpublished())
 
 
-def forget_wake_ups() -> None:
-    """Let ``reconcile`` send every queued run a wake-up: the broker that held them has ended."""
-    Run.objects.filter(status=Status.QUEUED).update(published_at=None)
+def _judge_the_silent() -> None:
+    lost, gone = lifecycle.mark_lost(), workers.mark_gone()
+    if lost:
+        logger.warning("%s run(s) lost their worker", lost)
+    if gone:
+        logger.warning("%s worker(s) are gone", gone)
+
+
+def forget_wake_ups(run_ids: Collection[int] | None = None) -> None:
+    """Let ``reconcile`` send queued runs a wake-up again.
+
+    Args:
+        run_ids: whose was of no use; None for all, where the broker that held them has ended.
+    """
+    waiting = Run.objects.filter(status=Status.QUEUED)
+    if run_ids is not None:
+        waiting = waiting.filter(pk__in=run_ids)
+    waiting.update(published_at=None)
 
 
 def _unpublished() -> list[int]:
@@ -88,22 +98,8 @@ def waiting_messages() -> int | None:
 
 
 def live_workers() -> int:
-    """Count the processes that take runs from the queue, on all hosts: those whose workers answer a call.
+    """Count the processes that take runs from the queue, on all hosts, as their heartbeats say.
 
-    Nobody has to configure it, and a host that comes or goes is noticed within a minute. 1, which is the
-    caller, where nobody answers.
+    1, which is the caller, where none was heard.
     """
-    return _live_workers(int(monotonic() / COUNT_SECONDS))
-
-
-@lru_cache(maxsize=1)
-def _live_workers(moment: int) -> int:  # the moment names the answer that is kept
-    with app.connection_for_write() as connection:
-        away: tuple[type[BaseException], ...] = (OperationalError, *connection.connection_errors)
-        try:
-            connection.ensure_connection(max_retries=0)
-            inspected = app.control.inspect(timeout=ANSWER_SECONDS, connection=connection)
-            answers = inspected.stats() or {}
-        except away:
-            return 1
-    return max(1, sum(int(answer["pool"]["max-concurrency"]) for answer in answers.values()))
+    return max(1, workers.processes(app.conf.task_default_queue))

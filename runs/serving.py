@@ -21,6 +21,8 @@ from django.core.management import CommandError, call_command
 from nnlab import home
 from nnlab.supervisor import AlreadyRunningError, Child, FolderLock, Supervisor
 from runs import lifecycle, queue
+from runs.workers import record_release
+from runs.workers import release as release_workers
 
 EXPERIMENTERS = "Experimenters"
 START_TIMEOUT = 30.0  # seconds that broker and web server have to answer
@@ -57,6 +59,7 @@ def prepare(*, static: bool = True) -> Account | None:
     call_command("migrate", verbosity=0, interactive=False)
     if static:
         call_command("collectstatic", verbosity=0, interactive=False)
+    record_release()
     ensure_groups()
     return ensure_administrator()
 
@@ -122,6 +125,7 @@ def release_runs(*, orderly: bool) -> None:
     """
     if settings.BROKER_SOCKET is not None:
         lifecycle.release(socket.gethostname(), orderly=orderly)
+        release_workers(socket.gethostname(), orderly=orderly)
         queue.forget_wake_ups()
 
 

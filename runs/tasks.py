@@ -7,18 +7,26 @@ import os
 import socket
 
 from celery.exceptions import SoftTimeLimitExceeded
+from celery.signals import worker_ready
 
 from nnlab.celery import app
-from runs import buckets, lifecycle, training
+from runs import buckets, lifecycle, queue, registration, training, workers
 from runs.lifecycle import Claims
 from runs.queue import TRAIN_TASK
 
 logger = logging.getLogger(__name__)
 
+worker_ready.connect(registration.register)
+
 
 @app.task(name=TRAIN_TASK)
 def train_run(run_id: int) -> None:
     """Train one run to its end, and others of its bucket with it. A second delivery claims nothing."""
+    why_idle = workers.why_idle()
+    if why_idle:
+        logger.warning("run %s is left to other workers: %s", run_id, why_idle)
+        queue.forget_wake_ups([run_id])
+        return
     claims = buckets.claim(run_id, f"{socket.gethostname()}:{os.getpid()}")
     if not claims:
         logger.info("run %s does not wait for a worker; nothing to do", run_id)

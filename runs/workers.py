@@ -124,6 +124,11 @@ def newest_release() -> Release | None:
     return Release.objects.order_by("-pk").first()
 
 
+def why_idle() -> str:
+    """Say why this process must leave the runs alone; empty where it may train them."""
+    return misfit(code(), newest_release())
+
+
 def misfit(found: dict[str, str], release: Release | None) -> str:
     """Say why code must leave this installation's runs alone; empty where it may train them.
 

@@ -33,7 +33,8 @@ class WorkerQuerySet(models.QuerySet["Worker"]):
 
     def with_silence(self) -> WorkerQuerySet:
         """Let each tell, by the database's clock, for how many seconds nothing was heard of it."""
-        return self.annotate(silence=Seconds(Now(), F("seen_at")))
+        silence = {"silence": Seconds(Now(), F("seen_at"))}
+        return self.annotate(**silence)
 
 
 class Worker(models.Model):
@@ -65,6 +66,7 @@ class Worker(models.Model):
     ending = models.CharField(max_length=10, choices=Ending, blank=True)
 
     objects = WorkerQuerySet.as_manager()
+    silence: float  # seconds, where with_silence was asked
 
     class Meta:
         ordering = ["host", "pid", "pk"]
