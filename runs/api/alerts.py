@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from django.http import HttpRequest
+from django.utils import timezone
 from ninja import Query, Router, Schema, Status
 from ninja.errors import HttpError
 from pydantic import Field
@@ -20,6 +21,7 @@ from runs.models.alerts import AlertQuerySet
 from runs.reading.inbox import Wanted
 
 MAX_ALERTS = 1000
+MAX_HOURS = 24 * 366
 
 router = Router()
 
@@ -42,9 +44,13 @@ class AlertsOut(Schema):
 
 
 class MuteIn(Schema):
-    """Why an alert is muted, and whether its check is to be so in the whole project."""
+    """Why an alert is muted and for how many hours, for ever where none are given.
+
+    ``whole_project`` mutes its check there, whatever it finds from now on.
+    """
 
     reason: Annotated[str, Field(max_length=handling.MAX_REASON)] = ""
+    hours: Annotated[float, Field(gt=0, le=MAX_HOURS)] | None = None
     whole_project: bool = False
 
 
@@ -101,7 +107,7 @@ def list_alerts(
     wanted = Wanted(filters.severity, filters.state, filters.check, filters.project)
     alerts = wanted.choose(_alerts()).order_by("-pk")
     if filters.muted is not None:
-        alerts = alerts.filter(muted_at__isnull=not filters.muted)
+        alerts = alerts.muted() if filters.muted else alerts.not_muted()
     if after is not None:
         alerts = alerts.filter(pk__lt=after)
     found = list(alerts[: limit + 1])
@@ -125,7 +131,8 @@ def mute(request: HttpRequest, alert_id: Key, payload: MuteIn) -> dict[str, Any]
     """Neither count it nor tell of it any more."""
     user = require(request, handling.CHANGE)
     act = handling.mute_checks if payload.whole_project else handling.mute
-    act(_one(alert_id), user, payload.reason)
+    until = None if payload.hours is None else timezone.now() + timedelta(hours=payload.hours)
+    act(_one(alert_id), user, payload.reason, until)
     return _told(alert_id)
 
 

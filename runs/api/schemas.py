@@ -103,5 +103,7 @@ class AlertOut(Schema):
     thresholds_hash: str
     created_at: datetime
     acknowledged_at: datetime | None
+    is_muted: bool
     muted_at: datetime | None
+    muted_until: datetime | None
     mute_reason: str

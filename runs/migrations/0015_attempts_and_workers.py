@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("runs", "0013_notices_and_traces"),
+        ("runs", "0014_muted_until"),
     ]
 
     operations = [

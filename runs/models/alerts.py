@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from runs.models.projects import Project
 from runs.models.runs import Run
@@ -19,6 +20,11 @@ class Severity(models.TextChoices):
     CRITICAL = "critical"
 
 
+def _in_force(end: str) -> Q:
+    """Ask for what has no end, or one that has yet to come."""
+    return Q(**{end: None}) | Q(**{f"{end}__gt": Now()})
+
+
 class AlertQuerySet(models.QuerySet["Alert"]):
     """Questions that are asked of many alerts."""
 
@@ -26,9 +32,13 @@ class AlertQuerySet(models.QuerySet["Alert"]):
         """Return the alerts of runs that are not in the trash."""
         return self.exclude(run__in=Run.objects.in_trash())  # mostly a handful, found by an index of its own
 
+    def muted(self) -> AlertQuerySet:
+        """Return the alerts that are muted, for ever or until a time to come."""
+        return self.filter(_in_force("muted_until"), muted_at__isnull=False)
+
     def not_muted(self) -> AlertQuerySet:
         """Return the alerts that may be counted and told of."""
-        return self.filter(muted_at=None)
+        return self.filter(Q(muted_at=None) | Q(muted_until__lte=Now()))
 
     def unattended(self) -> AlertQuerySet:
         """Return the alerts that are open and that nobody has acknowledged or muted: what badges count."""
@@ -74,6 +84,7 @@ class Alert(models.Model):
         settings.AUTH_USER_MODEL, null=True, editable=False, on_delete=models.SET_NULL, related_name="+"
     )
     mute_reason = models.CharField(max_length=200, blank=True, editable=False)
+    muted_until = models.DateTimeField(null=True, editable=False, help_text="Empty for ever.")
 
     objects = AlertQuerySet.as_manager()
 
@@ -101,6 +112,11 @@ class Alert(models.Model):
         return f"{self.run.get_absolute_url()}#alert-{self.pk}"
 
     @property
+    def is_muted(self) -> bool:
+        """Whether it is muted now: a mute may have an end."""
+        return self.muted_at is not None and (self.muted_until is None or self.muted_until > timezone.now())
+
+    @property
     def at_end(self) -> bool:
         """Whether the run ended with it open. It needs its run."""
         return self.state == "open" and self.run.is_over
@@ -109,6 +125,14 @@ class Alert(models.Model):
     def reopened(self) -> int:
         """How often it opened again after it had resolved."""
         return int(self.evidence.get("reopened") or 0)
+
+
+class MuteQuerySet(models.QuerySet["Mute"]):
+    """Questions that are asked of many standing orders."""
+
+    def in_force(self) -> MuteQuerySet:
+        """Return the orders whose end has not come."""
+        return self.filter(_in_force("until"))
 
 
 class Mute(models.Model):
@@ -121,6 +145,9 @@ class Mute(models.Model):
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
     )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
+    until = models.DateTimeField(null=True, editable=False, help_text="Empty for ever.")
+
+    objects = MuteQuerySet.as_manager()
 
     class Meta:
         ordering = ["project", "check_id"]

@@ -27,7 +27,7 @@ def announce(alert: Alert, *, returned_after: int | None = None) -> None:
         alert: as it now is.
         returned_after: steps since it resolved, where it had.
     """
-    if alert.severity == Severity.INFO or alert.muted_at is not None or alert.acknowledged_at is not None:
+    if alert.severity == Severity.INFO or alert.is_muted or alert.acknowledged_at is not None:
         return
     heard = _RANKS[: _RANKS.index(Severity(alert.severity)) + 1]
     channels = Channel.objects.filter(project__runs=alert.run_id, is_on=True, least_severity__in=heard)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
@@ -16,6 +18,7 @@ from runs.alerts import fixing, handling
 from runs.alerts.trials import hit_rates, trials
 from runs.models import Alert, Mute, Project
 from runs.models.alerts import AlertQuerySet
+from runs.pages import formats
 from runs.pages.frame import needs, render_page, signed_in
 from runs.pages.run_alerts import trial_card
 from runs.pages.selection import run_numbers
@@ -23,6 +26,7 @@ from runs.reading import inbox
 from runs.reading.inbox import Wanted
 from runs.specification import SubmissionError
 
+MUTE_HOURS = (1, 24, 168)
 _FIELDS = ("severity", "state", "check", "project")
 
 
@@ -119,8 +123,9 @@ def _acknowledge(request: HttpRequest, chosen: AlertQuerySet) -> str:
 
 
 def _mute(request: HttpRequest, chosen: AlertQuerySet) -> str:
-    number = handling.mute(chosen, signed_in(request), _reason(request))
-    return f"{_alerts(number)} muted: neither counted nor told of any more."
+    until = _until(request)
+    number = handling.mute(chosen, signed_in(request), _reason(request), until)
+    return f"{_alerts(number)} muted{_end(until)}: neither counted nor told of."
 
 
 def _unmute(request: HttpRequest, chosen: AlertQuerySet) -> str:
@@ -128,9 +133,10 @@ def _unmute(request: HttpRequest, chosen: AlertQuerySet) -> str:
 
 
 def _mute_check(request: HttpRequest, chosen: AlertQuerySet) -> str:
-    orders = handling.mute_checks(chosen, signed_in(request), _reason(request))
+    until = _until(request)
+    orders = handling.mute_checks(chosen, signed_in(request), _reason(request), until)
     named = ", ".join(f"“{order.check_id.replace('_', ' ')}” in {order.project.name}" for order in orders)
-    return f"Muted, with what is still to come: {named}."
+    return f"Muted{_end(until)}, with what is still to come: {named}."
 
 
 _ACTIONS: dict[str, Callable[[HttpRequest, AlertQuerySet], str]] = {
@@ -148,9 +154,23 @@ def _asked(request: HttpRequest) -> tuple[str, str]:
 
 
 def _reason(request: HttpRequest) -> str:
+    return _field(request, "reason")
+
+
+def _until(request: HttpRequest) -> datetime | None:
+    """Read for how long to mute: one of the hours on offer; None is for ever."""
+    hours = {str(number): number for number in MUTE_HOURS}.get(_field(request, "for"))
+    return None if hours is None else timezone.now() + timedelta(hours=hours)
+
+
+def _field(request: HttpRequest, name: str) -> str:
+    """Read a field of the alert that a button belongs to, or of all that is ticked."""
     _, only = _asked(request)
-    name = f"reason-{only}" if only else "reason"
-    return request.POST.get(name, "").replace("\x00", "").strip()
+    return request.POST.get(f"{name}-{only}" if only else name, "").replace("\x00", "").strip()
+
+
+def _end(until: datetime | None) -> str:
+    return "" if until is None else f" until {formats.moment(until)}"
 
 
 def _alerts(number: int) -> str:

@@ -162,6 +162,11 @@ def ago(moment: datetime, now: datetime) -> str:
     return "just now" if seconds < 5 else f"{seconds} s ago"
 
 
+def moment(time: datetime) -> str:
+    """Show a moment to come, such as ``3 Feb 2026, 09:30 UTC``."""
+    return f"{time.day} {time:%b %Y, %H:%M} UTC"
+
+
 def network(hidden_units: Any) -> str:
     """Write the widths of the hidden layers: 64-64-64, 10 × 64 where many are equal, linear where none is."""
     widths = list(hidden_units or [])

@@ -76,8 +76,8 @@ def run_alerts(run: Run, alerts: Iterable[Alert]) -> RunAlerts:
     own = [trial for trial in of_project if trial.fix.run_id == run.pk]
     cards = [_card(alert, own, rates) for alert in alerts]
     return RunAlerts(
-        shown=[card for card in cards if card.alert.muted_at is None],
-        muted=[card for card in cards if card.alert.muted_at is not None],
+        shown=[card for card in cards if not card.alert.is_muted],
+        muted=[card for card in cards if card.alert.is_muted],
         trials=[trial_card(trial) for trial in own],
     )
 

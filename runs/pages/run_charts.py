@@ -48,7 +48,7 @@ def view_of(run: Run, alerts: Sequence[Alert], measure: str) -> RunView:
         unit=unit_of(run.headline, run.info.get("target_unit", "")),
         layer_names=run.info.get("layer_names", ()),
         measure=measure if measure in MEASURES else _default_measure(run),
-        marks=[mark for alert in alerts if alert.muted_at is None for mark in _marks(alert)],
+        marks=[mark for alert in alerts if not alert.is_muted for mark in _marks(alert)],
         is_over=run.is_over,
     )
 

@@ -57,13 +57,13 @@ def inbox(wanted: Wanted, page: str) -> Page[Alert]:
 
 def muted(wanted: Wanted) -> tuple[int, list[Alert]]:
     """Count the muted alerts that the filters let through, and return the first of them."""
-    alerts = _ranked(wanted).filter(muted_at__isnull=False)
+    alerts = _ranked(wanted).muted()
     return alerts.count(), list(alerts[:MOST_MUTED])
 
 
 def standing_orders(wanted: Wanted) -> QuerySet[Mute]:
     """Return the checks that are muted in whole projects."""
-    orders = Mute.objects.select_related("project", "created_by")
+    orders = Mute.objects.in_force().select_related("project", "created_by")
     return orders.filter(project__slug=wanted.project) if wanted.project else orders
 
 

@@ -180,6 +180,13 @@ def ago(moment: datetime | None) -> SafeString | str:
     )
 
 
+@register.simple_tag
+def muted(until: datetime | None, reason: str) -> str:
+    """Say for how long something is muted, and why."""
+    end = "" if until is None else f" until {formats.moment(until)}"
+    return f"muted{end}{': ' if reason else ''}{reason}"
+
+
 @register.filter
 def item(mapping: Mapping[str, Any], key: str) -> Any:
     """Look a key up; None where it is missing."""
