@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
+from math import log10, sqrt
 from typing import TYPE_CHECKING, Any
 
-from nnlab.health.patches import PATCHES, Advice, Case, Op
+from nnlab.engine.initializers import DEVIATION, HALF_WIDTH
+from nnlab.health.patches import PATCHES, Advice, Case, Op, network
+from nnlab.health.signals import CAN_DIE
 from nnlab.health.suppression import OF_DATA_AND_CONFIG, RANKS
 
 if TYPE_CHECKING:
@@ -16,16 +19,16 @@ __all__ = ["RANKED", "Advice", "Case", "Op", "advise", "apply"]
 
 # Best first. Vanishing gradients never get a higher learning rate or more layers.
 RANKED: Mapping[str, tuple[str, ...]] = {
-    "born_dead": ("A16", "A8", "A15", "A11"),
+    "born_dead": ("A11", "A16", "A8", "A15"),
     "class_balance": ("A21",),
     "constant_prediction": ("A13", "A10", "A9", "A5", "A4", "A3", "A1"),
-    "dead_layer": ("A10", "A9", "A3", "A2", "A11", "A20", "A26"),
+    "dead_layer": ("A10", "A9", "A3", "A11", "A2", "A7", "A20", "A26"),
     "divergence": ("A3", "A6", "A12", "A7"),
     "dormant": ("A16", "A3"),
     "dropout": ("A14", "A16"),
-    "dying_units": ("A10", "A9", "A3", "A2", "A11", "A20", "A26"),
+    "dying_units": ("A10", "A9", "A3", "A11", "A2", "A7", "A20", "A26"),
     "exploding": ("A10", "A3", "A9", "A6", "A12", "A7", "A2"),
-    "forward_collapse": ("A1", "A2", "A26", "A8", "A7", "A5"),
+    "forward_collapse": ("A1", "A26", "A7", "A2", "A8", "A5"),
     "initial_loss": ("A13", "A10", "A9", "A2"),
     "leak": ("A24",),
     "linear_collapse": ("A25", "A9", "A2"),
@@ -40,16 +43,24 @@ RANKED: Mapping[str, tuple[str, ...]] = {
     "symmetry": ("A2",),
     "unscaled_data": ("A22", "A10", "A9", "A23"),
     "update_ratio": ("A4", "A5"),
-    "vanishing": ("A1", "A2", "A26", "A8", "A7", "A5"),
+    "vanishing": ("A1", "A26", "A7", "A2", "A8", "A5"),
 }
 # What the training shows does not change what helps against these.
 OF_THEIR_OWN = OF_DATA_AND_CONFIG | {"born_dead", "dormant", "dropout", "linear_collapse", "overfitting"}
 # These only say that something is wrong: what was found to cause it says more.
 SYMPTOMS = ("not_learning", "constant_prediction", "plateau", "initial_loss", "rank_collapse")
 
+# What these say of units has to do with the network and not with its rate alone.
+OF_UNITS = {"dead_layer", "dying_units", "vanishing", "forward_collapse", *SYMPTOMS}
+
 CONSTANT_INITIALIZERS = frozenset({"zeros", "ones", "constant"})
-FIXED_INITIALIZERS = frozenset({"normal", "truncated_normal", "uniform", "playground"})
-MANY_LAYERS = 4
+# Deviations of weights that do not look at the width of a layer.
+FIXED_SIZES = {
+    "normal": DEVIATION,
+    "truncated_normal": DEVIATION,
+    "uniform": HALF_WIDTH / sqrt(3),
+    "playground": sqrt(1 / 12),
+}
 LARGE_UPDATES = ("A3", "A6")
 LARGE_UPDATE = 0.03
 TINY_UPDATE = 3e-4
@@ -68,6 +79,8 @@ def advise(check: str, case: Case) -> tuple[Advice, ...]:
 
 def _codes(check: str, case: Case) -> tuple[str, ...]:
     """Rank codes for a check, with what this case shows about the cause in front."""
+    if check == "overfitting" and case.classes_are_unequal:
+        return ("A21", *RANKED[check])
     if check in OF_THEIR_OWN:
         return RANKED[check]
     codes = RANKED[check]
@@ -79,6 +92,8 @@ def _codes(check: str, case: Case) -> tuple[str, ...]:
     if check == "dead_layer" and case.is_born_dead:
         # No update has done it, so a lower learning rate does not help.
         codes = (*codes[: codes.index("A3")], *RANKED["born_dead"], "A2")
+    if not case.inputs_out_of_scale:
+        codes = (*(code for code in codes if code != "A9"), "A9") if "A9" in codes else codes
     return tuple(code for code in codes if code != "A4" or case.may_raise_rate)
 
 
@@ -92,9 +107,23 @@ def _is_symmetric(case: Case) -> bool:
     return bool(CONSTANT_INITIALIZERS & set(case.initializers))
 
 
-def _weights_have_a_fixed_size(case: Case) -> bool:
-    """Whether weights do not depend on the width of a layer, in so many layers that it adds up."""
-    return len(case.units) >= MANY_LAYERS and bool(FIXED_INITIALIZERS & set(case.initializers))
+def _weights_have_a_wrong_size(case: Case) -> bool:
+    """Whether weights of a fixed size make signals ten times smaller or larger on their way up.
+
+    Sigmoids shrink them whatever the weights are.
+    """
+    if "sigmoid" in case.activations:
+        return False
+    sizes = zip(case.initializers, (case.info.inputs, *case.units), strict=False)
+    gain = sum(log10(FIXED_SIZES[name] * sqrt(inputs / 2)) for name, inputs in sizes if name in FIXED_SIZES)
+    return abs(gain) > 1
+
+
+def _relu_is_narrow(case: Case) -> bool:
+    """Whether ReLU layers are so narrow that one may start dead, and A1 does not replace them."""
+    if case.check not in OF_UNITS or network.having(case.activations, network.REPLACED_BY_RELU):
+        return False
+    return case.may_be_born_dead(network.having(case.activations, CAN_DIE))
 
 
 def _has_exponential(case: Case) -> bool:
@@ -130,8 +159,9 @@ EVIDENCE: tuple[tuple[str, Callable[[Case], bool]], ...] = (
     ("A9", lambda case: case.inputs_are_harmful),
     ("A26", _has_strong_penalty),
     ("A14", _has_strong_dropout),
-    ("A2", _weights_have_a_fixed_size),
+    ("A2", _weights_have_a_wrong_size),
     ("A3", lambda case: case.steps_are_too_large),
+    ("A11", _relu_is_narrow),
     ("A19", _batches_are_huge),
     ("A17", lambda case: case.is_short),
     ("A4", _steps_are_tiny),

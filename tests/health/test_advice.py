@@ -139,14 +139,14 @@ def test_an_output_that_does_not_fit_is_replaced_first() -> None:
 def test_a_symptom_takes_the_advice_of_the_finding_nearest_to_the_root() -> None:
     for check in ("not_learning", "constant_prediction"):
         found = ("vanishing", "forward_collapse", "constant_prediction", "not_learning")
-        assert codes(check, QUIZ, found=found)[:2] == codes("vanishing", QUIZ)[:2] == ["A1", "A8"]
+        assert codes(check, QUIZ, found=found)[:2] == codes("vanishing", QUIZ)[:2] == ["A1", "A7"]
         assert codes(check, QUIZ, found=("constant_prediction", "not_learning"))[0] != "A1"
 
 
 def test_a_layer_born_dead_is_not_told_to_lower_its_learning_rate() -> None:
     config = TrainingConfig(hidden_units=(5,) * 15).to_dict()
-    assert codes("dead_layer", config, is_born_dead=True) == ["A16", "A8", "A15", "A11"]
-    assert codes("born_dead", config) == ["A16", "A8", "A15", "A11"]
+    assert codes("dead_layer", config, is_born_dead=True) == ["A11", "A16", "A8", "A15"]
+    assert codes("born_dead", config) == ["A11", "A16", "A8", "A15"]
 
 
 def test_a_run_too_short_to_judge_is_told_to_train_longer() -> None:
@@ -177,10 +177,37 @@ def test_a_loss_that_rises_by_tiny_steps_is_no_sign_of_a_high_rate() -> None:
     assert codes("not_learning", slow, **tiny | {"first_update": 0.1})[0] == "A3"
 
 
-def test_weights_of_one_size_for_all_widths_are_drawn_anew_in_deep_networks() -> None:
-    for depth, first in ((5, "A2"), (2, "A3")):
-        config = TrainingConfig(hidden_units=(8,) * depth, initializer="uniform").to_dict()
+def test_weights_that_make_signals_ten_times_smaller_or_larger_are_drawn_anew() -> None:
+    for units, initializer, first in (
+        ((8, 8), "uniform", "A2"),  # 0.03 of a weight's size by He in each layer
+        ((2000, 8), ["auto", "uniform", "auto"], "A3"),  # all but He's size, by chance
+        ((512, 512, 512), ["auto", "playground", "playground", "auto"], "A2"),
+    ):
+        config = SANE | {"hidden_units": list(units), "initializer": initializer}
         assert codes("dead_layer", config)[0] == first
+
+
+def test_sigmoids_are_replaced_before_their_weights_are_drawn_anew() -> None:
+    assert codes("vanishing", QUIZ | {"initializer": "uniform"})[0] == "A1"
+    assert codes("vanishing", QUIZ | {"initializer": "uniform", "activation": "elu"})[0] == "A2"
+
+
+def test_narrow_relu_layers_are_replaced_where_units_are_silent_and_not_for_overflow() -> None:
+    config = TrainingConfig(hidden_units=(5,) * 8).to_dict()
+    for check, first in (("dying_units", "A11"), ("vanishing", "A11"), ("nonfinite", "A3")):
+        assert codes(check, config)[0] == first
+    assert codes("dying_units", TrainingConfig(hidden_units=(16,) * 8).to_dict())[0] == "A3"
+
+
+def test_classes_of_unequal_size_are_weighed_before_anything_is_done_against_overfitting() -> None:
+    for every, first in ((2, "A14"), (50, "A21")):
+        facts = describe_data(build_problem(y=(np.arange(150) % every == 0).astype(np.int64)))
+        assert codes("overfitting", SANE, task="binary", facts=facts)[0] == first
+
+
+def test_inputs_in_scale_are_scaled_last() -> None:
+    facts = describe_data(build_problem())
+    assert codes("dying_units", of_raw(), task="binary", facts=facts)[-1] == "A9"
 
 
 def test_inputs_that_are_standardised_already_are_not_scaled_again() -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nnlab.health.checks.born_dead import born_dead_bound
 from nnlab.health.thresholds import THRESHOLDS
 
 if TYPE_CHECKING:
@@ -138,6 +139,21 @@ class Case:
     def has_data(self) -> bool:
         """Whether the config says where the data come from, so that advice can change how."""
         return self.get("data.dataset") is not None
+
+    def born_dead_risk(self, layers: Iterable[int]) -> float:
+        """Bound how likely one of these layers is born dead if it is of ReLU; normalised ones are not."""
+        return 0.0 if self.get("batch_norm") else born_dead_bound(self.units[layer] for layer in layers)
+
+    def may_be_born_dead(self, layers: Iterable[int]) -> bool:
+        """Whether these layers are too many, or too narrow, for ReLU."""
+        return self.born_dead_risk(layers) > THRESHOLDS.checks["born_dead"]["risk"]
+
+    @property
+    def classes_are_unequal(self) -> bool:
+        """Whether some class has many times the training rows of another."""
+        counts = None if self.facts is None else self.facts.train_counts
+        ratio = THRESHOLDS.checks["class_balance"]["ratio"]
+        return counts is not None and bool(counts.max() > ratio * counts.min())
 
     @property
     def inputs_out_of_scale(self) -> bool:
