@@ -97,7 +97,7 @@ def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
     """Print a table; all columns but the first are aligned to the right."""
     table = Table(title=title, title_justify="left")
     for number, column in enumerate(columns):
-        table.add_column(column, justify="left" if number == 0 else "right")
+        table.add_column(column, justify="left" if number == 0 else "right", no_wrap=True)
     for row in rows:
         table.add_row(*row)
     console.print(table)

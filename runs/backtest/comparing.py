@@ -192,7 +192,7 @@ def is_harmful(alarms: Alarms, check: str) -> bool:
 def candidates(project: str | None = None) -> RunQuerySet:
     """Choose the runs that a backtest can be about, the newest first: our own engine's that are over."""
     runs = Run.objects.kept().filter(source=Source.ENGINE, status__in=OVER).order_by("-pk")
-    return runs.filter(project__slug=project) if project else runs
+    return runs if project is None else runs.filter(project__slug=project)
 
 
 def backtest(

@@ -43,7 +43,8 @@ def test_a_table_compares_stored_alerts_with_those_of_the_given_thresholds(
     file.write_text('{"checks": {"vanishing": {"open": 0, "clear": 0}}}')
     builders.build_finished_run(name="without points")
     text = printed(capsys, "--thresholds", str(file))
-    assert "1 > 0" in text
+    assert "1 → 0" in text
+    assert max(map(len, text.splitlines()[:8])) <= 80
     assert f"{sick.get_absolute_url()}  {sick.name}" in text
     assert "no vanishing" in text
     assert "A run failed if it diverged" in text
@@ -69,8 +70,10 @@ def test_an_installation_without_runs_is_told_so(capsys: pytest.CaptureFixture[s
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--project", "nowhere"], "there is no project nowhere"),
-        (["--runs", "0"], "at least one run, got --runs 0"),
+        (["--project", "nowhere"], "there is no project 'nowhere'"),
+        (["--project", ""], "there is no project ''"),
+        (["--runs", "0"], "expected 1 to 100,000 runs, got --runs 0"),
+        (["--runs", "99999999999999999999"], "expected 1 to 100,000 runs, got"),
         (["--thresholds", "/nowhere.json"], "cannot use /nowhere.json"),
     ],
 )

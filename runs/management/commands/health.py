@@ -28,6 +28,7 @@ from runs.models import Project
 from runs.models.runs import RunQuerySet
 
 MISSING = "–"
+MAX_RUNS = 100_000
 
 
 class Command(BaseCommand):
@@ -68,10 +69,10 @@ class Command(BaseCommand):
 
 
 def _chosen(slug: str | None, number: int) -> RunQuerySet:
-    if slug and not Project.objects.filter(slug=slug).exists():
-        raise CommandError(f"there is no project {slug}")
-    if number < 1:
-        raise CommandError(f"expected at least one run, got --runs {number}")
+    if slug is not None and not Project.objects.filter(slug=slug).exists():
+        raise CommandError(f"there is no project {slug!r}")
+    if not 1 <= number <= MAX_RUNS:
+        raise CommandError(f"expected 1 to {MAX_RUNS:,} runs, got --runs {number}")
     return candidates(slug)[:number]
 
 
@@ -97,10 +98,8 @@ def _print(report: Report) -> None:
         console.print_line("No run of nnlab's own engine that is over can be replayed.")
     else:
         rows = [_cells(row) for row in (*report.rows, report.total)]
-        title = f"Alerts of warning and above, stored > under {report.thresholds_hash}"
-        console.print_table(
-            title, ["check", "runs", "of these failed", "precision", "opened at", "not judged"], rows
-        )
+        title = f"Alerts of warning and above: as stored → under {report.thresholds_hash}"
+        console.print_table(title, ["check", "runs", "failed", "precision", "opened at", "not judged"], rows)
         said = f"{len(report.runs)} runs, of which {report.failed} failed"
         console.print_line(f"{said}; of {report.undecided} nobody can say. {RULE}")
     for one in report.different:
@@ -115,16 +114,16 @@ def _cells(row: Row) -> list[str]:
     sides = (row.stored, row.replayed)
     return [
         row.check.replace("_", " ") or "any",
-        " > ".join(str(side.runs) for side in sides),
-        " > ".join(str(side.failed) for side in sides),
-        " > ".join(_percent(side.precision) for side in sides),
-        " > ".join(_percent(side.share) for side in sides),
+        " → ".join(str(side.runs) for side in sides),
+        " → ".join(str(side.failed) for side in sides),
+        " → ".join(_percent(side.precision) for side in sides),
+        " → ".join(_percent(side.share) for side in sides),
         str(row.unjudged) if row.unjudged else "",
     ]
 
 
 def _percent(share: float | None) -> str:
-    return MISSING if share is None else f"{100 * share:.3g} %"
+    return MISSING if share is None else f"{100 * share:.3g}%"
 
 
 def _said(one: Compared) -> str:
