@@ -6,6 +6,7 @@ Gradients are those before clipping and penalties. Statistics of the output laye
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -189,7 +190,7 @@ def probe_of(run: Run) -> Probe:
     relu = tuple(name.split(">")[-1] in {"relu", "relu6"} for name in config.activations)
     if not path.exists():
         arrays = _probed(config, problem_of(run.case.data))
-        unfinished = path.with_suffix(".part.npz")
+        unfinished = path.with_suffix(f".{os.getpid()}.part.npz")
         path.parent.mkdir(parents=True, exist_ok=True)
         np.savez_compressed(unfinished, **arrays)
         unfinished.replace(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +37,7 @@ def save(path: Path, records: Records) -> None:
     }
     arrays["told"] = np.array(json.dumps(told))
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".part.npz")
+    unfinished = path.with_suffix(f".{os.getpid()}.part.npz")
     np.savez_compressed(unfinished, **arrays)
     unfinished.replace(path)
 
