@@ -82,7 +82,13 @@ def test_recall_counts_sick_runs_false_alarms_healthy_ones_and_nobody_those_betw
     assert told["false_alarms"][0] == pytest.approx(1 / 3)
     assert told["precision"][0] == 0.5
     assert told["f1"][0] == 0.5
-    assert (told["median_share"], told["median_epoch"], told["median_step"]) == (0.2, 2, 20)
+
+
+def test_the_time_to_detect_is_the_median_of_all_sick_runs_and_a_missed_one_is_later_than_any() -> None:
+    early, late = run(SICK, Alarm("plateau", 20)), run(SICK, Alarm("plateau", 80))
+    told = summary([early, late, run(SICK)])
+    assert (told["median_share"], told["median_epoch"], told["median_step"]) == (0.8, 8, 80)
+    assert summary([early, run(SICK), run(SICK)])["median_share"] is None
 
 
 def test_an_alarm_that_passed_is_no_detection_and_told_apart() -> None:
@@ -108,6 +114,40 @@ def test_a_share_of_nothing_is_no_number() -> None:
     assert isnan(summary([run(HEALTHY)])["recall"][0])
 
 
+def test_a_share_that_is_alike_in_all_configurations_has_the_interval_of_as_many_runs() -> None:
+    runs = [run(HEALTHY, case=name) for name in "abcde" for _ in range(10)]
+    assert summary(runs)["false_alarms"] == (0.0, *wilson(0, 5))
+
+
+def of_kind(kind: str, *rules: str, outcome: str = SICK, accepts: tuple[str, ...] = ()) -> Judged:
+    alarms = [Alarm(rule, 1) for rule in rules]
+    return replace(run(outcome, *alarms, accepts=accepts), kind=kind)
+
+
+def test_f1_by_kind_counts_the_kind_of_the_highest_alarm() -> None:
+    runs = [of_kind("dead", "dead_layer"), of_kind("dead", "vanishing", "dead_layer"), of_kind("vanishing"),
+            of_kind("vanishing", "saturated"), of_kind("", "dead_layer", outcome=HEALTHY),
+            of_kind("", "leak")]  # fmt: skip
+    told = summary(runs)
+    assert told["kinds"] == {"dead": [0.5, 2], "vanishing": [0.5, 2]}
+    assert told["macro_f1"][0] == 0.5
+
+
+def test_an_accepted_alarm_is_of_the_runs_own_kind_and_a_peers_rule_of_the_same() -> None:
+    runs = [of_kind("unstable", "dead_layer", accepts=("dead_layer",)), of_kind("dead", "dead ReLU")]
+    assert summary(runs)["macro_f1"][0] == 1.0
+    assert isnan(summary(runs[:1])["macro_f1"][0])
+
+
+def test_layers_are_compared_with_those_that_are_sick() -> None:
+    right = replace(run(SICK, Alarm("dead_layer", 1, layers=(1, 2))), kind="dead", layers=(1, 2))
+    half = replace(run(SICK, Alarm("dead_layer", 1, layers=(2,))), kind="dead", layers=(1, 2))
+    silent = replace(run(SICK), kind="vanishing", layers=(0,))
+    told = details([right, half, silent, run(SICK, Alarm("plateau", 1))])["layers"]
+    assert (told["runs"], told["named"], told["jaccard"]) == (3, 2, 0.5)
+    assert told["by_kind"] == {"dead": [0.75, 2], "vanishing": [0.0, 1]}
+
+
 def test_an_interval_is_as_wide_as_the_configurations_differ() -> None:
     hits = np.array([1] * 10 + [0] * 10)
     groups = ["a"] * 10 + ["b"] * 10
@@ -122,9 +162,24 @@ def test_the_score_interval_of_no_hits_is_not_empty() -> None:
 
 def test_a_target_is_clearly_missed_only_beyond_what_sampling_explains() -> None:
     target = Target("recall", "A", lambda found: found["x"], 0.99)
-    assert not target.is_clearly_missed(0.94, 17)
-    assert target.is_clearly_missed(0.5, 17)
+    assert not target.is_clearly_missed(15 / 17, 17)
+    assert target.is_clearly_missed(14 / 17, 17)
     assert not target.is_clearly_missed(1.0, 17)
+    few = Target("false alarms", "D", lambda found: found["x"], 0.02, is_most=True)
+    assert [few.is_clearly_missed(hits / 20, 20) for hits in (0, 1, 2, 3)] == [False, False, False, True]
+
+
+def test_two_of_eight_missed_may_be_chance_where_one_in_twenty_is_allowed() -> None:
+    target = Target("detected", "B", lambda found: found["x"], 0.95)
+    assert [target.is_clearly_missed(hits / 8, 8) for hits in (7, 6, 5)] == [False, False, True]
+
+
+def test_a_bound_of_none_or_all_leaves_nothing_to_chance() -> None:
+    none = Target("controls", "controls", lambda found: found["x"], 0.0, is_most=True)
+    every = Target("quiz", "quiz", lambda found: found["x"], 1.0)
+    assert none.is_clearly_missed(1 / 30, 6)
+    assert not none.is_clearly_missed(0.0, 6)
+    assert every.is_clearly_missed(0.9, 2)
 
 
 def test_an_outcome_is_sick_below_its_bound_healthy_from_the_other_and_a_nan_is_sick() -> None:

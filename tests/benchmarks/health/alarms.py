@@ -76,6 +76,16 @@ SAME: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("overfit", "overfitting"), ("overfitting",)),
 }  # fmt: skip
 
+# Every check that can be a cause belongs to one kind.
+KINDS: Mapping[str, str] = {
+    **dict.fromkeys(("nonfinite", "exploding", "divergence", "oscillation"), "unstable"),
+    **dict.fromkeys(("dead_layer", "born_dead", "dying_units"), "dead"),
+    **dict.fromkeys(("vanishing", "forward_collapse", "saturated"), "vanishing"),
+    **dict.fromkeys(("update_ratio", "plateau", "not_learning"), "slow"),
+    **dict.fromkeys(("unscaled_data", "class_balance", "leak"), "data"),
+    **dict.fromkeys(("symmetry", "output_mismatch", "linear_collapse", "dropout"), "configuration"),
+}
+
 
 def named(alarms: Sequence[Alarm]) -> set[str]:
     """Give the checks that a peer's alarms stand for, all of them: it has no order of causes."""

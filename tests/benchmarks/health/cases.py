@@ -23,6 +23,7 @@ class Rule:
         healthy_from: a run that reaches it is healthy; between the two it is mid, and not scored.
         reference: id of the case whose runs give both bounds where they are not given: the middle of baseline
             and the reference's median, and 5 points below that median.
+        by_changes: whether a single change that makes the configuration better unmakes its health.
         born_dead: sick where a hidden layer is silent on all training rows at the start, healthy elsewhere.
     """
 
@@ -32,6 +33,7 @@ class Rule:
     healthy_from: float | None = None
     reference: str = ""
     born_dead: bool = False
+    by_changes: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

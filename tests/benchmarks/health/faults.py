@@ -177,7 +177,7 @@ def _id(parent: Parent) -> str:
 
 
 def _parent(parent: Parent) -> Case:
-    rule = Rule(metric=parent.metric, statistic="late", reference=_id(parent))
+    rule = Rule(metric=parent.metric, statistic="late", reference=_id(parent), by_changes=True)
     return Case(id=_id(parent), suite="C", training=parent.training, data=parent.data, rule=rule, seeds=SEEDS)
 
 
@@ -189,7 +189,7 @@ def _faulted(parent: Parent, fault: Fault) -> Case:
         suite="C",
         training=training,
         data=data,
-        rule=Rule(metric=parent.metric, statistic="late", reference=_id(parent)),
+        rule=Rule(metric=parent.metric, statistic="late", reference=_id(parent), by_changes=True),
         seeds=SEEDS,
         problem=fault.name,
         accepts=fault.accepts,

@@ -68,11 +68,11 @@ CONFIGS: dict[str, tuple[str, Settings]] = {
     "8 ReLU layers, normalised": ("digits", _net([32] * 8, 20, batch_norm=True)),
     # Classes of unequal size, weighted.
     "imbalance, weighted": ("unbalanced digits", _net([64], 40, class_weights=True)),
-    "imbalance of two, weighted": ("unbalanced moons", _net([16, 16], 60, 3e-3, class_weights=True)),
+    "imbalance of two, weighted": ("unbalanced moons", _net([16, 16], 300, 3e-3, class_weights=True)),
     # Dropout: the training loss is above the validation loss.
     "dropout 0.5": ("digits", _net([256, 128], 25, dropout=0.5)),
     "dropout 0.3 on wine": ("wine", _net([64], 60, 3e-3, dropout=0.3)),
-    "dropout 0.2, housing": ("housing", _net([64, 32], 8, 3e-3, batch=256, dropout=0.2)),
+    "dropout 0.2, housing": ("housing", _net([64, 32], 40, 3e-3, batch=256, dropout=0.2)),
     # Rates at the edge: spikes that recover.
     "sgd at the edge": ("digits", _net([64, 32], 25, 0.5, optimizer="sgd")),
     "momentum at the edge": ("digits", _net([64], 25, 0.1, optimizer="momentum")),
@@ -96,5 +96,5 @@ def cases() -> list[Case]:
 def _case(name: str, dataset: str, training: Settings) -> Case:
     data, good = SETS[dataset]
     metric = "val_r2" if dataset in REGRESSIONS else "val_accuracy"
-    rule = Rule(metric=metric, statistic="late", sick_below=-1.0, healthy_from=good)
+    rule = Rule(metric=metric, statistic="late", sick_below=-1.0, healthy_from=good, by_changes=True)
     return Case(id=name, suite="D", training=training, data=data, rule=rule, seeds=SEEDS)

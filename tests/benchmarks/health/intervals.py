@@ -36,7 +36,29 @@ def clustered(groups: Sequence[str], statistic: Callable[[NDArray[np.int64]], fl
     return statistic(everything), float(low), float(high)
 
 
-def wilson(hits: int, runs: int, z: float = 1.96) -> tuple[float, float]:
+def share(groups: Sequence[str], hits: NDArray[np.bool_], of: NDArray[np.bool_]) -> Share:
+    """Compute which share of some runs are hits, with its interval.
+
+    Where all configurations are alike, drawing them again tells nothing, and the score interval of as many
+    independent ones stands in.
+
+    Args:
+        groups: configuration of each run.
+        of: whether a run counts.
+    """
+
+    def statistic(rows: NDArray[np.int64]) -> float:
+        count = np.count_nonzero(of[rows])
+        return np.count_nonzero((hits & of)[rows]) / count if count else float("nan")
+
+    middle, low, high = clustered(groups, statistic)
+    if low == high:
+        count = len({group for group, counts in zip(groups, of, strict=True) if counts})
+        low, high = wilson(middle * count, count)
+    return middle, low, high
+
+
+def wilson(hits: float, runs: float, z: float = 1.96) -> tuple[float, float]:
     """Give the score interval of a share, which is honest for 0 of n as well.
 
     Source: Wilson 1927.

@@ -9,18 +9,21 @@ from statistics import mean
 from typing import TYPE_CHECKING, Any
 
 from nnlab.health.thresholds import THRESHOLDS
-from tests.benchmarks.health import judge, outcomes, repair, replay
+from tests.benchmarks.health import interventions, judge, outcomes, repair, replay, sickness
 from tests.benchmarks.health.alarms import highest
 from tests.benchmarks.health.faults import BEYOND
 from tests.benchmarks.health.replay import OURS
 from tests.benchmarks.health.training import Run, engine_version, records_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from tests.benchmarks.health.cases import Case
+    from tests.benchmarks.health.judge import Judged
     from tests.benchmarks.health.replay import Row
+    from tests.benchmarks.health.sickness import Sickness
 
+ON_THEIR_RUNS = "nnlab_on_their_runs"
 SOURCES = (OURS, "random", "autotrainer")
 BY_STEP, LAYER = 8, 2  # of the five sigmoid layers
 
@@ -35,8 +38,9 @@ def measure(
         peer_seeds: peers see so many seeds of each case.
     """
     load = os.getloadavg()[0]
-    rows = replay.replay_all(runs, peer_seeds=peer_seeds)
-    ours = replay.judged(rows)
+    rows = interventions.tried(replay.replay_all(runs, peer_seeds=peer_seeds))
+    sick = sickness.of_sick(rows)
+    ours = replay.judged(rows, OURS, sick)
     found = {
         "suite": suite,
         "engine": engine_version(),
@@ -45,20 +49,51 @@ def measure(
         "cases": len(cases),
         "unable": {case.id: case.unable for case in cases if case.unable},
         "runs": len(rows),
-        "detectors": {
-            name: judge.summary(replay.judged(rows, name))
-            for name in dict.fromkeys(name for row in rows for name in row.said)
-        },
-        "details": judge.details(ours) | {"quiz": quiz(rows) if suite == "quiz" else None},
+        "detectors": detectors(rows, sick),
+        "details": judge.details(ours)
+        | {"quiz": quiz(rows) if suite == "quiz" else None}
+        | {"programs": programs(rows, ours) if suite == "B" else None},
         "overflows": overflows(rows),
         "outcomes": {
             case.id: dict(Counter(run.outcome for run in ours if run.case == case.id)) for case in cases
         },
+        "improved_by": {row.run.case.id: row.improved_by for row in rows if row.improved_by},
         "references": {case.id: case.notes for case in cases if case.notes},
     }
     if repairs:
         found["repair"] = {source: mended(rows, source) for source in SOURCES}
     return found
+
+
+def detectors(rows: Sequence[Row], sick: Mapping[tuple[str, int], Sickness]) -> dict[str, Any]:
+    """Judge everybody; ours also on the runs that peers have seen, where those are fewer."""
+    names = dict.fromkeys(name for row in rows for name in row.said)
+    found = {name: judge.summary(replay.judged(rows, name, sick)) for name in names}
+    shared = [row for row in rows if len(row.said) > 1]
+    if not 0 < len(shared) < len(rows):
+        return found
+    seen = {(row.run.case.id, row.run.seed) for row in shared}
+    alike = [one for one in replay.judged(rows, OURS, sick) if (one.case, one.seed) in seen]
+    return {OURS: found.pop(OURS), ON_THEIR_RUNS: judge.summary(alike), **found}
+
+
+def programs(rows: Sequence[Row], ours: Sequence[Judged]) -> dict[str, Any]:
+    """Count for each program asked about the sick runs whose cause is named, and alarms on those fixed."""
+    by_case = {row.run.case.id: row.run.case for row in rows}
+    asked: dict[str, list[int]] = {}
+    for run in ours:
+        case = by_case[run.case]
+        if case.published == "sick" and run.outcome == outcomes.SICK:
+            right = asked.setdefault(case.notes["program"], [0, 0])
+            right[0] += judge.is_cause_right(run)
+            right[1] += 1
+    fixed = [run for run in ours if by_case[run.case].published == "normal"]
+    healthy = [run for run in fixed if run.outcome == outcomes.HEALTHY]
+    return {
+        "cause": asked,
+        "fixed": [sum(run.is_detected for run in fixed), len(fixed)],
+        "fixed_healthy": [sum(run.is_detected for run in healthy), len(healthy)],
+    }
 
 
 def overflows(rows: Sequence[Row]) -> list[int]:

@@ -10,17 +10,19 @@ import numpy as np
 from scipy.stats import mannwhitneyu
 
 from nnlab.engine.config import TrainingConfig
-from nnlab.engine.network import Network, Pass, with_ones
+from nnlab.engine.network import Network
 from tests.benchmarks.health.datasets import problem_of
+from tests.benchmarks.health.mechanisms import silent_layers
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from nnlab.engine.records import Records
     from tests.benchmarks.health.training import Run
 
 SICK, MID, HEALTHY = "sick", "mid", "healthy"
 POINTS = 0.05
+STATISTICS = ("best", "late")
 WORST = {"val_accuracy": 0.0, "val_r2": -1.0}
 
 
@@ -66,15 +68,22 @@ def is_worse(faulted: Sequence[float], parent: Sequence[float]) -> bool:
     return bool(large and mannwhitneyu(parent, faulted, alternative="greater").pvalue < 0.05)
 
 
+def is_improved(before: Sequence[Mapping[str, float]], after: Sequence[Mapping[str, float]]) -> bool:
+    """Say whether later runs are better than those before, by their best scores or by their late ones.
+
+    The best of many epochs hides runs that do not stay where they were.
+    """
+    if not before or not after:
+        return False
+    return any(is_worse([one[name] for one in before], [one[name] for one in after]) for name in STATISTICS)
+
+
 def _variance(values: Sequence[float]) -> float:
     return stdev(values) ** 2 if len(values) > 1 else 0.0
 
 
 def has_silent_layer(run: Run) -> bool:
-    """Say whether a hidden layer is 0 for all training rows with the initial weights."""
+    """Say whether a hidden ReLU layer is 0 for all training rows with the initial weights."""
     config = TrainingConfig.from_dict(run.case.training | {"seed": run.seed})
     problem = problem_of(run.case.data)
-    network = Network(config, problem.x_train.shape[1], problem.outputs)
-    passed = Pass(network, len(problem.x_train), training=False)
-    passed.forward(with_ones(problem.x_train, config.dtype).T)
-    return any(not trace.a.any() for trace in passed.traces)
+    return bool(silent_layers(Network(config, problem.x_train.shape[1], problem.outputs), problem))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from tests.benchmarks.health.alarms import Alarm
     from tests.benchmarks.health.cases import Case
+    from tests.benchmarks.health.sickness import Sickness
     from tests.benchmarks.health.training import Run
 
 OURS = "nnlab"
@@ -30,6 +31,7 @@ class Row:
     Args:
         found: scores, ``best`` and ``late``.
         said: alarms by detector.
+        improved_by: single changes that make the configuration better, of those that were tried.
         diverged: whether numbers stopped being finite.
     """
 
@@ -41,6 +43,7 @@ class Row:
     silent: bool
     said: Mapping[str, tuple[Alarm, ...]]
     diverged: bool
+    improved_by: tuple[str, ...] = ()
 
 
 def replay(run: Run, *, with_peers: bool = True) -> Row:
@@ -74,9 +77,15 @@ def replay_all(runs: Sequence[Run], *, peer_seeds: int = sys.maxsize, cores: int
         return [one.result() for one in waiting]
 
 
-def judged(rows: Sequence[Row], detector: str = OURS) -> list[Judged]:
-    """Set the alarms of one detector against the outcomes."""
-    found = outcomes_of(rows)
+def judged(
+    rows: Sequence[Row], detector: str = OURS, sick: Mapping[tuple[str, int], Sickness] | None = None
+) -> list[Judged]:
+    """Set the alarms of one detector against the outcomes.
+
+    Args:
+        sick: what is wrong with runs, by case and seed, where that is known.
+    """
+    found, sick = outcomes_of(rows), sick or {}
     return [
         Judged(
             case=row.run.case.id,
@@ -88,8 +97,10 @@ def judged(rows: Sequence[Row], detector: str = OURS) -> list[Judged]:
             steps=row.steps,
             epoch_steps=row.epoch_steps,
             alarms=row.said[detector],
+            kind=one.kind if one else "",
+            layers=one.layers if one else (),
         )
-        for row in rows
+        for row, one in ((row, sick.get((row.run.case.id, row.run.seed))) for row in rows)
         if detector in row.said
     ]
 
@@ -105,9 +116,9 @@ def outcomes_of(rows: Sequence[Row]) -> dict[tuple[str, int], str]:
         reference = by_case.get(case.rule.reference, [])
         for row in members:
             found[name, row.run.seed] = _outcome(case, row, reference)
-        if case.suite == "C" and case.problem:
-            harmed = outcomes.is_worse(_scores(members, case), _scores(reference, case))
-            found |= {(name, row.run.seed): _of_faulted(found[name, row.run.seed], harmed=harmed)
+        if case.rule.by_changes:
+            is_sick = bool(members[0].improved_by) or is_harmed(members, reference)
+            found |= {(name, row.run.seed): _agreed(found[name, row.run.seed], is_sick=is_sick)
                       for row in members}  # fmt: skip
     return found
 
@@ -134,9 +145,14 @@ def bounds_of(rows: Sequence[Row], row: Row) -> tuple[float, float]:
     return _bounds(row, [other for other in rows if other.run.case.id == row.run.case.rule.reference])
 
 
-def _of_faulted(alone: str, *, harmed: bool) -> str:
-    """A run counts where its own score and the comparison of its configuration agree."""
-    agree = outcomes.SICK if harmed else outcomes.HEALTHY
+def is_harmed(members: Sequence[Row], reference: Sequence[Row]) -> bool:
+    """Say whether a configuration is worse than what it was made from."""
+    return outcomes.is_improved([row.found for row in members], [row.found for row in reference])
+
+
+def _agreed(alone: str, *, is_sick: bool) -> str:
+    """A run counts where its own score and the comparisons of its configuration agree."""
+    agree = outcomes.SICK if is_sick else outcomes.HEALTHY
     return alone if alone == agree else outcomes.MID
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.stats import fisher_exact
 
+from tests.benchmarks.health.measure import ON_THEIR_RUNS
 from tests.benchmarks.health.outcomes import SICK
 from tests.benchmarks.health.peers.everybody import TITLES as PEERS
 from tests.benchmarks.health.suites import TITLES
@@ -29,9 +30,12 @@ REFERENCES, DIFFERS = ("outcome_by_best", "outcome_by_late_median"), 0.01
 Found = dict[str, Any]
 _LEGEND = (
     "Recall is the share of sick runs with an alarm open at the end, false alarms that of healthy runs; in"
-    " brackets 95 % intervals, for which whole configurations are drawn again. Runs that are neither sick nor"
-    " healthy do not count. A cause is named by the highest of our alarms, by any of a peer's. The time is"
-    " that of the first alarm that stays, of the sick runs."
+    " brackets 95 % intervals, for which whole configurations are drawn again (where all are alike: the score"
+    " interval of as many). Runs that are neither sick nor healthy do not count. A cause is named by the"
+    " highest of our alarms, by any of a peer's. The kind (unstable, dead, vanishing, slow, data,"
+    " configuration) is that of our highest alarm and of a peer's first; its F1 is the mean over kinds. The"
+    " time is that of the first alarm that stays, the median over all sick runs; – where half or more are"
+    " missed."
 )
 _SOURCES = {OURS: "our advice", "random": "changes at random", "autotrainer": "AutoTrainer's order"}
 
@@ -89,7 +93,7 @@ def _title(name: str, found: Found) -> str:
 
 
 def _detectors(found: Found) -> str:
-    names = {OURS: "nnlab"} | PEERS
+    names = {OURS: "nnlab", ON_THEIR_RUNS: "nnlab, on the runs that peers see"} | PEERS
     rows = [
         [title, *_figures(found["detectors"][name])]
         for name, title in names.items()
@@ -104,6 +108,7 @@ def _detectors(found: Found) -> str:
             "precision",
             "F1",
             "cause named",
+            "F1 by kind",
             "median time",
             "median epoch",
         ],
@@ -114,7 +119,8 @@ def _detectors(found: Found) -> str:
 def _figures(told: Found) -> list[str]:
     shares = [_interval(told[name]) for name in ("recall", "false_alarms", "precision", "f1")]
     runs = str(told["sick"] + told["mid"] + told["healthy"])
-    shares.append("–" if told["cause"] is None else f"{told['cause']:.2f}")
+    shares.append(_known(told["cause"]))
+    shares.append(_known(told.get("macro_f1", [None])[0]))
     if told["median_share"] is None:
         return [runs, *shares, "–", "–"]
     return [runs, *shares, f"{100 * told['median_share']:.2g} %", f"{told['median_epoch']:.3g}"]
@@ -144,6 +150,9 @@ def _notes(found: Found) -> str:
     if found["overflows"][0]:
         every, double = found["overflows"]
         notes.append(f"{every} runs overflow, {double} of them in double precision as well.")
+    notes += [*_insides(found), *_programs(told.get("programs"))]
+    for case, changes in found.get("improved_by", {}).items():
+        notes.append(f"Not healthy, since a change makes it better: {case} ({', '.join(changes)}).")
     known = [case for case, told in found["references"].items() if REFERENCES[0] in told]
     if known:
         alike = len(known) - len(differing(found))
@@ -154,6 +163,40 @@ def _notes(found: Found) -> str:
             more = f", and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else ""
             notes.append(f"{title}: {'; '.join(names[:MOST_LISTED])}{more}.")
     return " ".join(notes)
+
+
+def _insides(found: Found) -> list[str]:
+    """Tell of alarms that passed, of kinds and of layers."""
+    told, ours = found["details"], found["detectors"][OURS]
+    if "layers" not in told:  # measured before layers were
+        return []
+    passed = f"{told['passing_alarms']} of {ours['healthy']} healthy runs had one"
+    missed = f"{told['passing_alarms_of_sick']} of {ours['sick']} sick ones no other"
+    flaps = f"{told['flaps_per_run']:.2g} reopenings a run"
+    notes = [f"Alarms that passed: {passed}, {missed}; {flaps}."]
+    if ours["kinds"]:
+        kinds = [f"{kind} {f1:.2f} ({runs} runs)" for kind, (f1, runs) in ours["kinds"].items()]
+        notes.append(f"F1 of our highest alarm by kind: {', '.join(kinds)}.")
+    layers = told["layers"]
+    if layers["runs"]:
+        kinds = [f"{kind} {value:.2f} ({runs} runs)" for kind, (value, runs) in layers["by_kind"].items()]
+        notes.append(
+            f"Layers named against those that are sick, mean Jaccard index: {layers['jaccard']:.2f} in"
+            f" {layers['runs']} runs, of which {layers['named']} have layers named ({', '.join(kinds)})."
+        )
+    return notes
+
+
+def _programs(told: Found | None) -> list[str]:
+    if not told:
+        return []
+    right = [name for name, (named, sick) in told["cause"].items() if 2 * named > sick]
+    each = [f"{name} {named} of {sick}" for name, (named, sick) in told["cause"].items()]
+    (alarmed, healthy), (all_alarmed, fixed) = told["fixed_healthy"], told["fixed"]
+    return [
+        f"Category right in most of the sick runs: {len(right)} of {len(each)} programs ({', '.join(each)}).",
+        f"Alarms on fixed versions: in {alarmed} of {healthy} healthy runs, in {all_alarmed} of all {fixed}.",
+    ]
 
 
 def differing(found: Found) -> list[str]:
@@ -169,6 +212,10 @@ def differing(found: Found) -> list[str]:
 
 def _sick_and_not(counts: Mapping[str, int]) -> list[int]:
     return [counts.get(SICK, 0), sum(counts.values()) - counts.get(SICK, 0)]
+
+
+def _known(value: float | None) -> str:
+    return "–" if value is None or isnan(value) else f"{value:.2f}"
 
 
 def _interval(value: Any) -> str:

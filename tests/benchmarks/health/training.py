@@ -14,7 +14,7 @@ from nnlab.engine.errors import EngineError
 from nnlab.engine.training import describe, joined, train
 from nnlab.health.facts import describe_data
 from nnlab.health.monitor import Monitor
-from tests.benchmarks.health import traces
+from tests.benchmarks.health import mechanisms, traces
 from tests.benchmarks.health.datasets import DataUnknownError, problem_of
 from tests.benchmarks.pipes import ROOT
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from nnlab.engine.records import Records, RunInfo
     from nnlab.health.monitor import AlertEvent
     from tests.benchmarks.health.cases import Case
+    from tests.benchmarks.health.mechanisms import Mechanism
 
 BUILD = ROOT / "build" / "bench-health"
 
@@ -85,9 +86,27 @@ def records_of(run: Run) -> Records:
     """Give the records of a run; train it where nobody has."""
     if run.path.exists():
         return traces.load(run.path)
-    config = TrainingConfig.from_dict(run.case.training | {"seed": run.seed})
+    return _trained(run)
+
+
+def mechanism_of(run: Run) -> Mechanism:
+    """Tell what happened inside a run; train it again where nobody has looked."""
+    path = run.path.with_suffix(".layers")
+    if not path.exists():
+        _trained(run)
+    return mechanisms.load(path)
+
+
+def _trained(run: Run) -> Records:
+    config, problem = (
+        TrainingConfig.from_dict(run.case.training | {"seed": run.seed}),
+        problem_of(run.case.data),
+    )
+    training = train(config, problem)
     with np.errstate(all="ignore"):
-        records = joined(list(train(config, problem_of(run.case.data))))
+        records = joined(list(training))
+    found = mechanisms.measured(config, problem, training.trainer.network)
+    mechanisms.save(run.path.with_suffix(".layers"), found)
     traces.save(run.path, records)
     return records
 

@@ -42,7 +42,7 @@ SAVED = 500
 
 
 def replay(run: Run, records: Records, info: RunInfo) -> dict[str, tuple[Alarm, ...]]:
-    """Let every peer watch a run."""
+    """Let every peer watch a run; its alarms come in the order of their steps."""
     probe, problem = probe_of(run), problem_of(run.case.data)
     found = {
         "autotrainer": autotrainer.replay(probe, -(-info.steps // info.steps_per_epoch)),
@@ -56,7 +56,7 @@ def replay(run: Run, records: Records, info: RunInfo) -> dict[str, tuple[Alarm, 
         "always": trivial.always(),
         "thirty_percent": trivial.thirty_percent(records, info),
     }
-    return {name: tuple(alarms) for name, alarms in found.items()}
+    return {name: tuple(sorted(alarms, key=lambda alarm: alarm.step)) for name, alarms in found.items()}
 
 
 def _labels(problem: Problem) -> tuple[float, float]:
