@@ -191,7 +191,7 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "ordering": ["run", "number"],
+                "ordering": ["run_id", "number"],
                 "constraints": [
                     models.UniqueConstraint(fields=("run", "number"), name="attempt_number_is_unique_in_run"),
                     models.UniqueConstraint(

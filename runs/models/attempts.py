@@ -60,7 +60,7 @@ class Attempt(models.Model):
     error = models.TextField(blank=True)
 
     class Meta:
-        ordering = ["run", "number"]
+        ordering = ["run_id", "number"]
         constraints = [
             models.UniqueConstraint(name="attempt_number_is_unique_in_run", fields=["run", "number"]),
             # Also for every change of a run that ends its attempt.
