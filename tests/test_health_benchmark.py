@@ -16,9 +16,10 @@ from tests.benchmarks.health.alarms import Alarm, first_that_stays, highest, of_
 from tests.benchmarks.health.intervals import clustered, wilson
 from tests.benchmarks.health.judge import Judged, details, static, summary
 from tests.benchmarks.health.outcomes import HEALTHY, MID, SICK, bounds_from, by_bounds, is_worse, scores
-from tests.benchmarks.health.repair import helped
+from tests.benchmarks.health.repair import helped, work
 from tests.benchmarks.health.targets import Target
 from tests.benchmarks.health.training import checked
+from tests.health.builders import build_info
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -206,6 +207,15 @@ def test_a_repair_leaves_the_sick_and_gains_five_points() -> None:
     assert helped(0.7, 0.5, (0.6, 0.8))
     assert not helped(0.59, 0.3, (0.6, 0.8))
     assert not helped(0.61, 0.59, (0.6, 0.8))
+
+
+def test_the_same_epochs_in_smaller_batches_cost_little_more_until_rows_come_alone() -> None:
+    whole, small, single = (
+        work(build_info(train_rows=1440, batch_size=batch, steps=20 * 1440 // batch))
+        for batch in (1440, 32, 1)
+    )
+    assert small / whole == pytest.approx(1.3, abs=0.01)
+    assert single / whole == pytest.approx(11, abs=0.1)
 
 
 def test_outcomes_differ_from_the_reference_only_beyond_chance() -> None:
