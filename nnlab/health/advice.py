@@ -159,9 +159,9 @@ EVIDENCE: tuple[tuple[str, Callable[[Case], bool]], ...] = (
     ("A9", lambda case: case.inputs_are_harmful),
     ("A26", _has_strong_penalty),
     ("A14", _has_strong_dropout),
+    ("A11", _relu_is_narrow),  # draws weights that fit as well
     ("A2", _weights_have_a_wrong_size),
     ("A3", lambda case: case.steps_are_too_large),
-    ("A11", _relu_is_narrow),
     ("A19", _batches_are_huge),
     ("A17", lambda case: case.is_short),
     ("A4", _steps_are_tiny),
