@@ -10,11 +10,17 @@ import logging
 import random
 from collections.abc import Collection
 from datetime import timedelta
-from smtplib import SMTPException
+from smtplib import (
+    SMTPDataError,
+    SMTPException,
+    SMTPRecipientsRefused,
+    SMTPResponseException,
+    SMTPSenderRefused,
+)
 from time import time
 
 from django.conf import settings
-from django.core.mail import EmailMessage
+from django.core.mail import EmailMessage, get_connection
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
@@ -32,6 +38,7 @@ JITTER = 0.25  # of a pause, more or less, so that what failed together does not
 LEASE = timedelta(minutes=2)  # after which a try that says nothing has failed
 KEPT = timedelta(days=30)  # that the log goes back
 State = Notice.State
+_OF_THE_LETTER = (SMTPRecipientsRefused, SMTPSenderRefused, SMTPDataError)
 
 
 def is_due() -> bool:
@@ -122,10 +129,25 @@ def _mail(recipient: str, message: Message) -> str:
     }
     letter = EmailMessage(message.title[:200], message.text, to=[recipient], headers=headers)
     try:
-        letter.send()
+        with get_connection() as letter.connection:  # which is closed even where STARTTLS fails
+            letter.send()
     except (SMTPException, OSError) as error:
-        raise NotTakenError(f"{type(error).__name__}: {error}") from error
+        raise _mail_failure(error) from error
     return "taken by the mail server"
+
+
+def _mail_failure(error: SMTPException | OSError) -> NotTakenError:
+    """Tell a letter that was refused from trouble that may pass; a refused login may be mended."""
+    said: bytes | str
+    if isinstance(error, SMTPRecipientsRefused):
+        ((code, said),) = error.recipients.values()
+    elif isinstance(error, SMTPResponseException):
+        code, said = error.smtp_code, error.smtp_error
+    else:
+        return NotTakenError(f"{type(error).__name__}: {error}")
+    text = f"{code} {said.decode(errors='replace') if isinstance(said, bytes) else said}"
+    is_refused = isinstance(error, _OF_THE_LETTER) and code >= 500
+    return RefusedError(text) if is_refused else NotTakenError(text)
 
 
 def _put_off(notice: Notice, error: NotTakenError) -> None:
