@@ -11,7 +11,7 @@ from typing import Any
 from django import forms
 
 from nnlab.data.config import TASKS
-from nnlab.engine.config import DTYPES, LOSSES, OUTPUT_ACTIVATIONS, SCHEDULES
+from nnlab.engine.config import DTYPES, INITIALIZERS, LOSSES, OUTPUT_ACTIVATIONS, SCHEDULES
 
 ANSWERS = {"yes": True, "no": False}
 
@@ -100,6 +100,18 @@ class FurtherFields(forms.Form):
     )
     layer_dropouts = ListField(
         label="Dropout of each layer", help_text="Instead of one for all: such as 0, 0.1, 0.2."
+    )
+    layer_initializers = ListField(
+        label="Initializer of each layer",
+        help_text="Instead of one for all, the output's last: such as he_normal, he_normal, zeros.",
+    )
+    bias_initializer = ChoiceField(
+        required=False,
+        choices=choices(INITIALIZERS),
+        help_text="auto is 0, or 0.1 beside playground's weights.",
+    )
+    layer_bias_initializers = ListField(
+        label="Bias initializer of each layer", help_text="Instead of one for all, the output's last."
     )
     batch_norm = _switch("Normalise over the batch before each hidden activation.", first="no")
     output_activation = ChoiceField(

@@ -42,7 +42,8 @@ FIELDSETS = (
     (
         FOLDED,
         (
-            "layer_activations", "layer_dropouts", "batch_norm", "output_activation", "loss", "class_weights",
+            "layer_activations", "layer_dropouts", "layer_initializers", "bias_initializer",
+            "layer_bias_initializers", "batch_norm", "output_activation", "loss", "class_weights",
             "momentum", "weight_decay", "schedule", "warmup_steps", "decay_rate", "decay_every",
             "plateau_epochs", "validate_every", "early_stopping_epochs", "max_norm", "clip_layer_norm",
             "clip_value", "first_seed", "shuffle", "dtype", "rows", "noise", "task",
@@ -55,9 +56,14 @@ _AXES = ("depth", "width", "activation", "dropout", "optimizer", "learning_rate"
 _SINGLE = (
     "epochs", "steps", "clip_norm", "clip_layer_norm", "clip_value", "max_norm", "momentum", "weight_decay",
     "schedule", "warmup_steps", "decay_rate", "decay_every", "plateau_epochs", "validate_every",
-    "early_stopping_epochs", "initializer", "output_activation", "loss", "dtype",
+    "early_stopping_epochs", "initializer", "bias_initializer", "output_activation", "loss", "dtype",
 )  # fmt: skip
-_LAYERED = {"layer_activations": "activation", "layer_dropouts": "dropout"}
+_LAYERED = {
+    "layer_activations": "activation",
+    "layer_dropouts": "dropout",
+    "layer_initializers": "initializer",
+    "layer_bias_initializers": "bias_initializer",
+}
 _EMPTY_WHERE_USUAL = ("weight_decay", "warmup_steps", "decay_rate", "decay_every", "plateau_epochs")
 _SWITCHES = ("shuffle", "batch_norm", "class_weights")
 
@@ -143,16 +149,18 @@ class SweepForm(FurtherFields):
     def clean(self) -> dict[str, Any]:
         """Let the one validation judge, and show its messages beside the fields they speak of."""
         cleaned = super().clean() or self.cleaned_data
-        for typed, field in _LAYERED.items():
-            if cleaned[typed] and len(cleaned[field]) > 1:
+        layered = {field: typed for typed, field in _LAYERED.items() if cleaned[typed]}
+        for field, typed in layered.items():
+            if field in _AXES and len(cleaned[field]) > 1:
                 self.add_error(typed, f"{field}: expected several to try, or one for each layer; got both")
         if not self.errors:
             try:
                 self.specification = submission.parse(as_mapping(cleaned))
             except SubmissionError as error:
                 for field, messages in error.errors.items():
+                    shown = layered.get(field, field)
                     for message in messages:
-                        self.add_error(field if field in self.fields else None, message)
+                        self.add_error(shown if shown in self.fields else None, message)
         return cleaned
 
     @staticmethod
@@ -171,7 +179,7 @@ class SweepForm(FurtherFields):
             if values.get(field) == getattr(TrainingConfig, field):
                 del values[field]
         for typed, field in _LAYERED.items():
-            if isinstance(values[field], list):
+            if isinstance(values.get(field), list):
                 values[typed] = values.pop(field)
         values |= {key: [values[key]] for key in _AXES if key in values}
         layers = training["hidden_units"]

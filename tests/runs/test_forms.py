@@ -82,12 +82,23 @@ def test_the_seeds_are_a_number_and_count_up_from_the_first() -> None:
             {"layer_activations": "relu, tanh", "activation": ["relu", "elu"]},
             "activation: expected several to try, or one for each layer; got both",
         ),
+        (
+            {"layer_initializers": "zeros"},
+            "initializer: expected one value, or 2 for all layers, the output&#x27;s last, got 1",
+        ),
+        ({"layer_bias_initializers": "zeros, zeroes"}, "did you mean zeros?"),
     ],
 )
 def test_what_does_not_fit_together_is_refused(typed: dict[str, Any], message: str) -> None:
     form = SweepForm({**TYPED, "depth": "1", **typed})
     assert not form.is_valid()
     assert message in str(form.errors)
+
+
+@pytest.mark.parametrize("field", ["layer_dropouts", "layer_activations", "layer_initializers"])
+def test_what_is_wrong_with_the_values_of_layers_is_said_beside_them(field: str) -> None:
+    form = SweepForm({**TYPED, "depth": "2", field: "0.1, nonsense, tanh, 4"})
+    assert list(form.errors) == [field]
 
 
 def test_the_form_as_it_is_first_shown_is_valid_but_for_its_names() -> None:
@@ -156,6 +167,8 @@ def stored(**changes: Any) -> Run:
         },
         {"training": {"momentum": 0.5, "clip_value": 2.0, "shuffle": False, "dtype": "float64"}},
         {"training": {"depth": 2, "activation": ["relu", "tanh"], "dropout": [0.0, 0.5]}},
+        {"training": {"depth": 1, "initializer": ["he_normal", "zeros"], "bias_initializer": "ones"}},
+        {"training": {"depth": 1, "bias_initializer": ["normal", "auto"]}},
         {
             "training": {
                 "batch_norm": True,
