@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
@@ -74,9 +74,11 @@ class MailServer:
 
 
 @contextmanager
-def mail_server(tls: ssl.SSLContext | None = None, **answers: str) -> Iterator[MailServer]:
+def mail_server(
+    answers: Mapping[str, str] | None = None, *, tls: ssl.SSLContext | None = None
+) -> Iterator[MailServer]:
     """Serve on a port of this machine; with ``tls`` nothing is taken before STARTTLS and a login."""
-    here = MailServer(port=free_port(), answers=answers)
+    here = MailServer(free_port(), dict(answers or {}))
 
     def log_in(server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
         return AuthResult(success=(data.login, data.password) == LOGIN, handled=False)

@@ -61,7 +61,7 @@ def test_a_letter_arrives_as_it_was_written(settings: LazySettings) -> None:
 @pytest.mark.parametrize("command", ["MAIL", "RCPT", "DATA"])
 def test_a_refused_letter_is_not_sent_again(settings: LazySettings, command: str) -> None:
     notice = build_notice("nobody@example.org")
-    with mail_server(**{command: "550 5.1.1 no such user"}) as post:
+    with mail_server({command: "550 5.1.1 no such user"}) as post:
         use(settings, f"smtp://127.0.0.1:{post.port}")
         assert sent(notice) == ("failed", "550 5.1.1 no such user", 1)
         due_again()
@@ -72,7 +72,7 @@ def test_a_refused_letter_is_not_sent_again(settings: LazySettings, command: str
 @pytest.mark.parametrize("command", ["MAIL", "RCPT", "DATA"])
 def test_a_letter_put_off_is_sent_again_under_the_same_key(settings: LazySettings, command: str) -> None:
     notice = build_notice("ada@example.org")
-    with mail_server(**{command: "451 4.7.1 greylisted, try later"}) as post:
+    with mail_server({command: "451 4.7.1 greylisted, try later"}) as post:
         use(settings, f"smtp://127.0.0.1:{post.port}")
         before = timezone.now()
         assert sent(notice) == ("waiting", "451 4.7.1 greylisted, try later", 1)
@@ -150,7 +150,7 @@ def test_tls_carries_letter_and_login_and_a_wrong_password_may_be_mended(
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", f"{certificate}")
     notice = build_notice("ada@example.org")
-    with mail_server(tls) as post:
+    with mail_server(tls=tls) as post:
         use(settings, f"smtp+tls://nnlab:{password}@127.0.0.1:{post.port}")
         state, answer, _ = sent(notice)
     assert state == expected[0], answer
@@ -164,7 +164,7 @@ def test_nothing_is_sent_where_the_certificate_is_not_trusted(
     settings: LazySettings, tls: ssl.SSLContext
 ) -> None:
     notice = build_notice("ada@example.org")
-    with mail_server(tls) as post:
+    with mail_server(tls=tls) as post:
         use(settings, f"smtp+tls://nnlab:a%20password@127.0.0.1:{post.port}")
         state, answer, _ = sent(notice)
     assert (state, post.letters) == ("waiting", [])
