@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ from runs.recording import HIDDEN_PROBES, LAYER_PROBES
 from runs.store import trace
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+_Key: TypeAlias = tuple[str, int | None]  # metric and layer
 Column = dict[int, float]  # by step
 
 _OF_STEPS = ("train_loss", "gradient_norm", "learning_rate")
@@ -57,11 +59,10 @@ def rebuilt(run: Run) -> Rebuilt:
     series = _Series(run)
     notes = trace.read([run.pk]).get(run.pk, [])
     losses = series.losses()
-    steps = len(losses)
-    norms = np.full(steps, np.nan)
-    for step, norm in series.column("gradient_norm").items():
-        norms[step - 1] = norm
-    rates = series.column("learning_rate")
+    norms = np.full(len(losses), np.nan)
+    measured, values = series.points("gradient_norm")
+    norms[measured - 1] = values
+    _, rates = series.points("learning_rate")
     records = Records(
         first_step=1,
         losses=losses,
@@ -69,33 +70,44 @@ def rebuilt(run: Run) -> Rebuilt:
         samples=_samples(series, info, _by_step(notes, "sample")),
         evaluations=_evaluations(series, info, _by_step(notes, "evaluation")),
         nonfinite=_nonfinite(_by_step(notes, "nonfinite")),
-        learning_rates=np.array(list(rates.values())) if len(rates) == steps else np.empty(0),
+        learning_rates=rates if len(rates) == len(losses) else np.empty(0),
     )
     return Rebuilt(info, records, bool(notes))
 
 
 class _Series:
-    """All points of a run, by metric, layer and step."""
+    """All points of a run, by metric and layer.
+
+    Metrics of every step stay arrays: a run may have millions of steps. The others are looked up by step.
+    """
 
     def __init__(self, run: Run) -> None:
         if Ledger.objects.filter(run=run, thinned__gt=0).exists():
             raise NotRebuiltError("points were left out while the database was away")
-        self._columns: dict[tuple[str, int | None], Column] = {}
         names = {*metric_names([run.pk]), *LAYER_PROBES, *HIDDEN_PROBES, "dead_share"}
-        for points in read_series([run.pk], names):
-            column = dict(zip(points.steps.tolist(), points.values.tolist(), strict=True))
-            self._columns[points.metric, points.layer] = column
+        self._points: dict[_Key, tuple[IntArray, FloatArray]] = {}
+        self._columns: dict[_Key, Column] = {}
+        for found in read_series([run.pk], names):
+            key = found.metric, found.layer
+            if found.metric in _OF_STEPS:
+                self._points[key] = found.steps, found.values
+            else:
+                self._columns[key] = dict(zip(found.steps.tolist(), found.values.tolist(), strict=True))
+
+    def points(self, metric: str) -> tuple[IntArray, FloatArray]:
+        """Give the steps and values of a metric of every step; empty where there is no such series."""
+        return self._points.get((metric, None), (np.empty(0, np.int64), np.empty(0)))
 
     def column(self, metric: str, layer: int | None = None) -> Column:
-        """Give the points of a series by step; none where there is no such series."""
+        """Give the points of another series by step; none where there is no such series."""
         return self._columns.get((metric, layer), {})
 
     def losses(self) -> FloatArray:
         """Give the loss of every step from the first on."""
-        losses = self.column("train_loss")
-        if not losses or [*losses] != list(range(1, len(losses) + 1)):
+        steps, losses = self.points("train_loss")
+        if not len(steps) or not np.array_equal(steps, np.arange(1, len(steps) + 1)):
             raise NotRebuiltError("its training loss is not stored for every step")
-        return np.array(list(losses.values()))
+        return losses
 
     def at(self, metric: str, layers: int, step: int) -> FloatArray:
         """Give the values of all layers at a step; NaN where there is none."""
@@ -103,11 +115,7 @@ class _Series:
 
     def of_evaluations(self) -> Mapping[str, Column]:
         """Give the metrics of the whole run that evaluations yield."""
-        return {
-            metric: column
-            for (metric, layer), column in self._columns.items()
-            if layer is None and metric not in _OF_STEPS
-        }
+        return {metric: column for (metric, layer), column in self._columns.items() if layer is None}
 
 
 def _info(run: Run) -> RunInfo:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from nnlab.health.tuning import tuned
 from runs.backtest import comparing
 from runs.backtest.comparing import Raised, Report, backtest, candidates
 from runs.backtest.outcomes import Outcome, outcomes
-from runs.backtest.rebuilding import OF_TRACE, NotRebuiltError
+from runs.backtest.rebuilding import OF_TRACE, NotRebuiltError, rebuilt
 from runs.backtest.replaying import OF_DATA, Replay, Replayer
 from runs.models import Ledger, Run, Series, Trace
 from runs.recording import Recorder
@@ -107,6 +108,18 @@ def test_a_run_of_which_points_are_missing_is_not_judged(monkeypatch: pytest.Mon
         Ledger.objects.filter(run=run).update(thinned=1)
     with pytest.raises(NotRebuiltError, match=r"points were left out|every step|never began"):
         replayed(run)
+
+
+def test_a_long_run_is_rebuilt_without_an_object_for_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = 20_000
+    run, _ = trained(monkeypatch, hidden_units=(2,), batch_size=2, steps=steps, schedule="cosine")
+    rebuilt(run)  # what is loaded once is not counted
+    tracemalloc.start()
+    found = rebuilt(run)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(found.records.losses) == len(found.records.learning_rates) == steps
+    assert peak < 120 * steps
 
 
 def test_a_report_names_what_stricter_and_laxer_thresholds_change(monkeypatch: pytest.MonkeyPatch) -> None:
