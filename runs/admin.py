@@ -11,7 +11,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from runs import forms, lifecycle, retention, submission
-from runs.models import Alert, ApiToken, Project, Run, Status, Sweep
+from runs.models import Alert, ApiToken, Attempt, Project, Run, Status, Sweep, Worker
 from runs.specification import SubmissionError
 from runs.trash_admin import DeletesRuns, KeepsATrash, TrashFilter, discard
 
@@ -225,6 +225,34 @@ class AlertAdmin(ReadOnlyAdmin, admin.ModelAdmin[Alert]):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Alert]:
         """Leave out the alerts of deleted runs."""
         return super().get_queryset(request).exclude(run__in=Run.objects.in_trash())
+
+
+class History(ReadOnlyAdmin):
+    """What happened stays as it is."""
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Nobody deletes by hand."""
+        return False
+
+
+@admin.register(Attempt)
+class AttemptAdmin(History, admin.ModelAdmin[Attempt]):
+    """Each try at a run, and how it ended."""
+
+    list_display = ["run", "number", "process", "tier", "started_at", "ended_at", "outcome", "reason"]
+    list_filter = ["outcome", "tier"]
+    search_fields = ["run__name", "process", "error"]
+    list_select_related = ["run"]
+    date_hierarchy = "started_at"
+
+
+@admin.register(Worker)
+class WorkerAdmin(History, admin.ModelAdmin[Worker]):
+    """Who trains, or did within the last day."""
+
+    list_display = ["__str__", "ending", "seen_at", "concurrency", "queues", "tier", "device", "load"]
+    list_filter = ["ending", "tier"]
+    search_fields = ["host"]
 
 
 @admin.register(ApiToken)

@@ -20,6 +20,7 @@ from runs.pages import (
     saved_filters,
     sweeps,
     trash,
+    workers,
 )
 
 urlpatterns = [
@@ -56,6 +57,8 @@ urlpatterns = [
     path("alerts/<int:alert_id>/fix/", alerts.fix, name="alert-fix"),
     path("alerts/mutes/<int:mute_id>/delete/", alerts.unmute_check, name="mute-delete"),
     path("fixes/<int:fix_id>/", alerts.fix_state, name="fix-state"),
+    path("workers/", workers.show, name="workers"),
+    path("workers/now/", workers.now, name="workers-now"),
     path("datasets/", datasets.datasets, name="datasets"),
     path("api/", own_access(api.urls)),
     path("healthz", home.healthz, name="healthz"),

@@ -114,9 +114,7 @@ def record_release() -> Release:
     """Note that this installation runs the code of this process from now on."""
     known, mine = newest_release(), code()
     wanted = {name: mine[name] for name in ("nnlab", "engine", "schema")}
-    if known is not None and all(getattr(known, name) == value for name, value in wanted.items()):
-        return known
-    return Release.objects.create(**wanted)
+    return known if known is not None and known.versions == wanted else Release.objects.create(**wanted)
 
 
 def newest_release() -> Release | None:
@@ -138,9 +136,10 @@ def misfit(found: dict[str, str], release: Release | None) -> str:
     if release is None:
         return ""
     for name, words in (("engine", "its engine"), ("schema", "its database schema")):
-        if found.get(name) != getattr(release, name):
+        mine, theirs = found.get(name) or "unknown", release.versions[name]
+        if mine != theirs:
             return (
-                f"{words} is {found.get(name) or 'unknown'}, this installation's is {getattr(release, name)};"
+                f"{words} is {mine}, this installation's is {theirs};"
                 " it takes no runs until it is restarted with the installed version of nnlab"
             )
     return ""

@@ -23,6 +23,11 @@ class Release(models.Model):
     def __str__(self) -> str:
         return f"nnlab {self.nnlab}, engine {self.engine}, database {self.schema}"
 
+    @property
+    def versions(self) -> dict[str, str]:
+        """The same as a worker says them."""
+        return {"nnlab": self.nnlab, "engine": self.engine, "schema": self.schema}
+
 
 class WorkerQuerySet(models.QuerySet["Worker"]):
     """Questions that are asked of many workers."""

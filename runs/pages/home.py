@@ -12,15 +12,18 @@ from runs.pages.frame import render_page
 from runs.pages.highlights import highlights
 from runs.reading import overview
 from runs.reading.sweeps import recent_sweeps
+from runs.reading.workers import why_waiting
 
 
 @require_GET
 def home(request: HttpRequest) -> HttpResponse:
     """Show every project, the newest sweeps, the queue and the newest alerts."""
+    queue = overview.queue()
     context = {
         "cards": highlights(overview.project_cards()),
         "sweeps": recent_sweeps(),
-        "queue": overview.queue(),
+        "queue": queue,
+        "why_waiting": why_waiting() if queue.waiting else "",
         "alerts": overview.newest_alerts(),
     }
     return render_page(request, "runs/home.html", context)

@@ -17,7 +17,7 @@ from nnlab.engine.config import TrainingConfig
 from runs.alerts.fixing import USUAL_SEEDS
 from runs.charts.chart import marks_layout
 from runs.charts.layers import MEASURES
-from runs.models import Alert, Run, Source
+from runs.models import Alert, Run, Source, Status
 from runs.pages import live as live_charts
 from runs.pages import outside_charts
 from runs.pages.formats import metric_title
@@ -25,6 +25,7 @@ from runs.pages.frame import render_page
 from runs.pages.run_alerts import RunAlerts, run_alerts
 from runs.pages.run_charts import RunView, view_of
 from runs.pages.trash import purged_at
+from runs.reading.workers import why_waiting
 from runs.retention import may_delete
 
 MARKED = ("loss", "headline", "gradients")  # charts that grow while their run trains
@@ -60,6 +61,7 @@ def run(request: HttpRequest, run_id: int) -> HttpResponse:
         "seed_counts": SEED_COUNTS,
         "charts": charts,
         "cursor": cursor,
+        **_attempts(found),
         "measure": view.measure,
         "measures": [(name, metric_title(name)) for name in MEASURES],
         "configuration": _configuration(found),
@@ -76,7 +78,7 @@ def live(request: HttpRequest, run_id: int) -> HttpResponse:
         raise Http404(f"run {run_id} is in the trash")
     after = request.GET.get("after", "")
     shown = run_alerts(found, alerts) if alerts else RunAlerts()
-    state: dict[str, Any] = {"run": found, "alerts": shown}
+    state: dict[str, Any] = {"run": found, "alerts": shown, **_attempts(found)}
     if found.source == Source.OUTSIDE:
         answer, template = outside_charts.news(found, after), "runs/_outside_state.html"
         state |= outside_charts.facts(found)
@@ -91,6 +93,7 @@ def live(request: HttpRequest, run_id: int) -> HttpResponse:
         "alerts": render_to_string(
             "runs/_alerts.html", {"run": found, "alerts": shown, "seed_counts": SEED_COUNTS}, request
         ),
+        "attempts": render_to_string("runs/_attempts.html", state, request),
     }
     answer["over"] = found.is_over
     return HttpResponse(
@@ -107,12 +110,22 @@ def _outside(request: HttpRequest, found: Run, alerts: Sequence[Alert]) -> HttpR
         "alerts": shown,
         "seed_counts": SEED_COUNTS,
         "gallery": gallery,
+        **_attempts(found),
         "cursor": gallery.cursor,
         "parameters": list(_flat("", found.config)),
         "mine": may_delete(request.user, found),
         **outside_charts.facts(found),
     }
     return render_page(request, "runs/run_outside.html", context)
+
+
+def _attempts(found: Run) -> dict[str, Any]:
+    """Return the tries at a run, and where it waits for another one in vain, why."""
+    is_queued = found.status == Status.QUEUED
+    return {
+        "attempts": list(found.attempts.order_by("number")),
+        "why_waiting": why_waiting() if is_queued else "",
+    }
 
 
 def _flat(prefix: str, config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -234,8 +234,8 @@ def test_a_run_costs_the_same_however_many_series_and_alerts_it_has(
     run = build_trained_run()
     for check in ("vanishing", "dead_layer", "exploding"):
         builders.build_alert(run, check)
-    # Session, user, 2 rights; run, alerts, fixes, series, chunks, place in the sweep, badge.
-    with django_assert_max_num_queries(12):
+    # Session, user, 2 rights; run, alerts, fixes, series, chunks, attempts, place in the sweep, badge.
+    with django_assert_max_num_queries(13):
         text_of(reader, run.get_absolute_url())
 
 

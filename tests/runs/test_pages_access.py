@@ -33,6 +33,8 @@ def addresses(run: Run) -> dict[str, str]:
         "alerts": reverse("alerts"),
         "datasets": reverse("datasets"),
         "trash": reverse("trash"),
+        "workers": reverse("workers"),
+        "workers-now": reverse("workers-now"),
     }
 
 

@@ -172,7 +172,7 @@ def test_a_quiet_moment_costs_few_queries(
     client.force_login(builders.build_user())
     address = reverse("run-live", args=[run.pk])
     cursor = client.get(address).json()["next"]
-    with django_assert_max_num_queries(8):  # session, user, 2 of rights, run, alerts, series, journal
+    with django_assert_max_num_queries(9):  # session, user, 2 rights, run, alerts, series, journal, attempts
         client.get(address, {"after": cursor})
 
 
