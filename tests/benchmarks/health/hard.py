@@ -1,4 +1,7 @@
-"""Suite D: healthy networks that look odd, at which rules like to shout."""
+"""Suite D: healthy networks that look odd, at which rules like to shout.
+
+Rates that go up and down are not among them: the engine has no such schedule.
+"""
 
 from __future__ import annotations
 

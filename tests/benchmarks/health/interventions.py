@@ -1,8 +1,12 @@
 """Whether a single change would have made a configuration better: what tells harmless oddities from faults.
 
 A configuration is sick where one of the changes raises the best or the late score by the rule of
-``outcomes.is_worse``, and healthy where none does. A change is given up after three seeds that gain less than
-half of the points asked for. Where scores are so high that no change could add the points, none is tried.
+``outcomes.is_worse``, and healthy where none does: ten seeds with the change against ten without.
+
+Limits: a change is given up after three seeds that gain less than half of the points asked for. Where scores
+are so high that no change could add the points, none is tried; nor where a configuration with a fault is
+worse than its parent, by as many seeds as the suite has: to take the fault out is the change that helps. The
+level of chance is that of a single comparison.
 """
 
 from __future__ import annotations

@@ -1,5 +1,10 @@
 """AutoTrainer's monitor, every three epochs.
 
+Known differences: the first batch of the next epoch stands for its first batch of the set; a loss that is no
+number counts as exploding without NaN among the weights, since our runs stop before they get there; local
+maxima and minima are strict; without accuracy, as in regressions, nothing but that is judged. What TDSC 2024
+adds of the answers' sums, of large layer outputs and of the loss's name is left out.
+
 Source: Zhang et al., ICSE 2021, and TDSC 2024, doi 10.1109/tdsc.2024.3450951.
 """
 

@@ -1,5 +1,8 @@
 """The built-in rules of SageMaker Debugger with their defaults, on the steps that it saves.
 
+Known differences: a tensor is unchanged where no weight of a layer changes in a step, at three saved steps
+running, not from one save to the next; biases are not looked at; the loss is that of the batch.
+
 Source: its developer guide, list of built-in rules, and the defaults of ``sagemaker-debugger-rulesconfig``.
 """
 

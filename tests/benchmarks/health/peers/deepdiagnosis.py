@@ -1,5 +1,8 @@
 """DeepDiagnosis: the first batch of every epoch.
 
+Known differences: dead nodes are looked for in ReLU layers, saturation in hidden ones, unchanged means among
+weights; a tensor is 0 where all of it is (``all_zero``).
+
 Source: Wardat et al., ICSE 2022, ``DeepDiagnosis/ICSE2022``.
 """
 

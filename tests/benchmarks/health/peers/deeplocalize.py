@@ -1,5 +1,8 @@
 """DeepLocalize: every batch, then the loss of every epoch.
 
+Known differences: a tensor is 0 where all of it is (``deepdiagnosis.all_zero``); a loss does not improve
+where an epoch's is not below that of the epoch before.
+
 Source: Wardat et al., ICSE 2021, arXiv 2103.03376.
 """
 

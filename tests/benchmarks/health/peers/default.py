@@ -1,5 +1,8 @@
 """DEFault's rule of vanishing gradients: the mean over all entries of all layers, once an epoch.
 
+Known difference: there is only this rule, and that of numbers that are none; the classifiers that it trains
+on its features are left out.
+
 Source: ``SigmaJahan/DEFault-DNN-Debugging``, its custom callback, without the learning rate that it changes.
 """
 

@@ -1,5 +1,8 @@
 """UMLAUT's heuristics on a configuration and on the losses of its epochs.
 
+Known differences: softmax is missed in problems of several classes alone; a loss that is no number is a
+message of its own; what it says of images and of convolutions does not apply.
+
 Source: Schoop et al., CHI 2021, ``BerkeleyHCI/umlaut``.
 """
 
