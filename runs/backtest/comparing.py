@@ -9,10 +9,11 @@ from time import monotonic
 
 from nnlab.health.checks.catalogue import CHECKS
 from nnlab.health.events import AlertEvent
+from nnlab.health.suppression import causes_of
 from nnlab.health.thresholds import Thresholds
 from runs.backtest.outcomes import Outcome, outcomes
 from runs.backtest.rebuilding import NotRebuiltError
-from runs.backtest.replaying import Replayer
+from runs.backtest.replaying import Replay, Replayer
 from runs.models import Alert, Run, Source
 from runs.models.runs import OVER, RunQuerySet
 
@@ -38,7 +39,7 @@ class Compared:
     Args:
         stored: its alerts.
         replayed: those of the other thresholds.
-        unjudged: checks left out of both, since what they read is not stored.
+        unjudged: checks left out of both, since what they read is not stored, or they wait for one of those.
     """
 
     run: Run
@@ -223,12 +224,21 @@ def backtest(
         except NotRebuiltError as error:
             report.skipped.append((run, str(error)))
         else:
-            before = {
-                check: one for check, one in stored.get(run.pk, {}).items() if check not in replay.unjudged
-            }
-            report.runs.append(Compared(run, ended[run.pk], before, _last(replay.events), replay.unjudged))
+            report.runs.append(_compared(run, ended[run.pk], stored.get(run.pk, {}), replay))
         on_run()
     return report
+
+
+def _compared(run: Run, outcome: Outcome, stored: Alarms, replay: Replay) -> Compared:
+    """Compare what can be judged: neither what is not stored, nor what waited for an alert of that."""
+    roots = {check for check in replay.unjudged if is_harmful(stored, check)}
+    explained = {check.id for check in CHECKS if roots.intersection(causes_of(check.id))}
+    unjudged = replay.unjudged | explained
+    before, after = (
+        {check: one for check, one in alarms.items() if check not in unjudged}
+        for alarms in (stored, _last(replay.events))
+    )
+    return Compared(run, outcome, before, after, unjudged)
 
 
 def _last(events: Iterable[AlertEvent]) -> dict[str, Raised]:

@@ -91,6 +91,19 @@ def test_without_its_trace_a_run_is_judged_by_what_its_series_tell(monkeypatch: 
     assert next(event.step for event in replay.events if event.check == "vanishing") == opened["vanishing"]
 
 
+def test_what_waited_for_an_alert_that_cannot_be_judged_again_is_not_called_new(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run, live = trained(monkeypatch, **CASES["dead"])
+    Trace.objects.all().delete()
+    assert "vanishing" in {event.check for event in replayed(run).events} - {event.check for event in live}
+    report = backtest(candidates(), THRESHOLDS)
+    (one,) = report.runs
+    assert report.different == []
+    assert {"dead_layer", "vanishing", "not_learning"} <= one.unjudged
+    assert not {"unscaled_data", "overfitting", "leak"} & one.unjudged
+
+
 def test_without_its_data_a_run_is_judged_by_what_needs_none(monkeypatch: pytest.MonkeyPatch) -> None:
     run, _ = trained(monkeypatch, **SICK)
     run.config["data"] |= {"dataset": "gone.csv", "target": "y"}
