@@ -102,7 +102,10 @@ class Pair:
     def values(self) -> tuple[float, float] | None:
         """The metric before and after; None where the pair does not count."""
         before, after = self.before.value, self.after.value
-        return None if before is None or after is None else (before, after)
+        if before is None or after is None:
+            return None
+        # The same guess, which a change of the data may have rounded otherwise.
+        return before, before if self.before.diverged and self.after.diverged else after
 
     @property
     def difference(self) -> float | None:

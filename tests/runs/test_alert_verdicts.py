@@ -111,6 +111,23 @@ def test_nothing_is_judged_before_all_pairs_are_over() -> None:
     assert verdict.after == pytest.approx(0.9)
 
 
+def test_where_both_runs_of_a_pair_diverged_nothing_has_changed() -> None:
+    pairs = [
+        Pair(
+            seed,
+            end(None, status="failed", stop_reason="diverged", baseline=78.3530425),
+            end(None, status="failed", stop_reason="diverged", baseline=78.3530430),
+            True,
+        )
+        for seed in range(3)
+    ]
+    verdict = judge(pairs, "val_rmse")
+    assert verdict.outcome is Outcome.NO_HELP
+    assert verdict.difference is not None
+    assert (verdict.difference.low, verdict.difference.mean, verdict.difference.high) == (0.0, 0.0, 0.0)
+    assert (verdict.before, verdict.after, verdict.diverged) == (78.3530425, 78.3530425, 6)
+
+
 def test_a_diverged_run_counts_as_the_constant_guess_and_is_counted() -> None:
     diverged = end(0.93, status="failed", stop_reason="diverged")  # its last finite value is no result
     never_finite = end(None)
