@@ -1,0 +1,69 @@
+"""A small suite measured as a whole, from its trainings to the README's words."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.benchmarks.health import table, training
+from tests.benchmarks.health.cases import Case, Rule
+from tests.benchmarks.health.measure import ON_THEIR_RUNS, measure
+from tests.benchmarks.health.replay import OURS
+from tests.benchmarks.health.targets import TARGETS
+from tests.benchmarks.health.training import runs_of
+
+SEEDS = 2
+
+
+def program(variant: str, published: str, **changes: Any) -> Case:
+    settings = {"hidden_units": [16], "learning_rate": 0.01, "batch_size": 32, "epochs": 10}
+    return Case(
+        id=f"asked-{variant}",
+        suite="B",
+        training=settings | changes,
+        data={"dataset": "gauss", "noise": 0.1},
+        rule=Rule(statistic="late", sick_below=0.7, healthy_from=0.9),
+        seeds=SEEDS,
+        published=published,
+        accepts=("symmetry",),
+        notes={"program": "asked"},
+    )
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    cases = [program("buggy", "sick", initializer="zeros"), program("fixed", "normal")]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "BUILD", tmp_path_factory.mktemp("build"))
+        told = measure("B", cases, runs_of(cases), peer_seeds=1, repairs=False)
+    kept: dict[str, Any] = json.loads(json.dumps(told))
+    return kept
+
+
+def test_a_suite_is_measured_with_its_layers_its_programs_and_ours_on_the_runs_of_peers(
+    found: dict[str, Any],
+) -> None:
+    assert found["outcomes"] == {"asked-buggy": {"sick": SEEDS}, "asked-fixed": {"healthy": SEEDS}}
+    assert list(found["detectors"])[:2] == [OURS, ON_THEIR_RUNS]
+    assert [found["detectors"][name]["sick"] for name in (OURS, ON_THEIR_RUNS, "umlaut")] == [SEEDS, 1, 1]
+    assert found["details"]["programs"] == {
+        "cause": {"asked": [SEEDS, SEEDS]},
+        "fixed": [0, SEEDS],
+        "fixed_healthy": [0, SEEDS],
+    }
+    assert found["details"]["layers"]["runs"] == SEEDS
+    told = {target.title: target.value(found) for target in TARGETS if target.suite == "B"}
+    assert told["programs with the category right, of those that end sick"] == 1.0
+    assert told["false alarms on the fixed versions that end healthy"] == 0.0
+
+
+def test_the_readme_says_how_many_programs_have_their_category_right_and_what_fixed_ones_raise(
+    found: dict[str, Any],
+) -> None:
+    text = table.section({"B": found})
+    assert "Category right in most of the sick runs: 1 of 1 programs (asked 2 of 2)." in text
+    assert "Alarms on fixed versions: in 0 of 2 healthy runs, in 0 of all 2." in text
+    assert "| nnlab, on the runs that peers see | 2 |" in text
+    assert "Layers named against those that are sick, mean Jaccard index:" in text
