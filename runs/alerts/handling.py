@@ -68,11 +68,14 @@ def mute_checks(
 
 
 def unmute_checks(orders: Iterable[Mute]) -> int:
-    """Lift standing orders, and unmute what they cover. Returns how many alerts that were."""
+    """Lift standing orders, and unmute what they cover. Returns how many alerts that were.
+
+    What was muted for a reason of its own stays so.
+    """
     with transaction.atomic():
         number = 0
         for order in orders:
-            number += unmute(_of_order(order))
+            number += unmute(_of_order(order).filter(mute_reason=order.reason))
             order.delete()
     return number
 

@@ -88,6 +88,17 @@ def test_muting_a_check_covers_its_project_and_no_other_until_it_is_lifted(keepe
     assert {elsewhere.pk, other.pk}.isdisjoint(muted)
 
 
+def test_lifting_an_order_leaves_what_was_muted_for_a_reason_of_its_own(keeper: Client) -> None:
+    project = builders.build_project()
+    here, known = (titled(name, builders.build_finished_run(project=project)) for name in ("here", "known"))
+    act(keeper, "mute", known, reason="trained so on purpose")
+    act(keeper, "mute-check", here, reason="a quiet week")
+    keeper.post(reverse("mute-delete", args=[Mute.objects.get().pk]))
+    assert list(Alert.objects.muted().values_list("title", "mute_reason")) == [
+        ("known", "trained so on purpose")
+    ]
+
+
 def test_a_button_on_a_card_takes_its_own_alert_and_reason_and_leads_back(keeper: Client) -> None:
     alert, other = titled("this one"), titled("that one")
     back = f"{alert.run.get_absolute_url()}#alerts"
