@@ -12,12 +12,12 @@ from django.db.models import Q
 
 from nnlab.health.advice import Op, apply
 from runs import submission
+from runs.alerts.verdicts import MOST_SEEDS
 from runs.models import ACTIVE, Alert, Fix, FixPair, Project, Run, Source, Status
 from runs.specification import Specification, SubmissionError
 from runs.submitted_values import MAX_LABEL
 
 USUAL_SEEDS = 5
-MAX_SEEDS = 50
 BEFORE, AFTER = "before", "with fix"
 
 _User: TypeAlias = AbstractBaseUser | AnonymousUser | None
@@ -47,7 +47,7 @@ def begin(alert: Alert, codes: Sequence[str], seeds: int, user: _User) -> Fix:
     Args:
         alert: with its run and the run's project.
         codes: of the advice to follow; several are followed together.
-        seeds: number of pairs, 1 to ``MAX_SEEDS``.
+        seeds: number of pairs, 1 to ``MOST_SEEDS``.
 
     Raises:
         SubmissionError: where the advice no longer fits the run, contradicts itself or gives a configuration
@@ -107,8 +107,8 @@ def merged(chosen: Iterable[_Advice]) -> list[dict[str, Any]]:
 def _check(run: Run, seeds: int) -> None:
     if run.source != Source.ENGINE:
         raise _refused(f"run {run.pk} was trained by a program outside; only that program can train it again")
-    if not 1 <= seeds <= MAX_SEEDS:
-        raise SubmissionError({"seeds": [f"seeds: expected 1 to {MAX_SEEDS} pairs, got {seeds}"]})
+    if not 1 <= seeds <= MOST_SEEDS:
+        raise SubmissionError({"seeds": [f"seeds: expected 1 to {MOST_SEEDS} pairs, got {seeds}"]})
 
 
 def _chosen(alert: Alert, codes: Sequence[str]) -> list[_Advice]:

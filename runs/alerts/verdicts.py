@@ -30,7 +30,7 @@ from runs.reading.metrics import higher_is_better
 
 LEAST_GAIN = 0.01  # of an accuracy, or of R²
 LEAST_SHARE = 0.02  # of an error or a loss
-MOST_SEEDS = 200  # that are worth naming
+MOST_SEEDS = 50  # of a fix
 
 
 class Outcome(StrEnum):
@@ -211,7 +211,7 @@ def _more_seeds(gain: float, least: float, sd: float, n: int) -> int:
 
 def _more_words(more: int) -> str:
     if more == 0:
-        return f"The pairs differ so much that more than {MOST_SEEDS} seeds would be needed."
+        return f"The pairs differ so much that more than {MOST_SEEDS} seeds would be needed, too many."
     return f"About {more} more seed{'' if more == 1 else 's'} needed."
 
 

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET
 from nnlab.data.config import DataConfig
 from nnlab.engine.config import TrainingConfig
 from runs.alerts.fixing import USUAL_SEEDS
+from runs.alerts.verdicts import MOST_SEEDS
 from runs.charts.chart import marks_layout
 from runs.charts.layers import MEASURES
 from runs.models import Alert, Run, Source, Status
@@ -29,7 +30,7 @@ from runs.reading.workers import why_waiting
 from runs.retention import may_delete
 
 MARKED = ("loss", "headline", "gradients")  # charts that grow while their run trains
-SEED_COUNTS = (3, USUAL_SEEDS, 10, 20)  # of pairs, to choose from
+SEED_COUNTS = (3, USUAL_SEEDS, 10, 20, MOST_SEEDS)  # of pairs, to choose from
 
 _RANKS = {"critical": 0, "warning": 1, "info": 2}
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from runs.alerts import fixing
 from runs.alerts.verdicts import Outcome, Pair, RunEnd, Verdict, judge
 
 SICK = (0.10, 0.12, 0.09, 0.11, 0.10)
@@ -94,7 +95,8 @@ def test_a_wide_interval_is_not_decided_and_says_how_many_seeds_it_wants() -> No
 def test_a_spread_that_no_number_of_seeds_resolves_is_said() -> None:
     verdict = judged((0.5, 0.5, 0.5), (0.9, 0.1, 0.512))
     assert (verdict.outcome, verdict.more_seeds) == (Outcome.UNDECIDED, 0)
-    assert "more than 200" in verdict.reason
+    assert "more than 50" in verdict.reason
+    assert fixing.MOST_SEEDS == 50  # nobody is told to use seeds that no fix takes
 
 
 def test_one_pair_decides_nothing() -> None:
