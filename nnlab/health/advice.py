@@ -40,6 +40,7 @@ RANKED: Mapping[str, tuple[str, ...]] = {
     "plateau": ("A4", "A5", "A17", "A13"),
     "rank_collapse": ("A2", "A7"),
     "saturated": ("A9", "A3", "A2", "A1", "A7"),
+    "slow": ("A4", "A5", "A19", "A17"),
     "symmetry": ("A2",),
     "unscaled_data": ("A22", "A10", "A9", "A23"),
     "update_ratio": ("A4", "A5"),
@@ -163,8 +164,8 @@ EVIDENCE: tuple[tuple[str, Callable[[Case], bool]], ...] = (
     ("A2", _weights_have_a_wrong_size),
     ("A3", lambda case: case.steps_are_too_large),
     ("A19", _batches_are_huge),
-    ("A17", lambda case: case.is_short),
     ("A4", _steps_are_tiny),
+    ("A17", lambda case: case.is_short),
 )
 
 

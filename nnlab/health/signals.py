@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections import deque
 from enum import StrEnum
-from statistics import median
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -14,11 +13,12 @@ from numpy.typing import NDArray
 
 from nnlab.engine.records import Evaluation, NonFinite, RunInfo, Sample
 from nnlab.health.epochs import EpochTrack
+from nnlab.health.progress import ProgressTrack, known_median
 from nnlab.health.thresholds import THRESHOLDS, Thresholds
 from nnlab.health.tracks import GradientTrack, LossTrack
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from nnlab.health.facts import DataFacts
 
@@ -83,6 +83,7 @@ class Signals:
         self.limits = thresholds.progress
         self.losses = LossTrack(info.steps_per_epoch)
         self.epochs = EpochTrack(info, config, thresholds.checks["overfitting"])
+        self.progress = ProgressTrack(info)
         self.gradients = GradientTrack(int(limits["recent"]), int(limits["first"]))
         self._ahead: tuple[list[float], FloatArray, FloatArray] = ([], NO_RATES, NO_RATES)
         self._ahead_from = self._summed = 0
@@ -163,9 +164,10 @@ class Signals:
         self.largest_update = max((u for u in self.updates if not math.isnan(u)), default=math.nan)
         if sample.step == self._first_sample:
             self.first_update = self.largest_update
+        self.progress.add_updates(sample.step, self.updates)
         self._recent_updates.append(self.updates)
         if len(self._recent_updates) == SAMPLES_OF_A_MEDIAN:
-            self.usual_updates = [_median(layer) for layer in zip(*self._recent_updates, strict=True)]
+            self.usual_updates = [known_median(layer) for layer in zip(*self._recent_updates, strict=True)]
         if self.info.layers > 1:
             self.recent_collapse.append((self.smallest_ratio, float(sample.spread[-1])))
         for layer, is_silent in enumerate(silent):
@@ -180,6 +182,7 @@ class Signals:
         self._sum_losses(max(evaluation.step, self._summed))
         self.metric = evaluation.metrics.get(self.info.headline)
         self.epochs.add_evaluation(evaluation)
+        self.progress.add_evaluation(evaluation, self.epochs)
 
     def add_evaluation(self, evaluation: Evaluation) -> None:
         """Take an evaluation that tells of units and answers, too."""
@@ -293,8 +296,3 @@ class Signals:
             return True
         fall = self.losses.fall_over(self.progress_window)
         return self.q < self.limits["q_easing"] and fall >= self.limits["fall"]
-
-
-def _median(values: Sequence[float]) -> float:
-    known = [value for value in values if not math.isnan(value)]
-    return median(known) if known else math.nan

@@ -22,6 +22,7 @@ RANKS = (
     "exploding",
     "divergence",
     "update_ratio",
+    "slow",
     "oscillation",
     "constant_prediction",
     "plateau",

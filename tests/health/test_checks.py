@@ -181,7 +181,8 @@ def test_a_dead_layer_is_only_shown_where_labels_have_one_class() -> None:
     ("changes", "steps", "loss", "accuracy", "verdict", "severity"),
     [
         ({}, 200, 1.1, 0.36, "hit", "info"),
-        ({"steps": 660}, 200, 1.1, 0.36, "hit", "critical"),
+        ({"steps": 500}, 200, 1.1, 0.36, "hit", "critical"),
+        ({"steps": 501}, 200, 1.1, 0.36, "hit", "info"),
         ({"steps": 4001}, 200, 1.1, 0.36, "neutral", None),
         ({}, 199, 1.1, 0.36, "neutral", None),
         ({}, 200, 1.07, 0.36, "neutral", None),

@@ -172,3 +172,37 @@ def test_a_run_that_ended_having_learnt_little_is_warned(
     if verdict == "hit":
         title = not_learning.CHECK.explain(signals, THRESHOLDS.checks["not_learning"], result).title
         assert title == "Learnt little: the run ended 23% of the way from a constant answer to perfect"
+
+
+def test_a_loss_close_to_a_constants_is_little_learnt_even_with_better_answers() -> None:
+    for loss, accuracy, verdict in ((1.0, 0.57, "hit"), (1.0, 0.59, "neutral"), (0.98, 0.57, "safe")):
+        signals = build_signals(steps=1000, loss=loss)
+        signals.add_evaluation(build_evaluation(1000, accuracy))
+        signals.reading = Reading.END
+        assert judge(not_learning, signals).verdict == verdict
+
+
+def test_a_short_run_may_have_learnt_too_little_as_well() -> None:
+    signals = build_signals(build_info(steps=80), steps=80, loss=1.0)
+    signals.add_evaluation(build_evaluation(80, 0.45))
+    signals.reading = Reading.END
+    assert judge(not_learning, signals).verdict == Verdict.HIT
+
+
+def test_numbers_whose_answers_explain_nothing_are_little_learnt() -> None:
+    for error, verdict in ((1.1, "hit"), (0.97, "hit"), (0.96, "safe")):
+        info = build_info(task="regression", headline="val_rmse", baseline_metric=1.0, baseline_loss=1.0)
+        signals = build_signals(info, steps=1000, loss=0.8)
+        signals.add_evaluation(build_evaluation(1000, metrics={"val_loss": 0.8, "val_rmse": error}))
+        signals.reading = Reading.END
+        result = judge(not_learning, signals)
+        assert result.verdict == verdict
+        if error > 1:
+            title = not_learning.CHECK.explain(signals, THRESHOLDS.checks["not_learning"], result).title
+            assert title == "Learnt little: the run ended 0% of the way from a constant answer to perfect"
+
+
+def test_good_answers_clear_a_loss_that_is_still_a_constants() -> None:
+    signals = build_signals(steps=600, loss=1.05)
+    signals.add_evaluation(build_evaluation(600, 0.7))
+    assert judge(not_learning, signals).verdict == Verdict.SAFE

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from nnlab.health.events import Severity
+from nnlab.health.progress import grasp
 from nnlab.health.results import UNKNOWN, Check, Explanation, Result, Verdict
 from nnlab.health.signals import Reading, Signals
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 def judge(signals: Signals, limits: Limits) -> Result:
     """Hit where loss and metric are at the baseline after an epoch, 200 steps and 5 % of the budget.
 
-    Up to 30 % of the budget it is only shown: small networks may stand still for hundreds of steps, then
+    Up to 40 % of the budget it is only shown: small networks may stand still for hundreds of steps, then
     learn; from there on it is critical, unless the loss is falling, as from a start far above the baseline.
     At its end a run is warned that has learnt little, or that was too short to be judged on its way: more
     epochs may be all it needs. A run of a few steps has had no chance at all and is left alone.
@@ -29,18 +30,24 @@ def judge(signals: Signals, limits: Limits) -> Result:
         return Result(Verdict.HIT, q, bound, severity=Severity.CRITICAL if is_due else Severity.INFO)
     if signals.reading is Reading.END and limits["least_steps"] <= signals.info.steps <= signals.step:
         is_short = signals.step < signals.t_min
-        if signals.looks_stuck if is_short else _learnt_little(signals, limits):
-            return Result(
-                Verdict.HIT, q, bound if is_short else limits["little_q"], severity=Severity.WARNING
-            )
-    return Result(Verdict.SAFE if q < limits["clear"] else Verdict.NEUTRAL, q, bound)
+        if is_short and signals.looks_stuck:
+            return Result(Verdict.HIT, q, bound, severity=Severity.WARNING)
+        if _learnt_little(signals, limits):
+            return Result(Verdict.HIT, q, limits["little_q"], severity=Severity.WARNING)
+    is_safe = q < limits["clear"] or grasp(signals) > limits["clear_grasp"]
+    return Result(Verdict.SAFE if is_safe else Verdict.NEUTRAL, q, bound)
 
 
 def _learnt_little(signals: Signals, limits: Limits) -> bool:
-    """Whether the answers are close to a constant's, for classes balanced enough to tell."""
-    info = signals.info
-    is_telling = info.headline.endswith("accuracy") and info.baseline_metric <= limits["largest_class"]
-    return is_telling and signals.q > limits["little_q"] and signals.skill < limits["little"]
+    """Whether the answers are close to a constant's, for classes balanced enough to tell.
+
+    Where the loss is nearly a constant's as well, the answers may be a little better than elsewhere.
+    """
+    info, learnt = signals.info, grasp(signals)
+    if info.headline.endswith("accuracy") and info.baseline_metric > limits["largest_class"]:
+        return False
+    is_little = signals.q > limits["little_q"] and learnt < limits["little"]
+    return is_little or (signals.q > limits["hardly_q"] and learnt < limits["hardly"])
 
 
 def _falls(signals: Signals, limits: Limits) -> bool:
@@ -54,7 +61,8 @@ def explain(signals: Signals, limits: Limits, result: Result) -> Explanation:
     is_little = result.threshold == limits["little_q"]
     if is_little:
         title = (
-            f"Learnt little: the run ended {signals.skill:.0%} of the way from a constant answer to perfect"
+            f"Learnt little: the run ended {max(signals.skill, 0.0):.0%} of the way from a constant answer"
+            " to perfect"
         )
         cause = (
             "It may need more epochs, a higher learning rate or another optimizer; or the data allow no more."

@@ -23,7 +23,7 @@ WARM_UP_SHARE = 0.05
 LONGER = 5
 PATIENCE_SHARE, LEAST_PATIENCE = 0.05, 5
 USUAL_BATCH, LARGER = 32, 4
-NEEDS_MORE_STEPS = frozenset({"not_learning", "plateau", "update_ratio", "constant_prediction"})
+NEEDS_MORE_STEPS = frozenset({"not_learning", "plateau", "slow", "update_ratio", "constant_prediction"})
 
 
 def lower_rate(case: Case) -> Advice | None:

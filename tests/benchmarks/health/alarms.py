@@ -64,7 +64,7 @@ SAME: Mapping[str, tuple[str, ...]] = {
                     ("dead_layer", "dying_units", "born_dead")),
     **dict.fromkeys(("saturated", "saturated activation", "saturated layer"), ("saturated",)),
     **dict.fromkeys(("slow", "loss not decreasing", "loss not improving", "loss stagnates",
-                     "accuracy unchanged", "no better than a constant"), ("plateau", "not_learning")),
+                     "accuracy unchanged", "no better than a constant"), ("slow", "plateau", "not_learning")),
     **dict.fromkeys(("weight update ratio", "update scale", "learning rate", "unchanged weights",
                      "unchanged tensor"), ("update_ratio",)),
     "oscillating": ("oscillation",),

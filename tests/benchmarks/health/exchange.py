@@ -28,15 +28,15 @@ ACCEPTED = {
     "vanishing_gradient": ("vanishing", "forward_collapse"),
     "dying_relu": ("dead_layer", "born_dead", "dying_units", "vanishing", "forward_collapse", "not_learning"),
     "oscillating_loss": ("oscillation",),
-    "slow_convergence": ("plateau", "not_learning", "update_ratio"),
+    "slow_convergence": ("slow", "plateau", "not_learning", "update_ratio"),
 }
 # The same by the published fault types of a program.
 FAULTS = {
-    "lr": ("nonfinite", "exploding", "divergence", "dead_layer", "oscillation", "update_ratio", "plateau",
-           "not_learning"),
-    "optimizer": ("update_ratio", "plateau", "not_learning", "oscillation"),
-    "epochs": ("update_ratio", "plateau", "not_learning"),
-    "batch": ("update_ratio", "plateau", "not_learning", "oscillation"),
+    "lr": ("nonfinite", "exploding", "divergence", "dead_layer", "oscillation", "slow", "update_ratio",
+           "plateau", "not_learning"),
+    "optimizer": ("slow", "update_ratio", "plateau", "not_learning", "oscillation"),
+    "epochs": ("slow", "update_ratio", "plateau", "not_learning"),
+    "batch": ("slow", "update_ratio", "plateau", "not_learning", "oscillation"),
     "activation": ("output_mismatch", "vanishing", "forward_collapse", "saturated", "linear_collapse",
                    "dead_layer", "dying_units"),
     "loss": ("output_mismatch", "not_learning", "plateau"),

@@ -21,7 +21,7 @@ PERMUTED, BEYOND = "labels permuted", "no change of a configuration mends it"
 Settings = dict[str, Any]
 TOO_FAST = ("nonfinite", "exploding", "divergence", "dead_layer", "dying_units", "oscillation",
             "update_ratio", "saturated")  # fmt: skip
-TOO_SLOW = ("update_ratio", "plateau", "not_learning")
+TOO_SLOW = ("slow", "update_ratio", "plateau", "not_learning")
 SHRINKING = ("vanishing", "forward_collapse", "saturated")
 
 
