@@ -48,6 +48,16 @@ def test_a_fix_is_one_click_and_its_verdict_comes_by_itself(page: Page, lab: Lab
     expect(card.locator("tbody tr")).to_have_count(6)  # five pairs and their mean
 
 
+def test_a_double_click_is_one_trial(page: Page, lab: Lab, sick: int) -> None:
+    page.goto(f"{lab.site.address}r/{sick}/")
+    page.get_by_role("button", name="Rerun with this fix").first.dblclick()
+    expect(page.locator("section[id^=fix-]")).to_have_count(1)
+    expect(page.locator(".message")).to_be_visible()
+    alerts = lab.site.request("GET", "alerts?project=fixes")["alerts"]
+    numbers = [alert["id"] for alert in alerts if alert["run"] == sick]
+    assert sum(len(lab.site.request("GET", f"alerts/{number}/fixes")) for number in numbers) == 1
+
+
 def test_enter_in_a_reason_presses_no_button(page: Page, lab: Lab, sick: int) -> None:
     page.goto(f"{lab.site.address}r/{sick}/")
     reason = page.locator("input[name^=reason-]").first
@@ -74,10 +84,11 @@ def test_alerts_are_acknowledged_and_muted_by_keyboard_alone(page: Page, lab: La
     page.get_by_role("checkbox").first.focus()
     page.keyboard.press("Space")
     page.fill("[name=reason]", "seen in class")
+    page.select_option("[name=for]", label="for 1 week")
     page.get_by_role("button", name="Mute selected").focus()
     page.keyboard.press("Enter")
     page.locator("summary", has_text="Muted: ").click()
-    expect(page.locator("[aria-label='Muted alerts']")).to_contain_text("seen in class")
+    expect(page.locator("[aria-label='Muted alerts']")).to_contain_text("UTC: seen in class")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -86,7 +97,7 @@ def test_cards_and_folds_can_be_used_by_everybody(
 ) -> None:
     alert = lab.site.request("GET", "alerts?project=fixes&check=vanishing")["alerts"][0]
     lab.site.request("POST", f"alerts/{alert['id']}/fix", {"seeds": 1})
-    lab.site.request("POST", f"alerts/{alert['id']}/mute", {"reason": "known"})
+    lab.site.request("POST", f"alerts/{alert['id']}/mute", {"reason": "known", "hours": 3})
     context = running_browser.new_context(
         bypass_csp=True,
         viewport={"width": 400, "height": 900},

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser import chromium
@@ -101,6 +102,32 @@ def test_runs_are_counted_before_a_sweep_is_submitted(running_browser: Browser, 
         expect(page.locator("#preview")).to_contain_text("this would be 24 runs")
         expect(page.locator("[name=depth]")).to_have_value("1, 2, 3")
     assert lab.site.request("GET", "runs")["runs"][0]["id"] == before
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_checks_find_before_training_can_be_read_by_everybody(
+    running_browser: Browser, lab: Lab, scheme: str
+) -> None:
+    context = running_browser.new_context(
+        bypass_csp=True,
+        viewport={"width": 400, "height": 900},
+        color_scheme="dark" if scheme == "dark" else "light",
+    )
+    tab = chromium.Visit(context.new_page(), lab.site.address)
+    tab.sign_in()
+    page = tab.open("/sweeps/new/")
+    fill(page, project="Told", name="told", depth="3, 30", width="2, 64", dropout="0, 0.8", seeds="3")
+    page.click("[name=preview]")
+    preview = page.locator("#preview")
+    expect(preview).to_contain_text("this would be 24 runs")
+    expect(preview).to_contain_text("Narrow ReLU layers")
+    expect(preview).to_contain_text("in 4 of 8 configurations")
+    preview.locator("summary").first.click()
+    expect(preview.locator("details").first).to_contain_text("64-64-64 relu dropout 0.8")
+    results = Axe().run(page)
+    assert results.violations_count == 0, results.generate_report()
+    assert page.locator("html").evaluate("element => element.scrollWidth") <= 400
+    context.close()
 
 
 def test_bad_input_is_named_beside_its_field_and_queues_nothing(running_browser: Browser, lab: Lab) -> None:
