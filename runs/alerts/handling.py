@@ -62,7 +62,7 @@ def mute_checks(
             mine = Mute.objects.filter(_ends_sooner("until", until), pk=order.pk)
             if not is_new and mine.update(**words, created_at=Now()):
                 order.refresh_from_db()
-            mute(_of_order(order), user, reason, until)
+            mute(_of_order(order), user, order.reason, order.until)
             orders.append(order)
     return orders
 

@@ -126,6 +126,15 @@ def test_muting_a_check_for_longer_prolongs_what_was_muted_alone() -> None:
     assert (alert.is_muted, alert.mute_reason) == (True, "everywhere")
 
 
+def test_what_an_order_covers_is_muted_as_long_as_it_and_for_its_reason() -> None:
+    alert = titled("x")
+    handling.mute_checks(of(alert), None, "deep on purpose")
+    handling.unmute(of(alert))
+    handling.mute_checks(of(alert), None, "lunch", in_hours(1))
+    alert.refresh_from_db()
+    assert (alert.is_muted, alert.muted_until, alert.mute_reason) == (True, None, "deep on purpose")
+
+
 def test_an_order_that_is_over_is_given_anew_with_its_new_date() -> None:
     alert = titled("x")
     (first,) = handling.mute_checks(of(alert), None, "old", in_hours(1))
