@@ -56,7 +56,7 @@ def bounds_from(reference: Sequence[float], baseline: float) -> tuple[float, flo
 
 
 def is_worse(faulted: Sequence[float], parent: Sequence[float]) -> bool:
-    """Say whether a fault has harmed: p < .05 of Mann-Whitney, d >= .5, and at least 5 points.
+    """Say whether a fault has harmed: p < .05 of Mann-Whitney on one side, d >= .5, 5 points.
 
     Source: the outcome rule of DeepCrime, and the least difference that is worth a change.
     """

@@ -175,14 +175,14 @@ def _insides(found: Found) -> list[str]:
     flaps = f"{told['flaps_per_run']:.2g} reopenings a run"
     notes = [f"Alarms that passed: {passed}, {missed}; {flaps}."]
     if ours["kinds"]:
-        kinds = [f"{kind} {f1:.2f} ({runs} runs)" for kind, (f1, runs) in ours["kinds"].items()]
+        kinds = [f"{kind} {f1:.2f} (n = {runs})" for kind, (f1, runs) in ours["kinds"].items()]
         notes.append(f"F1 of our highest alarm by kind: {', '.join(kinds)}.")
     layers = told["layers"]
     if layers["runs"]:
-        kinds = [f"{kind} {value:.2f} ({runs} runs)" for kind, (value, runs) in layers["by_kind"].items()]
+        kinds = [f"{kind} {value:.2f}, n = {runs}" for kind, (value, runs) in layers["by_kind"].items()]
         notes.append(
             f"Layers named against those that are sick, mean Jaccard index: {layers['jaccard']:.2f} in"
-            f" {layers['runs']} runs, of which {layers['named']} have layers named ({', '.join(kinds)})."
+            f" {layers['runs']} runs, of which {layers['named']} have layers named ({'; '.join(kinds)})."
         )
     return notes
 
