@@ -42,7 +42,11 @@ class Trial:
 
 @dataclass(frozen=True)
 class HitRate:
-    """How often an advice has helped, of the times that were decided."""
+    """How often an advice has helped.
+
+    Args:
+        title: of the newest trial; where others have other numbers in theirs, it says so.
+    """
 
     check: str
     codes: tuple[str, ...]
@@ -50,11 +54,12 @@ class HitRate:
     helped: int = 0
     worse: int = 0
     no_help: int = 0
+    undecided: int = 0
 
     @property
-    def decided(self) -> int:
-        """Trials with a verdict."""
-        return self.helped + self.worse + self.no_help
+    def tried(self) -> int:
+        """Runs on which it was tried to an end."""
+        return self.helped + self.worse + self.no_help + self.undecided
 
 
 def trials(project: int | None = None, **chosen: Any) -> list[Trial]:
@@ -70,18 +75,23 @@ def trials(project: int | None = None, **chosen: Any) -> list[Trial]:
 
 
 def hit_rates(tried: Iterable[Trial]) -> dict[Key, HitRate]:
-    """Count how often each advice has helped.
+    """Count how often each advice has helped, of the trials that are over, the newest first.
 
     Of a run on which the same was tried again, with more seeds, the last trial that was decided counts.
     """
     last: dict[tuple[Key, int], Trial] = {}
     for trial in tried:
-        if trial.verdict.outcome in DECIDED:
-            last.setdefault((_key(trial.fix), trial.fix.run_id), trial)
+        place = _key(trial.fix), trial.fix.run_id
+        if trial.is_over and (place not in last or (_is_decided(trial) and not _is_decided(last[place]))):
+            last[place] = trial
     counted: dict[Key, list[Trial]] = defaultdict(list)
     for (key, _), trial in last.items():
         counted[key].append(trial)
     return {key: _rate(key, some) for key, some in sorted(counted.items())}
+
+
+def _is_decided(trial: Trial) -> bool:
+    return trial.verdict.outcome in DECIDED
 
 
 def _key(fix: Fix) -> Key:
@@ -91,12 +101,14 @@ def _key(fix: Fix) -> Key:
 def _rate(key: Key, some: Sequence[Trial]) -> HitRate:
     outcomes = [trial.verdict.outcome for trial in some]
     title = some[0].fix.title
+    is_same = all(trial.fix.title == title for trial in some)
     return HitRate(
         *key,
-        title,
+        title if is_same else f"{title}, or alike",
         helped=outcomes.count(Outcome.HELPED),
         worse=outcomes.count(Outcome.WORSE),
         no_help=outcomes.count(Outcome.NO_HELP),
+        undecided=outcomes.count(Outcome.UNDECIDED),
     )
 
 

@@ -23,7 +23,7 @@ class AdviceView:
     Args:
         advice: as the alert stores it.
         followable: whether paired seeds can tell if it helps.
-        rate: how often it has helped in the project; None where that was never decided.
+        rate: how often it has helped in the project; None where it was never tried to an end.
     """
 
     advice: Mapping[str, Any]

@@ -163,7 +163,7 @@ def test_the_trial_is_judged_as_its_runs_end() -> None:
     trial = trials(alert.run.project_id)[0]
     assert (trial.verdict.outcome, trial.metric) == (Outcome.HELPED, "val_accuracy")
     rate = hit_rates(trials(alert.run.project_id))["vanishing", ("A1",)]
-    assert (rate.helped, rate.decided) == (1, 1)
+    assert (rate.helped, rate.tried) == (1, 1)
 
 
 def test_an_alert_that_stays_open_in_the_fixed_runs_is_no_help_unless_it_is_a_trifle() -> None:
@@ -185,8 +185,32 @@ def test_a_trial_with_more_seeds_replaces_the_earlier_in_the_hit_rate() -> None:
         fix = fixing.begin(alert, ["A1"], seeds, None)
         finish(Run.objects.filter(pairs_before__fix=fix), score=0.1)
         finish(Run.objects.filter(pairs_after__fix=fix), score=0.9)
-    assert hit_rates(trials())["vanishing", ("A1",)].decided == 1
+    assert hit_rates(trials())["vanishing", ("A1",)].tried == 1
     assert Fix.objects.count() == 2
+
+
+def test_what_was_not_decided_counts_as_tried_until_more_seeds_decide_it() -> None:
+    alert = sick_alert()
+    for seeds, undecided in ((2, 1), (3, 0)):
+        fix = fixing.begin(alert, ["A1"], seeds, None)
+        assert not any(trial.is_over for trial in trials(pk=fix.pk))
+        finish(Run.objects.filter(pairs_before__fix=fix), score=0.1)
+        after = Run.objects.filter(pairs_after__fix=fix)
+        finish(after, score=0.9)
+        if undecided:
+            finish(after.filter(seed=1), score=0.2)
+        rate = hit_rates(trials())["vanishing", ("A1",)]
+        assert (rate.helped, rate.undecided, rate.tried) == (1 - undecided, undecided, 1)
+
+
+def test_a_rate_of_several_changes_says_that_its_title_is_one_of_them() -> None:
+    for title in ("Lower the learning rate to 0.1", "Lower the learning rate to 0.2"):
+        fix = fixing.begin(sick_alert(), ["A1"], 2, None)
+        Fix.objects.filter(pk=fix.pk).update(title=title)
+        finish(Run.objects.filter(pairs_before__fix=fix), score=0.1)
+        finish(Run.objects.filter(pairs_after__fix=fix), score=0.9)
+    (rate,) = hit_rates(trials()).values()
+    assert (rate.title, rate.helped) == ("Lower the learning rate to 0.2, or alike", 2)
 
 
 def test_the_hit_rate_is_that_of_the_project() -> None:
