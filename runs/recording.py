@@ -260,13 +260,16 @@ def _is_worse(alert: Alert, event: AlertEvent) -> bool:
 
 
 def _worst(alert: Alert, event: AlertEvent) -> float | None:
-    """Return the value furthest beyond the threshold, on the side on which the alert opened."""
+    """Return the value furthest beyond the threshold, on the side on which the alert opened.
+
+    That is above where it opened at the threshold itself: what opens below has to be below.
+    """
     worst, new = alert.worst_value, _finite(event.value)
     if worst is None or new is None:
         return new if worst is None else worst
     if event.kind == "resolve" or alert.threshold is None:
         return worst
-    return max(worst, new) if worst > alert.threshold else min(worst, new)
+    return max(worst, new) if worst >= alert.threshold else min(worst, new)
 
 
 def _advice(advice: Any) -> Mapping[str, Any]:

@@ -62,7 +62,13 @@ def test_the_worst_value_is_kept_on_the_side_on_which_the_alert_opened() -> None
         event(EventKind.UPDATE, 70, value=float("inf"), threshold=0.3),
         event(EventKind.RESOLVE, 90, value=0.01, threshold=0.3),
     )
-    assert (small.worst_value, large.worst_value) == (1e-9, 9.0)
+    equal = stored(  # half of the units, where half is enough
+        builders.build_run(),
+        event(value=0.5, threshold=0.5),
+        event(EventKind.UPDATE, 60, value=0.4, threshold=0.5),
+        event(EventKind.UPDATE, 70, value=0.75, threshold=0.5),
+    )
+    assert (small.worst_value, large.worst_value, equal.worst_value) == (1e-9, 9.0, 0.75)
 
 
 def test_an_update_leaves_an_acknowledgement_and_a_mute_alone() -> None:
