@@ -49,7 +49,7 @@ class MuteIn(Schema):
     ``whole_project`` mutes its check there, whatever it finds from now on.
     """
 
-    reason: Annotated[str, Field(max_length=handling.MAX_REASON)] = ""
+    reason: Annotated[Word, Field(max_length=handling.MAX_REASON)] = ""
     hours: Annotated[float, Field(gt=0, le=MAX_HOURS)] | None = None
     whole_project: bool = False
 

@@ -88,6 +88,13 @@ def test_an_alert_is_acknowledged_muted_and_unmuted(script: Script) -> None:
     assert script.get(f"/runs/{alert.run_id}/alerts")[0]["id"] == alert.pk
 
 
+def test_a_reason_that_a_database_cannot_hold_is_refused(script: Script) -> None:
+    alert = builders.build_alert(builders.build_finished_run())
+    for reason in ("a\0b", "x" * 201):
+        script.post(f"/alerts/{alert.pk}/mute", {"reason": reason}, 422)
+    assert not Alert.objects.muted().exists()
+
+
 def test_a_fix_is_begun_and_judged(script: Script) -> None:
     alert = sick_alert()
     begun = script.post(f"/alerts/{alert.pk}/fix", {"seeds": 3}, 201)
