@@ -33,11 +33,11 @@ RANKED: Mapping[str, tuple[str, ...]] = {
     "leak": ("A24",),
     "linear_collapse": ("A25", "A9", "A2"),
     "nonfinite": ("A22", "A3", "A10", "A9", "A5", "A7", "A6", "A12"),
-    "not_learning": ("A5", "A4", "A3", "A10", "A9", "A1", "A17"),
+    "not_learning": ("A5", "A4", "A13", "A3", "A10", "A9", "A1", "A17"),
     "oscillation": ("A3", "A19", "A20", "A5"),
     "output_mismatch": ("A13", "A10"),
     "overfitting": ("A14", "A12", "A18", "A16"),
-    "plateau": ("A4", "A5", "A17", "A13"),
+    "plateau": ("A4", "A5", "A13", "A17"),
     "rank_collapse": ("A2", "A7"),
     "saturated": ("A9", "A3", "A2", "A1", "A7"),
     "slow": ("A4", "A5", "A19", "A17"),
@@ -53,6 +53,8 @@ SYMPTOMS = ("not_learning", "constant_prediction", "plateau", "initial_loss", "r
 
 # What these say of units has to do with the network and not with its rate alone.
 OF_UNITS = {"dead_layer", "dying_units", "vanishing", "forward_collapse", *SYMPTOMS}
+# Rare classes alone can be the reason of these.
+OF_CLASSES = {"overfitting", "slow", *SYMPTOMS}
 
 CONSTANT_INITIALIZERS = frozenset({"zeros", "ones", "constant"})
 # Deviations of weights that do not look at the width of a layer.
@@ -80,10 +82,8 @@ def advise(check: str, case: Case) -> tuple[Advice, ...]:
 
 def _codes(check: str, case: Case) -> tuple[str, ...]:
     """Rank codes for a check, with what this case shows about the cause in front."""
-    if check == "overfitting" and case.classes_are_unequal:
-        return ("A21", *RANKED[check])
     if check in OF_THEIR_OWN:
-        return RANKED[check]
+        return ("A21", *RANKED[check]) if _rare_classes_suffer(case) else RANKED[check]
     codes = RANKED[check]
     if check == "update_ratio" and case.largest_update > LARGE_UPDATE:
         codes = LARGE_UPDATES
@@ -127,6 +127,10 @@ def _relu_is_narrow(case: Case) -> bool:
     return case.may_be_born_dead(network.having(case.activations, CAN_DIE))
 
 
+def _rare_classes_suffer(case: Case) -> bool:
+    return case.check in OF_CLASSES and case.classes_are_unequal
+
+
 def _has_exponential(case: Case) -> bool:
     return any("exponential" in name for name in case.activations)
 
@@ -163,6 +167,7 @@ EVIDENCE: tuple[tuple[str, Callable[[Case], bool]], ...] = (
     ("A11", _relu_is_narrow),  # draws weights that fit as well
     ("A2", _weights_have_a_wrong_size),
     ("A3", lambda case: case.steps_are_too_large),
+    ("A21", _rare_classes_suffer),
     ("A19", _batches_are_huge),
     ("A4", _steps_are_tiny),
     ("A17", lambda case: case.is_short),

@@ -79,6 +79,11 @@ def test_no_advice_on_vanishing_gradients_raises_the_learning_rate_or_adds_layer
 
 
 @pytest.mark.parametrize("check", ["nonfinite", "exploding", "dead_layer", "divergence"])
+def test_adam_is_advised_where_a_lower_rate_does_not_help(check: str) -> None:
+    assert codes(check, TrainingConfig(learning_rate=1.0, optimizer="sgd").to_dict())[:2] == ["A3", "A5"]
+
+
+@pytest.mark.parametrize("check", ["nonfinite", "exploding", "dead_layer", "divergence"])
 def test_a_rate_that_is_too_high_is_lowered_first(check: str) -> None:
     config = TrainingConfig(learning_rate=1.0, optimizer="sgd").to_dict()
     first = advise(check, build_case(config, first_update=0.5))[0]
@@ -196,13 +201,15 @@ def test_narrow_relu_layers_are_replaced_where_units_are_silent_and_not_for_over
     config = TrainingConfig(hidden_units=(5,) * 8).to_dict()
     for check, first in (("dying_units", "A11"), ("vanishing", "A11"), ("nonfinite", "A3")):
         assert codes(check, config)[0] == first
+    assert codes("vanishing", config | {"initializer": "uniform"})[:2] == ["A11", "A2"]
     assert codes("dying_units", TrainingConfig(hidden_units=(16,) * 8).to_dict())[0] == "A3"
 
 
-def test_classes_of_unequal_size_are_weighed_before_anything_is_done_against_overfitting() -> None:
-    for every, first in ((2, "A14"), (50, "A21")):
+@pytest.mark.parametrize(("check", "usual"), [("overfitting", "A14"), ("constant_prediction", "A5")])
+def test_classes_of_unequal_size_are_weighed_before_anything_else(check: str, usual: str) -> None:
+    for every, first in ((2, usual), (50, "A21")):
         facts = describe_data(build_problem(y=(np.arange(150) % every == 0).astype(np.int64)))
-        assert codes("overfitting", SANE, task="binary", facts=facts)[0] == first
+        assert codes(check, SANE, task="binary", facts=facts)[0] == first
 
 
 def test_inputs_in_scale_are_scaled_last() -> None:
