@@ -151,6 +151,15 @@ def test_no_update_without_a_gradient_is_not_frozen() -> None:
     assert judge(update_ratio, signals).verdict == Verdict.SAFE
 
 
+def test_where_no_gradient_arrives_the_learning_rate_is_not_blamed() -> None:
+    signals = build_signals()
+    feed_updates(signals, 0.0, gradient=0.0)
+    result = judge(update_ratio, signals)
+    told = update_ratio.CHECK.explain(signals, THRESHOLDS.checks["update_ratio"], result)
+    assert told.title == "No updates: no step changes the weights of any layer"
+    assert "whatever the learning rate" in told.cause
+
+
 @pytest.mark.parametrize(("rate", "verdict"), [(0.00049, "unknown"), (0.00051, "hit")])
 def test_tiny_updates_of_a_rate_that_was_lowered_on_purpose_are_fine(rate: float, verdict: str) -> None:
     signals = build_signals()

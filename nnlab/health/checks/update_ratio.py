@@ -47,6 +47,9 @@ def explain(signals: Signals, _limits: Limits, result: Result) -> Explanation:
             "Steps of about 0.1 % of the weights' size are usual. Much longer ones jump about instead of"
             " descending: the learning rate is on the high side."
         )
+    elif result.value == 0:
+        title = "No updates: no step changes the weights of any layer"
+        cause = "No gradient reaches the weights, so they stay as they are, whatever the learning rate."
     else:
         title = (
             f"Tiny updates: no step changes a layer's weights by more than {result.value:.1g} of their size"
