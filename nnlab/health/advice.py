@@ -160,6 +160,7 @@ EVIDENCE: tuple[tuple[str, Callable[[Case], bool]], ...] = (
     ("A13", _is_mismatched),
     ("A2", _is_symmetric),  # nothing else helps weights that are all the same
     ("A1", _has_exponential),
+    ("A7", _has_exponential),  # where a lower rate has mended none
     ("A10", lambda case: case.target_out_of_scale),  # with a large target scaled inputs alone do not help
     ("A9", lambda case: case.inputs_are_harmful),
     ("A26", _has_strong_penalty),

@@ -110,8 +110,8 @@ def fit_batch(case: Case) -> Advice | None:
     if size is None:
         return None
     if case.check in NEEDS_MORE_STEPS:
-        if not size > max(quarter, USUAL_BATCH):
-            return None
+        if case.get("steps") is not None or not size > max(quarter, USUAL_BATCH):
+            return None  # so many steps are taken whatever the batches are
         reason = "An epoch then has more steps, and each is as good as one over all rows."
         title = f"Use batches of {USUAL_BATCH} rows instead of {size:,}"
         return case.advice("A19", title, reason, {"batch_size": USUAL_BATCH})
