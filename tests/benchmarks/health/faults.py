@@ -46,27 +46,28 @@ class Parent:
         return "val_r2" if self.task == "regression" else "val_accuracy"
 
 
-def _net(units: list[int], activation: str, optimizer: str, rate: float, batch: int, epochs: int) -> Settings:
+def net(units: list[int], activation: str, optimizer: str, rate: float, batch: int, epochs: int) -> Settings:
+    """Give the training of a plain network."""
     return {"hidden_units": units, "activation": activation, "optimizer": optimizer, "learning_rate": rate,
             "batch_size": batch, "epochs": epochs}  # fmt: skip
 
 
 PARENTS = (
-    Parent("digits", {"dataset": "digits"}, _net([64, 32], "relu", "adam", 1e-3, 32, 20), "multiclass", 1437),
-    Parent("iris", {"dataset": "iris"}, _net([16], "tanh", "adam", 0.01, 16, 60), "multiclass", 120),
-    Parent("wine", {"dataset": "wine"}, _net([16, 16], "relu", "adam", 5e-3, 16, 40), "multiclass", 142),
-    Parent("breast_cancer", {"dataset": "breast_cancer"}, _net([16], "elu", "momentum", 0.01, 32, 30),
+    Parent("digits", {"dataset": "digits"}, net([64, 32], "relu", "adam", 1e-3, 32, 20), "multiclass", 1437),
+    Parent("iris", {"dataset": "iris"}, net([16], "tanh", "adam", 0.01, 16, 60), "multiclass", 120),
+    Parent("wine", {"dataset": "wine"}, net([16, 16], "relu", "adam", 5e-3, 16, 40), "multiclass", 142),
+    Parent("breast_cancer", {"dataset": "breast_cancer"}, net([16], "elu", "momentum", 0.01, 32, 30),
            "binary", 455),
     Parent("diabetes", {"dataset": "diabetes", "standardise_target": True},
-           _net([16], "relu", "adam", 3e-3, 32, 40), "regression", 353),
-    Parent("housing", {"dataset": "california_housing"}, _net([32, 16], "relu", "adam", 3e-3, 256, 8),
+           net([16], "relu", "adam", 3e-3, 32, 40), "regression", 353),
+    Parent("housing", {"dataset": "california_housing"}, net([32, 16], "relu", "adam", 3e-3, 256, 8),
            "regression", 16512),
-    Parent("mnist", {"dataset": "mnist_5k"}, _net([64], "relu", "adam", 1e-3, 64, 8), "multiclass", 4000),
-    Parent("blob", {"dataset": "at_blob", "recipe": "raw"}, _net([16] * 3, "tanh", "adam", 5e-3, 32, 40),
+    Parent("mnist", {"dataset": "mnist_5k"}, net([64], "relu", "adam", 1e-3, 64, 8), "multiclass", 4000),
+    Parent("blob", {"dataset": "at_blob", "recipe": "raw"}, net([16] * 3, "tanh", "adam", 5e-3, 32, 40),
            "multiclass", 700),
-    Parent("circle", {"dataset": "at_circle", "recipe": "raw"}, _net([16, 16], "relu", "sgd", 0.1, 32, 80),
+    Parent("circle", {"dataset": "at_circle", "recipe": "raw"}, net([16, 16], "relu", "sgd", 0.1, 32, 80),
            "binary", 700),
-    Parent("moons", {"dataset": "moons", "noise": 0.15}, _net([16] * 6, "relu", "adam", 3e-3, 32, 60),
+    Parent("moons", {"dataset": "moons", "noise": 0.15}, net([16] * 6, "relu", "adam", 3e-3, 32, 60),
            "binary", 400),
 )  # fmt: skip
 
@@ -167,12 +168,12 @@ FAULTS = (
 
 def cases() -> list[Case]:
     """Give the parents, and each with every second fault that fits it, so that all pairs alternate."""
-    found = [_parent(parent) for parent in PARENTS]
+    found = [parent_case(parent) for parent in PARENTS]
     for row, parent in enumerate(PARENTS):
         fitting = [
             fault for column, fault in enumerate(FAULTS) if (row + column) % 2 == 0 and fault.fits(parent)
         ]
-        found += [_faulted(parent, fault) for fault in fitting]
+        found += [faulted(parent, fault) for fault in fitting]
     return found
 
 
@@ -180,12 +181,14 @@ def _id(parent: Parent) -> str:
     return f"parent-{parent.name}"
 
 
-def _parent(parent: Parent) -> Case:
+def parent_case(parent: Parent) -> Case:
+    """Give the case of a network that learns."""
     rule = Rule(metric=parent.metric, statistic="late", reference=_id(parent), by_changes=True)
     return Case(id=_id(parent), suite="C", training=parent.training, data=parent.data, rule=rule, seeds=SEEDS)
 
 
-def _faulted(parent: Parent, fault: Fault) -> Case:
+def faulted(parent: Parent, fault: Fault) -> Case:
+    """Give the case of a network with a fault put in; it is compared with the network's own."""
     training, data = copy.deepcopy(parent.training), dict(parent.data)
     fault.change(parent, training, data)
     return Case(

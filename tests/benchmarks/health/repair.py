@@ -135,7 +135,7 @@ def _repair(row: Row, bounds: tuple[float, float], source: str) -> Repair:
     score, tries = row.found[row.run.case.rule.statistic], []
     place = 0
     for number, (code, config) in enumerate(_configs(row, source)[:TRIES], start=1):
-        tries.append(_try(row, code, config, score))
+        tries.append(attempt(row, code, config, score))
         if helped(tries[-1].score, score, bounds):
             place = number
             break
@@ -169,7 +169,12 @@ def _changed(values: Settings, change: Callable[[Settings], None]) -> Settings:
     return config
 
 
-def _try(row: Row, code: str, config: Settings, score: float) -> Try:
+def attempt(row: Row, code: str, config: Settings, score: float) -> Try:
+    """Train a run anew with a changed configuration.
+
+    Args:
+        score: of the run as it was, which stands where the change cannot be made or costs too much.
+    """
     data, seed = config.pop("data"), config.pop("seed")
     case = replace(row.run.case, training=config, data=data)
     run = Run(case, seed)
