@@ -25,6 +25,7 @@ PAGES = {
     "alerts": "/alerts/",
     "datasets": "/datasets/",
     "trash": "/trash/",
+    "workers": "/workers/",
     "new sweep": "/sweeps/new/",
     "clone and edit": "/sweeps/new/?from={lab.sick}",
     "admin": "/admin/",

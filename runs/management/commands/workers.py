@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from runs import console
-from runs.pages.formats import ago, engine
+from runs.pages.formats import ago
 from runs.reading.workers import Standing, State, muster
 from runs.retention import file_size
 
@@ -29,7 +29,7 @@ class Command(BaseCommand):
             return
         console.print_table(
             f"Workers: {found.present_count}, {found.processes} process(es) that train",
-            ["worker", "state", "heard", "processes", "runs", "load", "memory", "trains with", "nnlab"],
+            ["worker", "state", "heard", "processes", "runs", "load", "memory"],
             [_row(standing) for standing in found.present],
         )
         for standing in found.present:
@@ -47,6 +47,4 @@ def _row(standing: Standing) -> list[str]:
         str(standing.run_count),
         "–" if worker.load is None else f"{worker.load:.1f} of {worker.cores}",
         "–" if worker.memory_bytes is None else file_size(worker.memory_bytes),
-        engine(worker.tier, worker.isa),
-        worker.versions.get("nnlab", ""),
     ]
