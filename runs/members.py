@@ -50,9 +50,9 @@ class Member:
         self._recorder = Recorder(run.pk, token, self._info)
         self._last: Records | None = None
 
-    def start(self, target_unit: str) -> None:
+    def start(self, target_unit: str, data_version: str) -> None:
         """Write what is known before step 1."""
-        self._recorder.start(target_unit)
+        self._recorder.start(target_unit, data_version)
         self._recorder.record_events(self._monitor.start())
 
     def take(self, records: Records) -> None:

@@ -60,11 +60,12 @@ class Recorder:
         self._steps_run = 0
         self._probe_share: float | None = None
 
-    def start(self, target_unit: str, *, after: int | None = None) -> None:
+    def start(self, target_unit: str, data_version: str = "", *, after: int | None = None) -> None:
         """Write what is known before step 1, and remove what an earlier attempt left.
 
         Args:
             target_unit: of the values that a regression predicts.
+            data_version: names the content of the data, which a file of the same name may not have later.
             after: the step of the checkpoint that this attempt goes on from; points up to it stay.
 
         Raises:
@@ -74,7 +75,7 @@ class Recorder:
         tier, isa = self._info.tier, _isa(self._info.tier)
         with transaction.atomic():
             self._update(
-                info=_described(self._info, target_unit),
+                info=_described(self._info, target_unit, data_version),
                 tier=tier,
                 isa=isa,
                 probe_share=None,
@@ -181,10 +182,10 @@ class Recorder:
             self._summary[key[0]] = float(values[-1]) if math.isfinite(values[-1]) else _spelled(values[-1])
 
 
-def _described(info: RunInfo, target_unit: str) -> dict[str, Any]:
+def _described(info: RunInfo, target_unit: str, data_version: str) -> dict[str, Any]:
     facts = {key: _plain(value) for key, value in asdict(info).items()}
     names = [info.layer_name(layer) for layer in range(info.layers)]
-    return {**facts, "layer_names": names, "target_unit": target_unit}
+    return {**facts, "layer_names": names, "target_unit": target_unit, "data_version": data_version}
 
 
 def _isa(tier: str) -> str:

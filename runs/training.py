@@ -51,21 +51,22 @@ def train_claimed(claims: Claims) -> None:
             for run_id, token in claims.items():
                 lifecycle.fail(run_id, token, "error", str(error))
             return
-        problem, unit = problem_of(prepared), prepared.target_unit or ""
+        problem = problem_of(prepared)
         facts = describe_data(problem)
-        begun = [_begun(run, claims[run.pk], problem, facts, unit) for run in runs]
+        begun = [_begun(run, claims[run.pk], problem, facts, prepared) for run in runs]
         for members in _by_shape(member for member in begun if member is not None):
             _train(members, problem)
 
 
-def _begun(run: Run, token: UUID, problem: Problem, facts: DataFacts, target_unit: str) -> Member | None:
+def _begun(run: Run, token: UUID, problem: Problem, facts: DataFacts, prepared: Prepared) -> Member | None:
     """Make a member of a run and write what is known before step 1; None where it cannot be trained."""
     try:
         member = Member(run, token, problem, facts)
     except EngineError as error:
         lifecycle.fail(run.pk, token, "error", str(error))
         return None
-    return member if _is_ours(partial(member.start, target_unit)) else None
+    start = partial(member.start, prepared.target_unit or "", prepared.version)
+    return member if _is_ours(start) else None
 
 
 def _by_shape(members: Iterable[Member]) -> list[list[Member]]:

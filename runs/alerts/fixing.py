@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, TypeAlias
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import transaction
 from django.db.models import Q
 
+from nnlab.data import csv_files
+from nnlab.data.config import DataConfig
 from nnlab.health.advice import Op, apply
 from runs import submission
 from runs.alerts.verdicts import MOST_SEEDS
@@ -162,8 +166,17 @@ def _known(run: Run, spec: Specification) -> dict[int, Run]:
     found = Run.objects.kept().filter(
         usable, project=run.project, source=Source.ENGINE, group=spec.runs[0].group, seed__in=spec.seeds
     )
-    ranked = sorted(found, key=lambda one: (one.pk != run.pk, not one.is_over, one.pk))
+    version = _data_version(spec.data)
+    usual = [one for one in found if version is None or one.info.get("data_version", version) == version]
+    ranked = sorted(usual, key=lambda one: (one.pk != run.pk, not one.is_over, one.pk))
     return {int(one.seed): one for one in reversed(ranked) if one.seed is not None}
+
+
+def _data_version(data: DataConfig) -> str | None:
+    """Name the content that a data file has now; None for what ships with nnlab and stays as it is."""
+    if not data.is_csv:
+        return None
+    return csv_files.load(Path(settings.CSV_FOLDER), data.dataset, data.target, data.task).version()
 
 
 def _store(fix: Fix, before: _Side, after: _Side, user: _User) -> None:

@@ -124,6 +124,8 @@ def _pairs(fixes: Sequence[int]) -> dict[int, list[Mapping[str, Any]]]:
         .annotate(
             before_baseline=KeyTextTransform("baseline_metric", "before__info"),
             after_baseline=KeyTextTransform("baseline_metric", "after__info"),
+            before_data=KeyTextTransform("data_version", "before__info"),
+            after_data=KeyTextTransform("data_version", "after__info"),
             unit=KeyTextTransform("target_unit", "before__info"),
             still_open=Exists(open_after),
         )
@@ -155,4 +157,5 @@ def _end(row: Mapping[str, Any], side: str) -> RunEnd:
         score=row[f"{side}__score"],
         baseline=None if baseline is None else float(baseline),
         in_trash=row[f"{side}__deleted_at"] is not None,
+        data=row[f"{side}_data"],
     )

@@ -11,7 +11,7 @@ Judged is the metric at the end of training, by its paired difference with a 95 
   from the spread of the pairs.
 
 A run that diverged counts as the constant guess. A pair with a run that failed otherwise, was stopped or is
-in the trash does not count.
+in the trash does not count, nor one whose runs had different data.
 """
 
 from __future__ import annotations
@@ -54,6 +54,7 @@ class RunEnd:
         score: last finite value of the headline metric.
         baseline: score of the best constant guess.
         in_trash: whether it was deleted; it does not count then.
+        data: names the content of its data; None where that was not kept.
     """
 
     run: int
@@ -62,6 +63,7 @@ class RunEnd:
     score: float | None
     baseline: float | None
     in_trash: bool = False
+    data: str | None = None
 
     @property
     def is_over(self) -> bool:
@@ -99,10 +101,15 @@ class Pair:
         return self.before.is_over and self.after.is_over
 
     @property
+    def has_other_data(self) -> bool:
+        """Whether the data changed between its runs: a file was replaced."""
+        return bool(self.before.data and self.after.data) and self.before.data != self.after.data
+
+    @property
     def values(self) -> tuple[float, float] | None:
         """The metric before and after; None where the pair does not count."""
         before, after = self.before.value, self.after.value
-        if before is None or after is None:
+        if before is None or after is None or self.has_other_data:
             return None
         # The same guess, which a change of the data may have rounded otherwise.
         return before, before if self.before.diverged and self.after.diverged else after

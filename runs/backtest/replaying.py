@@ -63,16 +63,18 @@ class Replayer:
         return Replay([event for event in events if event.check not in unjudged], unjudged)
 
     def _facts_of(self, run: Run) -> DataFacts | None:
-        key = json.dumps(run.config["data"], sort_keys=True)
+        key = json.dumps([run.config["data"], run.info.get("data_version")], sort_keys=True)
         if key not in self._facts:
             self._facts[key] = _facts(run)
         return self._facts[key]
 
 
 def _facts(run: Run) -> DataFacts | None:
-    """Look at a run's data; None where they are not there any more, or cannot be prepared as they were."""
+    """Look at a run's data; None where they are not there any more, are others, or cannot be prepared."""
     try:
         prepared = prepare(DataConfig.from_dict(run.config["data"]), Path(settings.CSV_FOLDER))
+        if run.info.get("data_version", prepared.version) != prepared.version:
+            return None
         return describe_data(training.problem_of(prepared))
     except (DataError, EngineError):
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,9 +13,10 @@ from runs import submission
 from runs.alerts import fixing
 from runs.alerts.trials import hit_rates, trials
 from runs.alerts.verdicts import Outcome
-from runs.models import Alert, Fix, Run, Source, Status, Sweep
+from runs.models import Alert, Fix, FixPair, Run, Source, Status, Sweep
 from runs.recording import _store_event
 from runs.specification import SubmissionError, group_of
+from runs.tasks import train_run
 from tests.runs import builders
 from tests.runs.test_alerts_stored import event
 
@@ -109,6 +111,26 @@ def test_more_seeds_train_only_what_is_new() -> None:
     assert set(first.pairs.values_list("after", flat=True)) < set(
         second.pairs.values_list("after", flat=True)
     )
+
+
+def test_runs_on_a_file_that_was_replaced_are_trained_again(settings: Any, tmp_path: Path) -> None:
+    settings.CSV_FOLDER = tmp_path
+    (tmp_path / "own.csv").write_text("x,y\n" + "".join(f"{k},{k % 7}\n" for k in range(60)))
+    training = {**SICK, "optimizer": "sgd", "steps": 20}
+    run = builders.build_run(training=training, data={"dataset": "own.csv", "target": "y"})
+    Run.objects.filter(pk=run.pk).update(group=submission.parse(submission.as_mapping(run)).runs[0].group)
+    train_run(run.pk)
+    alert = builders.build_alert(Run.objects.get(pk=run.pk), advice=ADVICE)
+    kept = fixing.begin(alert, ["A1"], 1, None)
+    train_run(kept.pairs.get().after_id)
+    (tmp_path / "own.csv").write_text("x,y\n" + "".join(f"{k},{k % 5}\n" for k in range(60)))
+    again = fixing.begin(alert, ["A1"], 1, None)
+    assert (kept.pairs.get().before, again.pairs.get().before != run) == (run, True)
+    assert again.pairs.get().after != kept.pairs.get().after
+    train_run(again.pairs.get().before_id)
+    FixPair.objects.filter(fix=kept).update(before=again.pairs.get().before)
+    (mixed,) = trials(pk=kept.pk)
+    assert mixed.verdict.left_out == 1
 
 
 def test_the_same_trial_is_not_made_twice() -> None:

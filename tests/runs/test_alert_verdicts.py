@@ -161,6 +161,14 @@ def test_a_pair_without_a_result_is_left_out_and_counted(lost: RunEnd) -> None:
     assert verdict.still_open == 0
 
 
+def test_a_pair_whose_data_were_replaced_between_its_runs_is_left_out() -> None:
+    same = [Pair(seed, end(0.1, data="a"), end(0.9, data="a"), False) for seed in range(2)]
+    unknown = Pair(2, end(0.1), end(0.9, data="b"), False)
+    replaced = Pair(3, end(0.1, data="a"), end(0.2, data="b"), False)
+    verdict = judge([*same, unknown, replaced], "val_accuracy")
+    assert (verdict.counted, verdict.left_out, verdict.after) == (3, 1, pytest.approx(0.9))
+
+
 def test_without_any_pair_that_counts_nothing_is_decided() -> None:
     lost = end(None, status="failed", stop_reason="error")
     verdict = judge([Pair(0, end(0.1), lost, False)], "val_accuracy")

@@ -110,6 +110,13 @@ def test_without_its_data_a_run_is_judged_by_what_needs_none(monkeypatch: pytest
     assert replayed(run).unjudged == OF_DATA
 
 
+def test_of_data_that_are_others_by_now_nothing_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    run, _ = trained(monkeypatch, **SICK)
+    assert replayed(run).unjudged == frozenset()
+    run.info["data_version"] = "0123456789ab"
+    assert replayed(run).unjudged == OF_DATA
+
+
 @pytest.mark.parametrize("fault", ["thinned", "gap", "never began"])
 def test_a_run_of_which_points_are_missing_is_not_judged(monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
     run, _ = trained(monkeypatch, steps=5)

@@ -147,9 +147,9 @@ def test_a_member_that_was_taken_before_its_first_step_is_left_out(
     runs = submitted()
     start, other = Member.start, uuid.uuid4()
 
-    def starting(member: Member, target_unit: str) -> None:
+    def starting(member: Member, *told: str) -> None:
         Run.objects.filter(pk=runs[2].pk).update(token=other)
-        start(member, target_unit)
+        start(member, *told)
 
     monkeypatch.setattr(Member, "start", starting)
     runs = trained(runs)
