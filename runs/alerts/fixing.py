@@ -23,6 +23,11 @@ from runs.submitted_values import MAX_LABEL
 
 USUAL_SEEDS = 5
 BEFORE, AFTER = "before", "with fix"
+# Settings of which paired seeds say nothing, and why.
+_UNPAIRED = {
+    "seed": "the configuration stays as it is but for the seed",
+    "data.drop_duplicates": "without repeated rows the score is of other rows, and lower since it is honest",
+}
 
 _User: TypeAlias = AbstractBaseUser | AnonymousUser | None
 _Advice: TypeAlias = Mapping[str, Any]  # as an alert stores it
@@ -81,8 +86,8 @@ def begin(alert: Alert, codes: Sequence[str], seeds: int, user: _User) -> Fix:
 
 
 def followable(advice: _Advice) -> bool:
-    """Whether paired seeds can tell if an advice helps: it changes something, and not the seed."""
-    return bool(advice["ops"]) and all(op["path"] != "seed" for op in advice["ops"])
+    """Whether paired seeds can tell if an advice helps: it changes something else than ``_UNPAIRED``."""
+    return bool(advice["ops"]) and all(op["path"] not in _UNPAIRED for op in advice["ops"])
 
 
 def first_code(alert: Alert) -> list[str]:
@@ -124,9 +129,11 @@ def _chosen(alert: Alert, codes: Sequence[str]) -> list[_Advice]:
             known = ", ".join(offered) or "none"
             raise _refused(f"{alert.title!r} has no advice {code!r}; it has {known}")
         if not followable(offered[code]):
+            reasons = [_UNPAIRED[op["path"]] for op in offered[code]["ops"] if op["path"] in _UNPAIRED]
+            reason = reasons[0] if reasons else "it changes nothing of the configuration"
             raise _refused(
-                f"{offered[code]['title']!r} leaves the configuration as it is but for the seed, so there is "
-                "nothing to compare on paired seeds; clone the run with this change instead"
+                f"{offered[code]['title']!r} cannot be judged on paired seeds: {reason};"
+                " clone the run with this change instead"
             )
     return [advice for code, advice in offered.items() if code in codes]
 

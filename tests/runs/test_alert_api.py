@@ -196,3 +196,7 @@ def test_the_command_says_that_there_is_no_alert_or_no_run() -> None:
         command(99)
     with pytest.raises(CommandError, match="no alert, so there is nothing to fix"):
         command(builders.build_finished_run().pk)
+    alert = sick_alert()
+    Alert.objects.update(advice=[advice for advice in alert.advice if advice["code"] == "A15"])
+    with pytest.raises(CommandError, match="no alert with advice that paired seeds can judge"):
+        command(alert.run_id)

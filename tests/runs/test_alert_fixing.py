@@ -39,6 +39,7 @@ ADVICE = [
     advice("A5", op("optimizer", "adam", "sgd"), op("learning_rate", 0.001, 0.1)),
     advice("A9", op("data.recipe", "default", "raw")),
     advice("A15", op("seed", 2, 1)),
+    advice("A24", op("data.drop_duplicates", True, None)),
     advice("A16", op("hidden_units", [-4], [8, 8])),
 ]
 
@@ -147,12 +148,13 @@ def test_the_same_trial_is_not_made_twice() -> None:
         ((), 2, "tick one"),
         (("A7",), 2, "has no advice 'A7'; it has A1, A3"),
         (("A3", "A5"), 2, "'advice A3' sets learning_rate to 0.01 and 'advice A5' to 0.001"),
-        (("A15",), 2, "clone the run"),
+        (("A15",), 2, "cannot be judged on paired seeds: the configuration stays as it is but for the seed"),
+        (("A24",), 2, "of other rows, and lower since it is honest; clone the run"),
         (("A16",), 2, "hidden_units"),
         (("A1",), 0, "expected 1 to 50 pairs, got 0"),
         (("A1",), 51, "expected 1 to 50 pairs, got 51"),
     ],
-    ids=["nothing", "unknown", "conflict", "seed", "invalid", "too few", "too many"],
+    ids=["nothing", "unknown", "conflict", "seed", "other rows", "invalid", "too few", "too many"],
 )
 def test_a_fix_that_cannot_be_is_refused_in_words(codes: tuple[str, ...], seeds: int, words: str) -> None:
     assert words in refusal(sick_alert(), *codes, seeds=seeds)

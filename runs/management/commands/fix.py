@@ -72,10 +72,10 @@ def _alert(number: int, codes: Sequence[str]) -> Alert:
         offered = {advice["code"] for advice in alert.advice}
         if offered >= set(codes) and (codes or fixing.first_code(alert)):
             return alert
-    raise CommandError(f"run {number} has {_offers(found)}; nothing was submitted")
+    raise CommandError(f"run {number} has {_offers(found, codes)}; nothing was submitted")
 
 
-def _offers(alerts: Sequence[Alert]) -> str:
+def _offers(alerts: Sequence[Alert], codes: Sequence[str]) -> str:
     """Say which advice there is."""
     if not alerts:
         return "no alert, so there is nothing to fix"
@@ -83,7 +83,8 @@ def _offers(alerts: Sequence[Alert]) -> str:
         f"{alert.check_id}: {', '.join(advice['code'] for advice in alert.advice) or 'none'}"
         for alert in alerts
     )
-    return f"no alert with this advice; there is {'; '.join(said)}"
+    wanted = "this advice" if codes else "advice that paired seeds can judge"
+    return f"no alert with {wanted}; there is {'; '.join(said)}"
 
 
 def _user(name: str | None) -> AbstractBaseUser | None:
