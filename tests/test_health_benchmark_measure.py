@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.benchmarks.health import table, training
+from tests.benchmarks.health.__main__ import _lines
 from tests.benchmarks.health.cases import Case, Rule
 from tests.benchmarks.health.measure import ON_THEIR_RUNS, measure
 from tests.benchmarks.health.replay import OURS
@@ -67,3 +68,24 @@ def test_the_readme_says_how_many_programs_have_their_category_right_and_what_fi
     assert "Alarms on fixed versions: in 0 of 2 healthy runs, in 0 of all 2." in text
     assert "| nnlab, on the runs that peers see | 2 |" in text
     assert "Layers named against those that are sick, mean Jaccard index:" in text
+
+
+@pytest.mark.parametrize(
+    ("figure", "share", "fails"),
+    [
+        ("recall", 1.0, 0),
+        ("recall", 0.8, 0),  # two of ten where one in twenty is allowed: 9 in 100
+        ("recall", 0.7, 0),  # 12 in 1,000
+        ("recall", 0.6, 1),
+        ("false_alarms", 0.4, 0),  # four of ten where one in ten is allowed: 13 in 1,000
+        ("false_alarms", 0.5, 1),
+        ("f1", 0.0, 0),
+    ],
+)
+def test_the_quick_benchmark_fails_only_where_a_share_misses_by_more_than_sampling_explains(
+    found: dict[str, Any], figure: str, share: float, fails: int
+) -> None:
+    ours = found["detectors"][OURS] | {figure: (share, 0.0, 1.0)}
+    outcomes = {str(number): {"sick": 1, "healthy": 1} for number in range(10)}
+    told = found | {"detectors": found["detectors"] | {OURS: ours}, "outcomes": outcomes}
+    assert _lines("B", told) == fails

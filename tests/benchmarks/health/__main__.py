@@ -63,7 +63,7 @@ def _lines(name: str, found: dict[str, Any]) -> int:
         value = target.value(found) if target.suite == name else None
         if value is None:
             continue
-        share = value[0] if isinstance(value, tuple) else value
+        share = value[0] if isinstance(value, list | tuple) else value
         outcome = HEALTHY if target.is_most else SICK
         configurations = sum(outcome in counts for counts in found["outcomes"].values())
         missed = target.is_share and not isnan(share) and target.is_clearly_missed(share, configurations)
