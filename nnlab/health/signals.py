@@ -76,9 +76,7 @@ class Signals:
         facts: DataFacts | None = None,
     ) -> None:
         limits = thresholds.checks["exploding"]
-        self.info = info
-        self.config = config
-        self.facts = facts
+        self.info, self.config, self.facts = info, config, facts
         self._least_window = max(int(thresholds.progress["least_window"]), -(-info.steps_per_epoch // 4))
         self.limits = thresholds.progress
         self.losses = LossTrack(info.steps_per_epoch)
@@ -95,9 +93,8 @@ class Signals:
         self.evaluations: deque[Evaluation] = deque(maxlen=LAST_EVALUATIONS)
         self.ratios = [math.nan] * (info.layers - 1)
         self.smallest_ratio = self.largest_update = self.first_update = math.nan
-        self.recent_collapse: deque[tuple[float, float]] = deque(
-            maxlen=int(thresholds.checks["vanishing"]["severe_samples"])
-        )
+        severe = int(thresholds.checks["vanishing"]["severe_samples"])
+        self.recent_collapse: deque[tuple[float, float]] = deque(maxlen=severe)
         self.silent_rows = [0] * (info.layers - 1)
         self.silent_since = [0] * (info.layers - 1)
         self.silent_evaluations = [0] * (info.layers - 1)
