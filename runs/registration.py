@@ -97,6 +97,11 @@ class Registration:
             logger.warning("the broker does not answer: %s", error)
 
 
+def remember_code(**_: object) -> None:
+    """Note what this worker runs before it forks: the files may change under it; for Celery's signal."""
+    workers.code()
+
+
 def register(sender: Any, **_: object) -> None:
     """Register a worker that is ready; for Celery's signal."""
     Registration(sender).begin()

@@ -7,7 +7,7 @@ import os
 import socket
 
 from celery.exceptions import SoftTimeLimitExceeded
-from celery.signals import worker_ready
+from celery.signals import celeryd_after_setup, worker_ready
 
 from nnlab.celery import app
 from runs import buckets, lifecycle, queue, registration, training, workers
@@ -16,6 +16,7 @@ from runs.queue import TRAIN_TASK
 
 logger = logging.getLogger(__name__)
 
+celeryd_after_setup.connect(registration.remember_code)
 worker_ready.connect(registration.register)
 
 

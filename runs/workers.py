@@ -139,8 +139,8 @@ def misfit(found: dict[str, str], release: Release | None) -> str:
         mine, theirs = found.get(name) or "unknown", release.versions[name]
         if mine != theirs:
             return (
-                f"{words} is {mine}, this installation's is {theirs};"
-                " it takes no runs until it is restarted with the installed version of nnlab"
+                f"{words} is {mine}, this installation's is {theirs}; it takes no runs until it is"
+                " restarted with the installed version, or `nnlab prepare` installs its own"
             )
     return ""
 
