@@ -240,17 +240,17 @@ def _store_event(run_id: int, event: AlertEvent) -> None:
 
 
 def _mute_as_ordered(alert: Alert) -> None:
-    """Mute a new alert where its check is muted in the project, or a sick run is trained again on purpose."""
-    order = Mute.objects.in_force().filter(project__runs=alert.run_id, check_id=alert.check_id).first()
-    if order is not None:
-        alert.muted_at, alert.muted_by_id = order.created_at, order.created_by_id
-        alert.mute_reason, alert.muted_until = order.reason, order.until
-        return
+    """Mute a new alert where a sick run is trained again on purpose, or its check is muted in the project."""
     compared = FixPair.objects.filter(before=alert.run_id, before__sweep=F("fix__sweep"))
     fix = Fix.objects.filter(pairs__in=compared).first()
     if fix is not None:
         alert.muted_at, alert.muted_by_id = fix.created_at, fix.created_by_id
         alert.mute_reason = f"trained as run {fix.run_id} was, to compare a fix with it"
+        return  # for ever, whatever becomes of an order
+    order = Mute.objects.in_force().filter(project__runs=alert.run_id, check_id=alert.check_id).first()
+    if order is not None:
+        alert.muted_at, alert.muted_by_id = order.created_at, order.created_by_id
+        alert.mute_reason, alert.muted_until = order.reason, order.until
 
 
 def _is_worse(alert: Alert, event: AlertEvent) -> bool:

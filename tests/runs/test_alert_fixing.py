@@ -13,7 +13,7 @@ from runs import submission
 from runs.alerts import fixing
 from runs.alerts.trials import hit_rates, trials
 from runs.alerts.verdicts import Outcome
-from runs.models import Alert, Fix, FixPair, Run, Source, Status, Sweep
+from runs.models import Alert, Fix, FixPair, Mute, Run, Source, Status, Sweep
 from runs.recording import _store_event
 from runs.specification import SubmissionError, group_of
 from runs.tasks import train_run
@@ -261,9 +261,12 @@ def test_what_a_sick_run_shows_when_it_is_trained_again_on_purpose_is_muted() ->
     pair = fixing.begin(alert, ["A1"], 2, None).pairs.get(seed=0)
     for run_id in (pair.before_id, pair.after_id, alert.run_id):
         _store_event(run_id, event(check="plateau"))
+    on_purpose = f"trained as run {alert.run_id} was, to compare a fix with it"
     muted = dict(Alert.objects.filter(check_id="plateau").values_list("run", "mute_reason"))
-    assert muted == {
-        pair.before_id: f"trained as run {alert.run_id} was, to compare a fix with it",
-        pair.after_id: "",
-        alert.run_id: "",
-    }
+    assert muted == {pair.before_id: on_purpose, pair.after_id: "", alert.run_id: ""}
+    # An order may end or be lifted; the run stays sick on purpose.
+    Mute.objects.create(project=alert.run.project, check_id="saturated", reason="this week")
+    for run_id in (pair.before_id, pair.after_id):
+        _store_event(run_id, event(check="saturated"))
+    muted = dict(Alert.objects.filter(check_id="saturated").values_list("run", "mute_reason"))
+    assert muted == {pair.before_id: on_purpose, pair.after_id: "this week"}
