@@ -166,6 +166,18 @@ def test_one_step_takes_a_rate_to_where_it_moves_weights_at_all(update: float, r
     assert advice.ops[0].value == pytest.approx(rate)
 
 
+@pytest.mark.parametrize(
+    ("update", "steps", "rate"), [(1e-3, 35, 0.02), (1e-3, 100, 0.01), (1e-3, 900, 0.005), (1e-3, 1000, None)]
+)
+def test_the_steps_of_a_slow_run_are_made_to_replace_the_weights_in_time(
+    update: float, steps: int, rate: float | None
+) -> None:
+    config = TrainingConfig(learning_rate=1e-3, optimizer="sgd").to_dict()
+    advice = PATCHES["A4"](build_case(config, check="slow", largest_update=update, steps=steps))
+    assert (None if advice is None else advice.ops[0].value) == rate
+    assert PATCHES["A4"](build_case(config, check="plateau", largest_update=update, steps=steps)) is None
+
+
 def test_lists_keep_the_output_layers_initializer_when_layers_go() -> None:
     kinds = ("he_normal", "zeros", "he_uniform", "auto", "ones")
     config = TrainingConfig(hidden_units=(8, 2, 8, 8), initializer=kinds).to_dict()

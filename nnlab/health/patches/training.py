@@ -46,16 +46,32 @@ def _largest_rate(case: Case) -> float:
 
 
 def raise_rate(case: Case) -> Advice | None:
-    """A4: raise the learning rate where the updates are tiny: threefold, or to steps of the usual size."""
+    """A4: raise the learning rate where steps are tiny, or too small for so few, to what is usual."""
     update, rate = case.largest_update, case.learning_rate
-    if not case.may_raise_rate or not 0 < update < SMALL_UPDATE:
+    wanted = _wanted_update(case)
+    if not case.may_raise_rate or not 0 < update < wanted:
         return None
-    new = min(rate * min(max(BRISK_UPDATE / update, 3.0), MOST_RAISE), _largest_rate(case))
+    new = min(rate * min(max(wanted / update, 3.0), MOST_RAISE), _largest_rate(case))
     if not new > rate:
         return None
     title = f"Raise the learning rate from {rate:g} to {one_digit(new):g}"
     reason = f"No step changes the weights of a layer by more than {update:.1g} of their size."
+    if not update < SMALL_UPDATE:
+        reason += f" That is too little for {case.info.steps:,} steps."
     return case.advice("A4", title, reason, {"learning_rate": one_digit(new)})
+
+
+def _wanted_update(case: Case) -> float:
+    """The share of the weights' size that steps should have: 0 where they are large enough.
+
+    In a slow run all steps together should be able to replace the weights.
+    """
+    update, steps = case.largest_update, case.info.steps
+    if update < SMALL_UPDATE:
+        return BRISK_UPDATE
+    if case.check == "slow" and update * steps < 1:
+        return min(max(BRISK_UPDATE, 1 / steps), USUAL_UPDATE)
+    return 0.0
 
 
 def use_adam(case: Case) -> Advice | None:
