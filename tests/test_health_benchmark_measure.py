@@ -10,6 +10,7 @@ import pytest
 from tests.benchmarks.health import table, training
 from tests.benchmarks.health.__main__ import _lines
 from tests.benchmarks.health.cases import Case, Rule
+from tests.benchmarks.health.intervals import wilson
 from tests.benchmarks.health.measure import ON_THEIR_RUNS, measure
 from tests.benchmarks.health.replay import OURS
 from tests.benchmarks.health.targets import TARGETS
@@ -38,7 +39,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     cases = [program("buggy", "sick", initializer="zeros"), program("fixed", "normal")]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training, "BUILD", tmp_path_factory.mktemp("build"))
-        told = measure("B", cases, runs_of(cases), peer_seeds=1, repairs=False)
+        told = measure("B", cases, runs_of(cases), peer_seeds=1, repairs=True)
     kept: dict[str, Any] = json.loads(json.dumps(told))
     return kept
 
@@ -60,6 +61,14 @@ def test_a_suite_is_measured_with_its_layers_its_programs_and_ours_on_the_runs_o
     assert told["false alarms on the fixed versions that end healthy"] == 0.0
 
 
+def test_repairs_have_intervals_and_ours_are_told_on_the_runs_that_peers_see_as_well(
+    found: dict[str, Any],
+) -> None:
+    assert list(found["repair"]) == [OURS, "random", ON_THEIR_RUNS, "autotrainer"]
+    assert [told["runs"] for told in found["repair"].values()] == [SEEDS, SEEDS, 1, 1]
+    assert found["repair"][OURS]["within"] == [[1.0, *wilson(1, 1)]] * 2
+
+
 def test_the_readme_says_how_many_programs_have_their_category_right_and_what_fixed_ones_raise(
     found: dict[str, Any],
 ) -> None:
@@ -67,6 +76,7 @@ def test_the_readme_says_how_many_programs_have_their_category_right_and_what_fi
     assert "Category right in most of the sick runs: 1 of 1 programs (asked 2 of 2)." in text
     assert "Alarms on fixed versions: in 0 of 2 healthy runs, in 0 of all 2." in text
     assert "| nnlab, on the runs that peers see | 2 |" in text
+    assert "| our advice, on the runs that peers see | 1 | 1.000 [0.21 .. 1.00] |" in text
     assert "Layers named against those that are sick, mean Jaccard index:" in text
 
 

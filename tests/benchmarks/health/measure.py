@@ -8,10 +8,13 @@ from dataclasses import replace
 from statistics import mean
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from nnlab.health.thresholds import THRESHOLDS
 from tests.benchmarks.health import interventions, judge, outcomes, repair, replay, sickness
 from tests.benchmarks.health.alarms import highest
 from tests.benchmarks.health.faults import BEYOND
+from tests.benchmarks.health.intervals import share
 from tests.benchmarks.health.replay import OURS
 from tests.benchmarks.health.training import Run, engine_version, records_of
 
@@ -19,12 +22,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tests.benchmarks.health.cases import Case
+    from tests.benchmarks.health.intervals import Share
     from tests.benchmarks.health.judge import Judged
+    from tests.benchmarks.health.repair import Repair
     from tests.benchmarks.health.replay import Row
     from tests.benchmarks.health.sickness import Sickness
 
 ON_THEIR_RUNS = "nnlab_on_their_runs"
-SOURCES = (OURS, "random", "autotrainer")
 BY_STEP, LAYER = 8, 2  # of the five sigmoid layers
 
 
@@ -61,7 +65,7 @@ def measure(
         "references": {case.id: case.notes for case in cases if case.notes},
     }
     if repairs:
-        found["repair"] = {source: mended(rows, source) for source in SOURCES}
+        found["repair"] = repaired(rows)
     return found
 
 
@@ -121,15 +125,26 @@ def quiz(rows: Sequence[Row]) -> float:
     return right / len(rows)
 
 
-def mended(rows: Sequence[Row], source: str) -> dict[str, Any]:
-    """Sum up how many sick runs a source of changes mends, by the place of the change that helped."""
+def repaired(rows: Sequence[Row]) -> dict[str, Any]:
+    """Try the changes of every source; ours also on the runs that peers have seen, where those are fewer."""
+    seen = [row for row in rows if len(row.said) > 1]
+    ours = {ON_THEIR_RUNS: mended(rows, OURS, seen)} if 0 < len(seen) < len(rows) else {}
+    found = {OURS: mended(rows, OURS, rows), "random": mended(rows, "random", rows)}
+    return found | ours | {"autotrainer": mended(rows, "autotrainer", seen)}
+
+
+def mended(rows: Sequence[Row], source: str, of: Sequence[Row]) -> dict[str, Any]:
+    """Sum up how many sick runs a source of changes mends, by the place of the change that helped.
+
+    Args:
+        rows: all of the suite, which tell how runs went.
+        of: those to mend where they are sick.
+    """
     known = replay.outcomes_of(rows)
-    sick = [row for row in rows if known[row.run.case.id, row.run.seed] == outcomes.SICK
+    sick = [row for row in of if known[row.run.case.id, row.run.seed] == outcomes.SICK
             and not row.run.case.rule.born_dead]  # fmt: skip
     beyond = sum(BEYOND in row.run.case.notes for row in sick)
     sick = [row for row in sick if BEYOND not in row.run.case.notes]
-    if source not in {OURS, "random"}:
-        sick = [row for row in sick if source in row.said]
     found = repair.repairs(sick, [replay.bounds_of(rows, row) for row in sick], source)
     places = [sum(one.place == place for one in found) for place in range(1, repair.TRIES + 1)]
     codes = Counter(one.tries[one.place - 1].code for one in found if one.place)
@@ -137,8 +152,15 @@ def mended(rows: Sequence[Row], source: str) -> dict[str, Any]:
         "runs": len(found),
         "beyond": beyond,
         "places": places,
+        "within": [within(found, place) for place in (1, repair.TRIES)],
         "cost": mean(one.cost for one in found) if found else None,
         "gain": mean(one.gain for one in found) if found else None,
         "helped_by": dict(codes.most_common()),
         "not_mended": dict(Counter(one.case for one in found if not one.place).most_common()),
     }
+
+
+def within(found: Sequence[Repair], place: int) -> Share:
+    """Give the share of runs that one of so many changes has mended, with its interval."""
+    mended_by = np.array([0 < one.place <= place for one in found], np.bool_)
+    return share([one.case for one in found], mended_by, np.ones(len(found), np.bool_))

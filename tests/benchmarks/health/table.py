@@ -37,7 +37,12 @@ _LEGEND = (
     " time is that of the first alarm that stays, the median over all sick runs; – where half or more are"
     " missed."
 )
-_SOURCES = {OURS: "our advice", "random": "changes at random", "autotrainer": "AutoTrainer's order"}
+_SOURCES = {
+    OURS: "our advice",
+    "random": "changes at random",
+    ON_THEIR_RUNS: "our advice, on the runs that peers see",
+    "autotrainer": "AutoTrainer's order, on the same",
+}
 
 
 def read_results() -> dict[str, Found]:
@@ -134,13 +139,17 @@ def _repairs(found: Found) -> str:
         if not told["runs"]:
             continue
         first, three = told["places"][0] / told["runs"], sum(told["places"]) / told["runs"]
+        shares = [_interval(value) for value in told.get("within", ([first] * 3, [three] * 3))]
         rows.append(
-            [_SOURCES[name], f"{first:.2f}", f"{three:.2f}", f"{told['cost']:.2g}", f"{told['gain']:.2f}"]
+            [_SOURCES[name], str(told["runs"]), *shares, f"{told['cost']:.2g}", f"{told['gain']:.2f}"]
         )
     beyond = found["repair"][OURS].get("beyond", 0)
     note = f"\n\nNot tried: {beyond} sick runs that no change of a configuration mends." if beyond else ""
     return (
-        _markdown(["repaired by", "the first change", "one of three", "cost, runs", "mean gain"], rows) + note
+        _markdown(
+            ["repaired by", "runs", "the first change", "one of three", "cost, runs", "mean gain"], rows
+        )
+        + note
     )
 
 
