@@ -25,19 +25,22 @@ def judge(signals: Signals, limits: Limits) -> Result:
     The second is told at the end only, since many healthy networks learn late. A run whose answers are good
     is left alone, and so is one that warms up.
     """
-    reach, bound = signals.progress.reach(signals.usual_updates), limits["reach"]
-    if not _is_due(signals, limits) or math.isnan(signals.q) or math.isnan(reach):
+    if not _is_due(signals, limits) or math.isnan(signals.q):
         return UNKNOWN
-    left, learnt = loss_at_end(signals), grasp(signals)
+    reach, learnt = signals.progress.reach(signals.usual_updates), grasp(signals)
+    if math.isnan(reach):
+        return UNKNOWN
+    if learnt > limits["grasp_clear"] or (reach > limits["reach_clear"] and not _is_over(signals)):
+        return Result(Verdict.SAFE, reach, limits["reach"])
+    left = loss_at_end(signals)
     if learnt < limits["grasp"]:
-        leaves_much = left > limits["left"]
-        if reach < (bound / 2 if math.isnan(left) else bound) and (leaves_much or math.isnan(left)):
-            return Result(Verdict.HIT, reach, bound)
-        gain = gain_of_more(signals) if leaves_much and _is_over(signals) else 0.0
+        if reach < limits["reach"] / (2 if math.isnan(left) else 1) and not left <= limits["left"]:
+            return Result(Verdict.HIT, reach, limits["reach"])
+        gain = gain_of_more(signals) if left > limits["left"] and _is_over(signals) else 0.0
         if gain >= limits["gain"]:
             return Result(Verdict.HIT, gain, limits["gain"])
-    is_safe = reach > limits["reach_clear"] or left < limits["left_clear"] or learnt > limits["grasp_clear"]
-    return Result(Verdict.SAFE if is_safe else Verdict.NEUTRAL, reach, bound)
+    is_safe = reach > limits["reach_clear"] or left < limits["left_clear"]
+    return Result(Verdict.SAFE if is_safe else Verdict.NEUTRAL, reach, limits["reach"])
 
 
 def _is_over(signals: Signals) -> bool:
