@@ -77,6 +77,9 @@ def test_the_readme_says_how_many_programs_have_their_category_right_and_what_fi
     assert "Alarms on fixed versions: in 0 of 2 healthy runs, in 0 of all 2." in text
     assert "| nnlab, on the runs that peers see | 2 |" in text
     assert "| our advice, on the runs that peers see | 1 | 1.000 [0.21 .. 1.00] |" in text
+    assert (
+        f"Measured with thresholds {found['thresholds']} and engine {found['engine']}, in 0 minutes" in text
+    )
     assert "Layers named against those that are sick, mean Jaccard index:" in text
 
 

@@ -18,7 +18,7 @@ from tests.benchmarks.health.targets import OURS, TARGETS
 from tests.benchmarks.pipes import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from tests.benchmarks.health.targets import Target
 
@@ -67,7 +67,22 @@ def section(results: Mapping[str, Found]) -> str:
     parts = [_LEGEND, _targets(known)]
     for name, found in known.items():
         parts += [_title(name, found), _detectors(found), _repairs(found), _notes(found)]
+    parts.append(_provenance(known.values()))
     return "\n\n" + "\n\n".join(part for part in parts if part) + "\n\n"
+
+
+def _provenance(results: Collection[Found]) -> str:
+    """Tell with what the suites were measured: more than one name where not all at once."""
+    versions = [
+        f"{name} {', '.join(dict.fromkeys(found[name] for found in results))}"
+        for name in ("thresholds", "engine")
+    ]
+    minutes = sum(found.get("seconds", 0) for found in results) / 60
+    loads = [load for found in results for load in found["load"]]
+    return (
+        f"Measured with {' and '.join(versions)}, in {minutes:.0f} minutes; trainings are kept from one"
+        f" measurement to the next. Load average {min(loads):.1f} to {max(loads):.1f}."
+    )
 
 
 def line(target: Target, found: Found) -> list[str]:
