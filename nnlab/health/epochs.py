@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from nnlab.health.thresholds import Limits
 
 FloatArray = NDArray[np.float64]
+Point = tuple[int, float, float, float]  # a step, the averages of both losses, the validation loss itself
 GAIN = 1 / 3  # of averages over evaluations: a window of five
 WINDOW = 10
 DEAD_WINDOW = 5
@@ -27,6 +28,7 @@ class ScoreTrack:
     """The headline metric, the higher the better: accuracy, or R squared over the baseline's error.
 
     Attributes:
+        name: of the metric.
         last: the last ten.
         best: the best of all.
         average: moving average; NaN before the first.
@@ -35,20 +37,19 @@ class ScoreTrack:
 
     def __init__(self, info: RunInfo) -> None:
         self.is_accuracy = info.headline.endswith("accuracy")
-        self._name, self._baseline = info.headline, info.baseline_metric
+        self.name, self._baseline = info.headline, info.baseline_metric
         self.last: deque[float] = deque(maxlen=WINDOW)
         self.best = self.best_average = -math.inf
         self.average = math.nan
 
-    def add(self, metrics: Mapping[str, float]) -> None:
-        """Take the metrics of the next evaluation; a score that is not defined is left out."""
-        score = self._score(metrics.get(self._name, math.nan))
-        if not math.isfinite(score):
-            return
-        self.last.append(score)
-        self.average = _moved(self.average, score)
-        self.best = max(self.best, score)
-        self.best_average = max(self.best_average, self.average)
+    def add(self, metrics: Iterable[float]) -> None:
+        """Take the metric of the next evaluations; a score that is not defined is left out."""
+        scores = [score for metric in metrics if math.isfinite(score := self._score(metric))]
+        self.last.extend(scores)
+        self.best = max([self.best, *scores])
+        for score in scores:
+            self.average = _moved(self.average, score)
+            self.best_average = max(self.best_average, self.average)
 
     def _score(self, metric: float) -> float:
         if self.is_accuracy:
@@ -90,26 +91,36 @@ class EpochTrack:
         self.is_restored = False
         self._dead_shares: deque[FloatArray] = deque(maxlen=DEAD_WINDOW + 1)
         self._sum, self._steps = 0.0, 0
+        self._losses: list[float] = []  # those read last, from a step on; of these so many are summed
+        self._from = self._summed = 0
 
     def add_losses(self, losses: list[float]) -> None:
-        """Take the losses of the next steps, one by one: their sum must not depend on the chunks."""
-        self._sum = reduce(operator.add, losses, self._sum)
-        self._steps += len(losses)
+        """Take the losses of the next steps, before the evaluations that come after any of them."""
+        self._sum_until(len(self._losses))
+        self._from += len(self._losses)
+        self._losses, self._summed = losses, 0
 
-    def add_evaluation(self, evaluation: Evaluation) -> None:
-        """Take the next evaluation; losses that are not finite are another check's matter."""
-        self.is_restored = evaluation.restored_step is not None
-        if self.is_restored:
-            return
-        if not evaluation.is_brief:
+    def add_evaluation(self, evaluation: Evaluation) -> list[Point]:
+        """Take the next evaluation, which tells of units as well; give what the series took of it."""
+        if evaluation.restored_step is None:
             self._dead_shares.append(evaluation.dead_share)
-        loss = evaluation.metrics["val_loss"]
-        mean = self._sum / self._steps if self._steps else math.nan
-        self._sum, self._steps = 0.0, 0
-        if math.isfinite(loss) and math.isfinite(mean):
-            self.count += 1
-            self.score.add(evaluation.metrics)
-            self._follow(evaluation.step, loss, mean)
+        return self.add_scores([evaluation])
+
+    def add_scores(self, evaluations: Iterable[Evaluation]) -> list[Point]:
+        """Take the next evaluations; losses that are not finite are another check's matter."""
+        points, metrics = [], []
+        for evaluation in evaluations:
+            self.is_restored = evaluation.restored_step is not None
+            if self.is_restored:
+                continue
+            loss, mean = evaluation.metrics["val_loss"], self._next_mean(evaluation.step)
+            if math.isfinite(loss) and math.isfinite(mean):
+                points.append(self._follow(evaluation.step, loss, mean))
+                metrics.append(evaluation.metrics.get(self.score.name, math.nan))
+        if points:
+            self.count += len(points)
+            self.score.add(metrics)
+        return points
 
     @property
     def rise(self) -> float:
@@ -130,16 +141,32 @@ class EpochTrack:
             return np.full(shares[-1].shape if shares else 0, np.nan)
         return shares[-1] - shares[0]
 
-    def _follow(self, step: int, loss: float, mean: float) -> None:
+    def _next_mean(self, step: int) -> float:
+        """The mean of the losses since the evaluation before; NaN where there are none."""
+        self._sum_until(min(step - self._from, len(self._losses)))
+        mean = self._sum / self._steps if self._steps else math.nan
+        self._sum, self._steps = 0.0, 0
+        return mean
+
+    def _sum_until(self, end: int) -> None:
+        """Add losses one by one: their sum must not depend on the chunks."""
+        if end > self._summed:
+            self._sum = reduce(operator.add, self._losses[self._summed : end], self._sum)
+            self._steps += end - self._summed
+            self._summed = end
+
+    def _follow(self, step: int, loss: float, mean: float) -> Point:
         self.validation_losses.append(loss)
-        self.validation_loss = _moved(self.validation_loss, loss)
-        self.training_loss = _moved(self.training_loss, mean)
-        if self.validation_loss < self.least:
-            self.least, self.least_step = self.validation_loss, step
-            self.least_training_loss = self.training_loss
-        self.risen = self.risen + 1 if self._is_risen() else 0
-        if self.risen == 1:
-            self.risen_since = step
+        validation = self.validation_loss = _moved(self.validation_loss, loss)
+        training = self.training_loss = _moved(self.training_loss, mean)
+        if validation < self.least:
+            self.least, self.least_step, self.least_training_loss = validation, step, training
+            self.risen = 0
+        else:
+            self.risen = self.risen + 1 if self._is_risen() else 0
+            if self.risen == 1:
+                self.risen_since = step
+        return step, validation, training, loss
 
     def _is_risen(self) -> bool:
         limits = self._limits

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from operator import itemgetter
+from bisect import bisect_left
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING
 
 from nnlab.engine.records import Evaluation, NonFinite, Records, RunInfo, Sample
@@ -89,15 +90,22 @@ class Monitor:
         events: list[AlertEvent] = []
         signals = self._signals
         signals.read(records.losses, records.gradient_norms, records.learning_rates)
+        brief = [evaluation for evaluation in records.evaluations if evaluation.is_brief]
         for step, reading, item in _in_order(records, self._windows(records.last_step)):
-            if isinstance(item, Evaluation) and item.is_brief:
-                signals.add_scores(item)
-                continue
+            self._take_brief(brief, before=step)
             signals.go_to(min(max(step, signals.step), records.last_step))
             self._take(item)
             events += self._ask(reading)
+        self._take_brief(brief, before=records.last_step + 1)
         signals.go_to(records.last_step)
         return events
+
+    def _take_brief(self, brief: list[Evaluation], *, before: int) -> None:
+        """Take away the evaluations of loss and score alone that come before a step; no check is asked."""
+        count = bisect_left(brief, before, key=attrgetter("step"))
+        if count:
+            self._signals.add_scores(brief[:count])
+            del brief[:count]
 
     def _windows(self, last_step: int) -> list[int]:
         """The steps at which losses alone are looked at, up to a step."""
@@ -248,5 +256,5 @@ def _in_order(records: Records, windows: Sequence[int]) -> Iterator[_Item]:
         items.append((records.nonfinite.step, Reading.NONFINITE, records.nonfinite))
     items += [(sample.step, Reading.SAMPLE, sample) for sample in records.samples]
     items += [(step, Reading.WINDOW, None) for step in windows]
-    items += [(evaluation.step, Reading.EVALUATION, evaluation) for evaluation in records.evaluations]
+    items += [(full.step, Reading.EVALUATION, full) for full in records.evaluations if not full.is_brief]
     return iter(sorted(items, key=itemgetter(0)))

@@ -7,10 +7,9 @@ from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-    from nnlab.engine.records import Evaluation, RunInfo
-    from nnlab.health.epochs import EpochTrack
+    from nnlab.engine.records import RunInfo
     from nnlab.health.signals import Signals
 
 MOST_POINTS = 64
@@ -53,18 +52,16 @@ class ProgressTrack:
             for path, update in zip(self.paths, updates, strict=True)
         ]
 
-    def add_evaluation(self, evaluation: Evaluation, epochs: EpochTrack) -> None:
-        """Take an evaluation that the series of epochs has just taken, unless it left it out."""
-        if epochs.is_restored or epochs.count == self._seen:
-            return
-        if self._seen % self._apart:
-            self.points.pop()
-        self._seen = epochs.count
-        loss = evaluation.metrics["val_loss"]
-        self.points.append(Point(evaluation.step, epochs.validation_loss, epochs.training_loss, loss))
-        if len(self.points) > MOST_POINTS:
-            self.points = [*self.points[1:-1:2], self.points[-1]]
-            self._apart *= 2
+    def add_points(self, points: Iterable[tuple[int, float, float, float]]) -> None:
+        """Take what the series of evaluations took."""
+        for point in points:
+            if self._seen % self._apart:
+                self.points.pop()
+            self._seen += 1
+            self.points.append(Point(*point))
+            if len(self.points) > MOST_POINTS:
+                self.points = [*self.points[1:-1:2], self.points[-1]]
+                self._apart *= 2
 
     def reach(self, updates: Sequence[float]) -> float:
         """Project the longest path of a layer to the end, at the present updates; NaN if unknown."""

@@ -18,7 +18,7 @@ from nnlab.health.thresholds import THRESHOLDS, Thresholds
 from nnlab.health.tracks import GradientTrack, LossTrack
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from nnlab.health.facts import DataFacts
 
@@ -83,8 +83,8 @@ class Signals:
         self.epochs = EpochTrack(info, config, thresholds.checks["overfitting"])
         self.progress = ProgressTrack(info)
         self.gradients = GradientTrack(int(limits["recent"]), int(limits["first"]))
-        self._ahead: tuple[list[float], FloatArray, FloatArray] = ([], NO_RATES, NO_RATES)
-        self._ahead_from = self._summed = 0
+        self._ahead: tuple[FloatArray, FloatArray] = (NO_RATES, NO_RATES)
+        self._ahead_from = 0
         self.metric: float | None = None
         self.nonfinite: NonFinite | None = None
         self.sample: Sample | None = None
@@ -119,16 +119,16 @@ class Signals:
 
     def read(self, losses: FloatArray, norms: FloatArray, rates: FloatArray = NO_RATES) -> None:
         """Take the same, to be gone through; what was read before must have been."""
-        self._ahead, self._ahead_from = (losses.tolist(), norms, rates), self.step
+        self._ahead, self._ahead_from = (norms, rates), self.step
         self.losses.read(losses)
+        self.epochs.add_losses(losses.tolist())
 
     def go_to(self, step: int) -> None:
         """Go through what was read, up to a step."""
-        _, norms, rates = self._ahead
+        norms, rates = self._ahead
         if step == self.step:
             return
         new = slice(self.step - self._ahead_from, step - self._ahead_from)
-        self._sum_losses(step)
         self.losses.go_to(step)
         if len(rates):
             self._rate = float(rates[new][-1])
@@ -137,11 +137,6 @@ class Signals:
         bad = self.losses.bad_step
         if bad is not None and self.nonfinite is None:
             self.nonfinite = NonFinite(bad, "loss", None, self.losses.last_finite)
-
-    def _sum_losses(self, step: int) -> None:
-        first = self._ahead_from
-        self.epochs.add_losses(self._ahead[0][self._summed - first : step - first])
-        self._summed = step
 
     def add_nonfinite(self, nonfinite: NonFinite) -> None:
         """Take the engine's word on where numbers stopped being finite."""
@@ -174,16 +169,15 @@ class Signals:
             if not is_silent:
                 self.silent_evaluations[layer] = 0
 
-    def add_scores(self, evaluation: Evaluation) -> None:
-        """Take what every evaluation tells, of a step that was read."""
-        self._sum_losses(max(evaluation.step, self._summed))
-        self.metric = evaluation.metrics.get(self.info.headline)
-        self.epochs.add_evaluation(evaluation)
-        self.progress.add_evaluation(evaluation, self.epochs)
+    def add_scores(self, evaluations: Sequence[Evaluation]) -> None:
+        """Take evaluations that tell of scores alone, of steps that were read."""
+        self.metric = evaluations[-1].metrics.get(self.info.headline)
+        self.progress.add_points(self.epochs.add_scores(evaluations))
 
     def add_evaluation(self, evaluation: Evaluation) -> None:
         """Take an evaluation that tells of units and answers, too."""
-        self.add_scores(evaluation)
+        self.metric = evaluation.metrics.get(self.info.headline)
+        self.progress.add_points(self.epochs.add_evaluation(evaluation))
         self.evaluation = evaluation
         self.first_evaluation = self.first_evaluation or evaluation
         self.evaluations.append(evaluation)

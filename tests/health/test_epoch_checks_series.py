@@ -25,10 +25,12 @@ def build_track(**info: Any) -> EpochTrack:
     return EpochTrack(build_info(**info), {}, dict(THRESHOLDS.checks["overfitting"]))
 
 
-def add(track: EpochTrack, validation: float, training: float = 1.0, **changes: Any) -> None:
+def add(
+    track: EpochTrack, validation: float, training: float = 1.0, step: int | None = None, **changes: Any
+) -> None:
     track.add_losses([training] * 50)
     metrics = {"val_loss": validation, "val_accuracy": 0.9}
-    track.add_evaluation(build_evaluation(50 * (track.count + 1), metrics=metrics, **changes))
+    track.add_evaluation(build_evaluation(step or 50 * (track.count + 1), metrics=metrics, **changes))
 
 
 @pytest.mark.parametrize(
@@ -102,22 +104,22 @@ def test_the_untrained_network_and_a_restored_one_are_no_part_of_the_series() ->
 def test_losses_that_are_not_finite_do_not_spoil_the_averages(validation: float, training: float) -> None:
     track = build_track()
     add(track, 0.5)
-    add(track, validation, training=training)
-    add(track, 0.5)
+    add(track, validation, training=training, step=100)
+    add(track, 0.5, step=150)
     assert (track.count, track.validation_loss, track.training_loss) == (2, 0.5, 1.0)
 
 
 def test_scores_of_errors_are_r_squared() -> None:
     score = ScoreTrack(build_info(headline="val_rmse", baseline_metric=2.0))
     for error in (1.0, 2.0, 4.0):
-        score.add({"val_rmse": error})
+        score.add([error])
     assert list(score.last) == [0.75, 0.0, -3.0]
     assert score.best == 0.75
 
 
 def test_a_score_without_a_baseline_is_left_out() -> None:
     score = ScoreTrack(build_info(headline="val_rmse", baseline_metric=0.0))
-    score.add({"val_rmse": 1.0})
+    score.add([1.0])
     assert list(score.last) == []
 
 
@@ -137,7 +139,8 @@ def watch(chunks: list[Records]) -> list[AlertEvent]:
 
 def overfitted(step: int) -> Evaluation:
     validation = 0.3 if step < 400 else 0.3 + (step - 400) / 1000
-    return build_evaluation(step, metrics={"val_loss": validation, "val_accuracy": 0.9})
+    metrics = {"val_loss": validation, "val_accuracy": 0.9}
+    return build_evaluation(step, metrics=metrics, is_brief=step % 150 > 0)
 
 
 @settings(max_examples=20, deadline=None)

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nnlab.health.checks import slow
-from nnlab.health.epochs import EpochTrack
 from nnlab.health.monitor import Monitor
 from nnlab.health.progress import LONGER, MOST_POINTS, ProgressTrack, gain_of_more, grasp, loss_at_end
 from nnlab.health.results import Result, Verdict
@@ -150,11 +149,9 @@ def test_a_power_law_is_continued_exactly() -> None:
     info = build_info(baseline_loss=1.0)
     signals = Signals(info, config=CONFIG)
     signals.add_steps(np.ones(1000), np.ones(1000))
-    track, epochs = signals.progress, EpochTrack(info, CONFIG, THRESHOLDS.checks["overfitting"])
-    for number, step in enumerate(range(100, 1001, 100), 1):
+    for step in range(100, 1001, 100):
         loss = float(step) ** -0.3
-        epochs.count, epochs.validation_loss, epochs.training_loss = number, loss, loss
-        track.add_evaluation(build_evaluation(step, metrics=scores(loss, 0.4)), epochs)
+        signals.progress.add_points([(step, loss, loss, loss)])
     assert gain_of_more(signals) == pytest.approx(1000**-0.3 - (1000 * LONGER) ** -0.3, rel=1e-12)
 
 
@@ -177,11 +174,8 @@ def test_the_path_counts_every_step_and_ends_at_the_present_pace() -> None:
 
 @given(st.integers(1, 700))
 def test_few_evaluations_are_kept_evenly_and_the_last_one_always(count: int) -> None:
-    info = build_info()
-    track, epochs = ProgressTrack(info), EpochTrack(info, CONFIG, THRESHOLDS.checks["overfitting"])
-    for step in range(1, count + 1):
-        epochs.count = step
-        track.add_evaluation(build_evaluation(step), epochs)
+    track = ProgressTrack(build_info())
+    track.add_points((step, 0.5, 0.5, 0.5) for step in range(1, count + 1))
     steps = [point.step for point in track.points]
     assert steps[-1] == count
     assert len(steps) <= MOST_POINTS
@@ -191,10 +185,9 @@ def test_few_evaluations_are_kept_evenly_and_the_last_one_always(count: int) -> 
 
 
 def test_an_evaluation_that_the_series_leaves_out_is_left_out_here() -> None:
-    info = build_info()
-    track, epochs = ProgressTrack(info), EpochTrack(info, CONFIG, THRESHOLDS.checks["overfitting"])
-    track.add_evaluation(build_evaluation(0), epochs)
-    assert track.points == []
+    signals = Signals(build_info(), config=CONFIG)
+    signals.add_evaluation(build_evaluation(0))
+    assert signals.progress.points == []
 
 
 @pytest.mark.parametrize(
