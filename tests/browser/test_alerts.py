@@ -48,6 +48,27 @@ def test_a_fix_is_one_click_and_its_verdict_comes_by_itself(page: Page, lab: Lab
     expect(card.locator("tbody tr")).to_have_count(6)  # five pairs and their mean
 
 
+def test_what_is_typed_ticked_and_opened_outlives_the_news_of_a_run(page: Page, lab: Lab) -> None:
+    training = {**TRAINING, "epochs": 20_000}
+    (run_id,) = lab.site.submit(name="long", data={"dataset": "digits"}, training=training)
+    lab.site.await_status(run_id, "running")
+    page.goto(f"{lab.site.address}r/{run_id}/")
+    card = page.locator("#alerts article").first
+    box, reason = card.get_by_role("checkbox").nth(1), card.locator("input[name^=reason-]")
+    box.check()
+    card.get_by_label("Paired seeds").select_option("3")
+    card.get_by_text("Evidence", exact=True).click()
+    reason.fill("known, but")
+    said = card.locator("p.muted").first.inner_text()
+    expect(card.locator("p.muted").first).not_to_have_text(said, timeout=60_000)
+    expect(reason).to_have_value("known, but")
+    expect(reason).to_be_focused()
+    expect(box).to_be_checked()
+    expect(card.get_by_label("Paired seeds")).to_have_value("3")
+    expect(card.get_by_role("row", name="formula")).to_be_visible()
+    page.get_by_role("button", name="Stop").first.click()
+
+
 def test_a_double_click_is_one_trial(page: Page, lab: Lab, sick: int) -> None:
     page.goto(f"{lab.site.address}r/{sick}/")
     page.get_by_role("button", name="Rerun with this fix").first.dblclick()

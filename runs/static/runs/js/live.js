@@ -75,13 +75,29 @@ function send(id, kind, detail) {
   document.getElementById(id)?.dispatchEvent(new CustomEvent(`chart:${kind}`, { detail }));
 }
 
+const FIELDS = "input[name], select[name]";
+const nameOf = (field) => `${field.name} ${field.type === "checkbox" ? field.value : ""}`;
+
+/* Fill in news; what somebody has typed, ticked and opened meanwhile stays. */
 function fill(id, html) {
   const element = document.getElementById(id);
   if (!element || element.dataset.html === html) return;
   element.dataset.html = html; // what the server said last; the browser may write the same HTML differently
-  const focused = element.contains(document.activeElement) ? document.activeElement.id : "";
+  const active = document.activeElement;
+  const focused = element.contains(active) ? active : null;
+  const fields = new Map([...element.querySelectorAll(FIELDS)].map((field) => [nameOf(field), field]));
+  const folds = [...element.querySelectorAll("details")];
   element.innerHTML = html;
-  if (focused) document.getElementById(focused)?.focus();
+  for (const field of element.querySelectorAll(FIELDS)) {
+    const old = fields.get(nameOf(field));
+    if (!old || old.type === "hidden") continue;
+    field.checked = old.checked;
+    field.value = old.value;
+    if (old === focused) field.focus();
+  }
+  const fresh = [...element.querySelectorAll("details")];
+  if (fresh.length === folds.length) fresh.forEach((fold, index) => { fold.open = folds[index].open; });
+  if (focused?.id) document.getElementById(focused.id)?.focus();
 }
 
 /* Bring in charts that began after the page was loaded; those that it has stay as they are, zoom and all. */
