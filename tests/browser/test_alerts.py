@@ -41,8 +41,7 @@ def test_a_fix_is_one_click_and_its_verdict_comes_by_itself(page: Page, lab: Lab
     page.goto(f"{lab.site.address}r/{sick}/")
     page.get_by_role("button", name="Rerun with this fix").first.click()
     card = page.locator("section[id^=fix-]")
-    expect(card).to_contain_text("of 5 pairs done")
-    expect(card).to_contain_text("helped", timeout=120_000)
+    expect(card).to_contain_text("helped", timeout=120_000)  # where the page is slow it is there at once
     lines = card.locator("figure[data-chart] .scatterlayer .trace")
     expect(lines).to_have_count(5, timeout=20_000)
     expect(card.locator("tbody tr")).to_have_count(6)  # five pairs and their mean
