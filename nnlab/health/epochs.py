@@ -108,19 +108,21 @@ class EpochTrack:
 
     def add_scores(self, evaluations: Iterable[Evaluation]) -> list[Point]:
         """Take the next evaluations; losses that are not finite are another check's matter."""
-        points, metrics = [], []
+        known, metrics, name = [], [], self.score.name
         for evaluation in evaluations:
             self.is_restored = evaluation.restored_step is not None
             if self.is_restored:
                 continue
             loss, mean = evaluation.metrics["val_loss"], self._next_mean(evaluation.step)
             if math.isfinite(loss) and math.isfinite(mean):
-                points.append(self._follow(evaluation.step, loss, mean))
-                metrics.append(evaluation.metrics.get(self.score.name, math.nan))
-        if points:
-            self.count += len(points)
-            self.score.add(metrics)
-        return points
+                known.append((evaluation.step, loss, mean))
+                metrics.append(evaluation.metrics.get(name, math.nan))
+        if not known:
+            return []
+        self.count += len(known)
+        self.score.add(metrics)
+        self.validation_losses.extend([loss for _, loss, _ in known])
+        return self._follow(known)
 
     @property
     def rise(self) -> float:
@@ -143,30 +145,39 @@ class EpochTrack:
 
     def _next_mean(self, step: int) -> float:
         """The mean of the losses since the evaluation before; NaN where there are none."""
-        self._sum_until(min(step - self._from, len(self._losses)))
+        end = min(step - self._from, len(self._losses))
+        if end > self._summed:
+            self._sum_until(end)
         mean = self._sum / self._steps if self._steps else math.nan
         self._sum, self._steps = 0.0, 0
         return mean
 
     def _sum_until(self, end: int) -> None:
         """Add losses one by one: their sum must not depend on the chunks."""
-        if end > self._summed:
-            self._sum = reduce(operator.add, self._losses[self._summed : end], self._sum)
-            self._steps += end - self._summed
-            self._summed = end
+        self._sum = reduce(operator.add, self._losses[self._summed : end], self._sum)
+        self._steps += end - self._summed
+        self._summed = end
 
-    def _follow(self, step: int, loss: float, mean: float) -> Point:
-        self.validation_losses.append(loss)
-        validation = self.validation_loss = _moved(self.validation_loss, loss)
-        training = self.training_loss = _moved(self.training_loss, mean)
-        if validation < self.least:
-            self.least, self.least_step, self.least_training_loss = validation, step, training
-            self.risen = 0
-        else:
-            self.risen = self.risen + 1 if self._is_risen() else 0
-            if self.risen == 1:
-                self.risen_since = step
-        return step, validation, training, loss
+    def _follow(self, losses: list[tuple[int, float, float]]) -> list[Point]:
+        """Move the averages; local names, for there may be thousands a second."""
+        points, least = [], self.least
+        validation, training = self.validation_loss, self.training_loss
+        for step, loss, mean in losses:
+            validation, training = _moved(validation, loss), _moved(training, mean)
+            points.append((step, validation, training, loss))
+            if validation < least:
+                self.least = least = validation
+                self.least_step, self.least_training_loss = step, training
+                self.risen = 0
+            elif validation - least < self._least_rise:
+                self.risen = 0
+            else:
+                self.validation_loss, self.training_loss = validation, training
+                self.risen = self.risen + 1 if self._is_risen() else 0
+                if self.risen == 1:
+                    self.risen_since = step
+        self.validation_loss, self.training_loss = validation, training
+        return points
 
     def _is_risen(self) -> bool:
         limits = self._limits

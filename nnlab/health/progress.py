@@ -7,7 +7,7 @@ from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from nnlab.engine.records import RunInfo
     from nnlab.health.signals import Signals
@@ -52,13 +52,16 @@ class ProgressTrack:
             for path, update in zip(self.paths, updates, strict=True)
         ]
 
-    def add_points(self, points: Iterable[tuple[int, float, float, float]]) -> None:
+    def add_points(self, points: Sequence[tuple[int, float, float, float]]) -> None:
         """Take what the series of evaluations took."""
-        for point in points:
-            if self._seen % self._apart:
+        while points:
+            over = self._seen % self._apart
+            if over:
                 self.points.pop()
-            self._seen += 1
-            self.points.append(Point(*point))
+            taken = min(self._apart - over, len(points))  # up to the next that is kept, or the last
+            self._seen += taken
+            self.points.append(Point(*points[taken - 1]))
+            points = points[taken:]
             if len(self.points) > MOST_POINTS:
                 self.points = [*self.points[1:-1:2], self.points[-1]]
                 self._apart *= 2

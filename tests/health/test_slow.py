@@ -172,10 +172,14 @@ def test_the_path_counts_every_step_and_ends_at_the_present_pace() -> None:
     assert np.isnan(track.reach([float("nan")] * 4))
 
 
-@given(st.integers(1, 700))
-def test_few_evaluations_are_kept_evenly_and_the_last_one_always(count: int) -> None:
-    track = ProgressTrack(build_info())
-    track.add_points((step, 0.5, 0.5, 0.5) for step in range(1, count + 1))
+@given(st.integers(1, 700), st.integers(1, 150))
+def test_few_evaluations_are_kept_evenly_and_the_last_one_always(count: int, together: int) -> None:
+    points = [(step, 0.5, 0.5, 0.5) for step in range(1, count + 1)]
+    track, whole = ProgressTrack(build_info()), ProgressTrack(build_info())
+    whole.add_points(points)
+    for start in range(0, count, together):
+        track.add_points(points[start : start + together])
+    assert track.points == whole.points
     steps = [point.step for point in track.points]
     assert steps[-1] == count
     assert len(steps) <= MOST_POINTS
