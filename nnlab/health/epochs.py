@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+import sys
 from collections import deque
 from functools import reduce
 from typing import TYPE_CHECKING
@@ -133,7 +134,8 @@ class EpochTrack:
     def gap(self) -> float:
         """Validation loss over training loss, less 1; losses near 0 count as a part of the baseline's."""
         floor = self._limits["gap_floor"] * self._baseline
-        return (self.validation_loss - self.training_loss) / max(self.training_loss, floor)
+        least = max(self.training_loss, floor, sys.float_info.min)
+        return (self.validation_loss - self.training_loss) / least
 
     @property
     def dead_growth(self) -> FloatArray:

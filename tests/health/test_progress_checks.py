@@ -206,3 +206,12 @@ def test_good_answers_clear_a_loss_that_is_still_a_constants() -> None:
     signals = build_signals(steps=600, loss=1.05)
     signals.add_evaluation(build_evaluation(600, 0.7))
     assert judge(not_learning, signals).verdict == Verdict.SAFE
+
+
+def test_one_class_learnt_to_the_last_bit_breaks_nothing() -> None:
+    signals = Signals(build_info(baseline_loss=0.0, baseline_metric=1.0), config=CONFIG)
+    for step in (50, 100, 150):
+        signals.add_steps(np.zeros(50), np.zeros(50))
+        signals.add_evaluation(build_evaluation(step, metrics={"val_loss": 0.0, "val_accuracy": 1.0}))
+    assert signals.epochs.risen == 0
+    assert judge(not_learning, signals).verdict == Verdict.UNKNOWN
