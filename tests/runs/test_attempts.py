@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from nnlab import versions
 from nnlab.versions import Machine
-from runs import attempts, lifecycle, queue, workers
+from runs import attempts, lifecycle, queue, tasks, training, workers
 from runs.models import Attempt, Outcome, Run, Status, Worker
 from runs.outside import ending
 from tests.runs.builders import build_run, build_sweep
@@ -169,6 +169,31 @@ def test_a_worker_adds_the_tier_that_the_run_itself_asks_for() -> None:
     assert (attempt.tier, attempt.began_after, attempt.device) == ("numpy", 40, versions.device("numpy"))
     lose_silent(run_id)
     assert Attempt.objects.get(run=run_id).last_step == 40  # nothing was written after the checkpoint
+
+
+def test_a_trained_run_has_an_attempt_that_says_with_what() -> None:
+    asked = {"hidden_units": (4,), "steps": 5, "dtype": "float64"}
+    run = build_run(data={"dataset": "iris"}, training=asked)
+    tasks.train_run(run.pk)
+    (attempt,) = Attempt.objects.filter(run=run)
+    assert (attempt.outcome, attempt.reason, attempt.last_step) == ("finished", "end", 5)
+    assert (attempt.tier, attempt.device) == ("numpy", versions.device("numpy"))
+    assert attempt.process == f"{socket.gethostname()}:{os.getpid()}"
+
+
+def test_what_broke_a_population_is_told_by_the_attempts_of_its_members(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def crash(_: object) -> None:
+        raise RuntimeError("no")
+
+    monkeypatch.setattr(training, "train_claimed", crash)
+    sweep = build_sweep()
+    runs = [build_run(sweep) for _ in range(2)]
+    with pytest.raises(RuntimeError):
+        tasks.train_run(runs[0].pk)
+    told = set(Attempt.objects.values_list("outcome", "reason", "error"))
+    assert told == {("given back", "error", "RuntimeError: no")}
 
 
 def test_a_program_outside_makes_attempts_too() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from datetime import timedelta
@@ -13,7 +14,7 @@ from django.db.models.functions import Now
 
 from nnlab import processes
 from nnlab.versions import Machine
-from runs import lifecycle, queue, tasks, workers
+from runs import lifecycle, queue, serving, tasks, workers
 from runs.models import Attempt, Release, Run, Status, Worker
 from tests.runs.builders import build_run
 
@@ -137,6 +138,31 @@ def test_a_worker_with_another_engine_or_schema_leaves_the_runs_alone_and_says_w
     assert (run.status, run.attempt, run.published_at) == (Status.QUEUED, 0, None)
     assert f"its {'engine' if name == 'engine' else 'database schema'} is" in caplog.text
     assert "this installation's is another" in caplog.text
+
+
+def test_preparing_an_installation_records_its_code() -> None:
+    serving.prepare(static=False)
+    release = workers.newest_release()
+    assert release is not None
+    assert release.versions.items() <= workers.code().items()
+
+
+def test_the_scheduler_takes_the_silent_for_gone_unless_nobody_could_be_heard(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(queue, "waiting_messages", lambda: None)
+    worker = build_worker(silent=61)
+    queue.reconcile(judging=False)
+    assert ending(worker) == ""
+    queue.reconcile()
+    assert ending(worker) == "gone"
+
+
+@pytest.mark.parametrize(("orderly", "word"), [(True, "stopped"), (False, "gone")])
+def test_workers_end_with_their_installation(orderly: bool, word: str) -> None:
+    worker, other = build_worker(host=socket.gethostname()), build_worker(host="elsewhere")
+    serving.release_runs(orderly=orderly)
+    assert (ending(worker), ending(other)) == (word, "")
 
 
 def test_another_version_of_python_is_no_reason_to_wait() -> None:
