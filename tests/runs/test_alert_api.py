@@ -174,6 +174,14 @@ def test_the_command_takes_the_alert_that_offers_the_advice() -> None:
     assert (fix.check_id, fix.created_by) == ("plateau", user)
 
 
+def test_the_command_takes_a_muted_alert_last() -> None:
+    alert = sick_alert()
+    builders.build_alert(alert.run, "saturated", severity="info", advice=alert.advice)
+    Alert.objects.filter(pk=alert.pk).update(muted_at=timezone.now())
+    command(alert.run_id, "--seeds", 1)
+    assert Fix.objects.get().check_id == "saturated"
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

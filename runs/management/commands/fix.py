@@ -62,12 +62,12 @@ class Command(BaseCommand):
 
 
 def _alert(number: int, codes: Sequence[str]) -> Alert:
-    """Choose the run's worst alert, open before resolved, that offers all the advice asked for."""
+    """Choose the run's worst alert that offers all the advice asked for: muted last, open before resolved."""
     if not Run.objects.kept().filter(pk=number).exists():
         raise CommandError(f"there is no run {number}, or it is in the trash")
     rank = Case(*(When(severity=name, then=Value(place)) for place, name in enumerate(SEVERITIES)))
     alerts = Alert.objects.filter(run=number).select_related("run__project")
-    found = list(alerts.order_by("state", rank, "opened_step"))
+    found = sorted(alerts.order_by("state", rank, "opened_step"), key=lambda alert: alert.is_muted)
     for alert in found:
         offered = {advice["code"] for advice in alert.advice}
         if offered >= set(codes) and (codes or fixing.first_code(alert)):
