@@ -10,7 +10,7 @@ from django.db import connection
 
 from nnlab.engine.config import TrainingConfig
 from nnlab.engine.records import Ending
-from nnlab.engine.training import describe
+from nnlab.engine.training import describe, joined
 from nnlab.health.monitor import Monitor
 from runs import lifecycle
 from runs.recording import Recorder
@@ -48,6 +48,7 @@ class Member:
         config = {**run.config["training"], "data": run.config["data"]}
         self._monitor = Monitor(self._info, config, facts=facts)
         self._recorder = Recorder(run.pk, token, self._info)
+        self._unwatched: list[Records] = []
         self._last: Records | None = None
 
     def start(self, target_unit: str, data_version: str) -> None:
@@ -56,16 +57,19 @@ class Member:
         self._recorder.record_events(self._monitor.start())
 
     def take(self, records: Records) -> None:
-        """Take what a chunk of steps yielded; nothing is written yet."""
-        self._recorder.record(records, self._monitor.observe(records))
+        """Take what a chunk of steps yielded; nothing is written yet, and no check is asked."""
+        self._recorder.record(records, ())
+        self._unwatched.append(records)
 
     def flush(self) -> None:
         """Write everything taken since the last flush; it waits here where the database is away."""
+        self._watch()
         self._recorder.flush()
         self.flushed = monotonic()
 
     def end(self, last: Records) -> None:
         """Take that the run ended by itself, and how; ``conclude`` writes it."""
+        self._watch()
         self._recorder.record_events(self._monitor.close())
         self._last = last
 
@@ -74,6 +78,7 @@ class Member:
 
         A run that has not ended by itself was stopped because its owner asked for it.
         """
+        self._watch()
         if not self._recorder.flush(final=True):
             return False
         try:
@@ -83,6 +88,12 @@ class Member:
             connection.close()
             return False
         return True
+
+    def _watch(self) -> None:
+        """Let the monitor read what came since the last flush: at once, which costs it a fraction."""
+        if self._unwatched:
+            self._recorder.record_events(self._monitor.observe(joined(self._unwatched)))
+            self._unwatched.clear()
 
     def _write_ending(self) -> None:
         last = self._last
