@@ -1,9 +1,9 @@
 """What all health work costs: runs with probes, evaluation statistics, facts and monitor, and without.
 
-Each repeat trains the same run both ways, in the order ABBA, on one thread of the native tier. The ratios of
-CPU times, which other processes disturb little, are held to the budget; those of wall time are told too. Two
-things cannot be switched off and are in both: the gradient's norm, which the core's update pass takes at
-every step, and its counts of hidden units in an evaluation, some per cent of that.
+Each repeat trains the same run both ways on one thread of the native tier, in turns of some 50 ms, so that
+whatever else the machine does disturbs both alike. The ratios of CPU times are held to the budget. Two things
+cannot be switched off and are in both: the gradient's norm, which the core's update pass takes at every step,
+and its counts of hidden units in an evaluation, some per cent of that.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ from __future__ import annotations
 import argparse
 import gc
 import json
+import os
 import sys
 from dataclasses import dataclass
 from functools import cache
-from time import perf_counter, process_time
+from time import process_time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,17 +27,20 @@ from nnlab.engine.evaluation import Evaluator
 from nnlab.engine.metrics import headline
 from nnlab.engine.problem import Problem
 from nnlab.engine.records import Evaluation
-from nnlab.engine.training import Training, describe
+from nnlab.engine.training import Training, describe, joined
 from nnlab.health.facts import describe_data
 from nnlab.health.monitor import Monitor
 from tests.benchmarks.engine.machine import pin
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+
+    from nnlab.engine.records import Records
 
 WORST, TYPICAL = 0.03, 0.01  # of the time without
 REPEATS, DRAWS = 10, 2000
-SHORT_STEPS = 2000
+SHORT_STEPS, WARM_UP_STEPS = 2000, 40
+CHUNKS_OF_A_FLUSH = 20  # of 50 ms: a worker writes about once a second
 BLOBS = "blobs"
 NOTHING = np.empty(0)
 
@@ -46,7 +50,7 @@ class Shape:
     """A network, its data and the length of its runs.
 
     Args:
-        steps: that take some seconds, or 2,000.
+        steps: that take some seconds.
     """
 
     name: str
@@ -72,7 +76,7 @@ SHAPES = (
     Shape("784-[128,64,32,16,8]-10, batch 32, SGD", "mnist_5k", (128, 64, 32, 16, 8), 32, "sgd", 20_000),
     Shape("784-128-64-10, batch 32, Adam", "mnist_5k", (128, 64), 32, "adam", 15_000),
     Shape("784-512-512-10, batch 128, Adam", "mnist_5k", (512, 512), 128, "adam", 2000),
-    Shape("784-2048-2048-10, batch 256, Adam", "mnist_5k", (2048, 2048), 256, "adam", 150),
+    Shape("784-2048-2048-10, batch 256, Adam", "mnist_5k", (2048, 2048), 256, "adam", 100),
     Shape("2-[5]x10-3, batch 128, Adam", BLOBS, (5,) * 10, 128, "adam", 100_000),
 )
 
@@ -104,52 +108,79 @@ class BareEvaluator(Evaluator):
         return Evaluation(step, epoch, metrics, NOTHING, NOTHING, self._rows)
 
 
-def run_with(config: TrainingConfig, problem: Problem) -> float:
-    """Train as the product does; give the sum of the losses."""
+def with_health(config: TrainingConfig, problem: Problem) -> Iterator[Records]:
+    """Train as the product does: its monitor reads what came since the last flush."""
     monitor = Monitor(describe(config, problem), config.to_dict(), facts=describe_data(problem))
     monitor.start()
-    total = 0.0
+    unread: list[Records] = []
     for records in Training(config, problem):
-        total += float(records.losses.sum())
-        monitor.observe(records)
+        unread.append(records)
+        if len(unread) == CHUNKS_OF_A_FLUSH or records.ended is not None:
+            monitor.observe(joined(unread))
+            unread.clear()
+        yield records
     monitor.close()
-    return total
 
 
-def run_without(config: TrainingConfig, problem: Problem) -> float:
+def without_health(config: TrainingConfig, problem: Problem) -> Iterator[Records]:
     """Train without any health work."""
     describe(config, problem)
     training = Training(config, problem)
     trainer = training.trainer
-    trainer._sampler.due = config.steps + 1 if config.steps else sys.maxsize
+    trainer._sampler.due = sys.maxsize
     bare = BareEvaluator(trainer.network, trainer.head, problem, trainer._make_predictor())
     trainer.__dict__["_evaluator"] = bare
-    return sum(float(records.losses.sum()) for records in training)
+    yield from training
+
+
+class Used:
+    """A run in progress, and the CPU time that it has used."""
+
+    def __init__(self, run: Iterator[Records]) -> None:
+        self._run = run
+        self.seconds = self.loss = 0.0
+        self.steps, self.goes_on = 0, True
+
+    def go_on(self) -> None:
+        """Take the next chunk of steps."""
+        began = process_time()
+        records = next(self._run, None)
+        self.seconds += process_time() - began
+        self.goes_on = records is not None
+        if records is not None:
+            self.steps += len(records.losses)
+            self.loss += float(records.losses.sum())
+
+
+def compare(config: TrainingConfig, problem: Problem, *, first: int = 0) -> tuple[Used, Used]:
+    """Train both ways in turns: always the one that is behind.
+
+    Args:
+        first: which of the two begins, 0 or 1.
+    """
+    gc.collect()
+    both = Used(with_health(config, problem)), Used(without_health(config, problem))
+    order = both if first == 0 else both[::-1]
+    while going := [run for run in order if run.goes_on]:
+        min(going, key=lambda run: run.steps).go_on()
+    return both
 
 
 def measure(shape: Shape, steps: int, repeats: int) -> dict[str, Any]:
-    """Compare both ways of training a shape."""
+    """Compare both ways of training a shape, once to warm up and some times to measure."""
     config, problem = shape.config(steps), problem_of(shape.dataset)
-    both = (run_with, run_without)
-    ours, theirs = (run(shape.config(300), problem) for run in both)
-    if not np.isclose(ours, theirs, rtol=1e-12):
+    ours, theirs = compare(shape.config(min(steps, WARM_UP_STEPS)), problem)
+    if not np.isclose(ours.loss, theirs.loss, rtol=1e-12):
         raise RuntimeError(f"expected the same losses with and without health work, got others: {shape.name}")
-    cpu: dict[Any, list[float]] = {run: [] for run in both}
-    wall: dict[Any, list[float]] = {run: [] for run in both}
-    for repeat in range(repeats):
-        for run in both if repeat % 2 == 0 else reversed(both):
-            gc.collect()
-            began, used = perf_counter(), process_time()
-            run(config, problem)
-            cpu[run].append(process_time() - used)
-            wall[run].append(perf_counter() - began)
+    found = [compare(config, problem, first=repeat % 2) for repeat in range(repeats)]
+    used = np.array([[run.seconds for run in both] for both in found])
     return {
         "shape": shape.name,
         "steps": steps,
         "repeats": repeats,
-        "step_us": 1e6 * float(np.median(cpu[run_without])) / steps,
-        "cpu": _interval(np.divide(cpu[run_with], cpu[run_without]) - 1),
-        "wall": _interval(np.divide(wall[run_with], wall[run_without]) - 1),
+        "step_us": 1e6 * float(np.median(used[:, 1])) / steps,
+        "cpu": _interval(used[:, 0] / used[:, 1] - 1),
+        "load": os.getloadavg()[0],
     }
 
 
@@ -161,12 +192,10 @@ def _interval(shares: Any) -> list[float]:
 
 
 def _line(found: dict[str, Any]) -> str:
-    cpu, wall = (
-        f"{100 * middle:5.2f} % [{100 * low:5.2f}, {100 * high:5.2f}]"
-        for middle, low, high in (found["cpu"], found["wall"])
-    )
+    middle, low, high = (100 * share for share in found["cpu"])
     return (
-        f"{found['shape']:40} {found['steps']:7,} steps of {found['step_us']:8.1f} us: CPU {cpu}, wall {wall}"
+        f"{found['shape']:40} {found['steps']:7,} steps of {found['step_us']:8.1f} us:"
+        f" CPU {middle:5.2f} % [{low:5.2f}, {high:5.2f}], load {found['load']:.1f}"
     )
 
 
