@@ -38,7 +38,7 @@ RANKED: Mapping[str, tuple[str, ...]] = {
     "oscillation": ("A3", "A19", "A20", "A5"),
     "output_mismatch": ("A13", "A10"),
     "overfitting": ("A14", "A18", "A12", "A16"),
-    "plateau": ("A4", "A5", "A13", "A17"),
+    "plateau": ("A4", "A5", "A1", "A13", "A17"),
     "rank_collapse": ("A2", "A7"),
     "saturated": ("A9", "A3", "A2", "A1", "A7"),
     "slow": ("A4", "A5", "A19", "A17"),

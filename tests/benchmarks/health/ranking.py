@@ -3,6 +3,21 @@
 ``python -m tests.benchmarks.health.ranking`` trains for half an hour and prints what advice is ranked by: for
 each finding that stands highest at the end, how many of its sick runs each change alone mends. Nothing here
 is a suite's: other sets, widths, depths and optimizers, and faults in networks of 4 to 14 narrow layers.
+
+Measured on 582 sick runs, of which 572 were found: the first advice mended 523 of those (91 %), one of the
+first three 548 (96 %). The ranking was chosen on four of the five parts; on part 2, seen afterwards, it mended
+101 (92 %) and 104 (95 %) of 110. Then A1 joined what is advised on plateaus. What mended most, by finding:
+
+born_dead (11)            A8, A11 and A16 10, A7 7, A15 6
+constant_prediction (21)  A7 9 of 19, A26 9 of 9, A14 7 of 8, A5 4, A3 3
+dead_layer (52)           A5 32, A7 31, A3 28, A11 26, A2 17 of 18, A8 16 of 32, A20 6
+dying_units (15)          A3 13, A5 12, A7 9 of 13, A8 5 of 7, A11 3
+nonfinite (88)            A1 54 of 60, A5 33, A3 23, A7 22, A6 14, A12 none
+plateau (12)              A1 9, A2 3 of 3, A26 3 of 3
+slow (56)                 A17 37, A4 35 of 52, A5 24, A16 19, A7 18, A19 6 of 6
+symmetry (57)             A2 57
+update_ratio (53)         A5 49, A4 48, A17 11
+vanishing (137)           A7 108 of 135, A1 72 of 94, A5 54, A8 48 of 106, A2 31 of 31, A26 23 of 23
 """
 
 from __future__ import annotations
