@@ -7,6 +7,7 @@ import operator
 import sys
 from collections import deque
 from functools import reduce
+from statistics import median
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +23,7 @@ FloatArray = NDArray[np.float64]
 Point = tuple[int, float, float, float]  # a step, the averages of both losses, the validation loss itself
 GAIN = 1 / 3  # of averages over evaluations: a window of five
 WINDOW = 10
+USUAL = 3  # scores that say what is usual
 DEAD_WINDOW = 5
 
 
@@ -31,28 +33,54 @@ class ScoreTrack:
     Attributes:
         name: of the metric.
         last: the last ten.
+        floor: that of a constant answer.
         best: the best of all.
+        earlier_best: the best of all before the last five: where scores rise, it does not exceed ``usual``.
         average: moving average; NaN before the first.
         best_average: the best that it has been.
     """
 
     def __init__(self, info: RunInfo) -> None:
         self.is_accuracy = info.headline.endswith("accuracy")
-        self.name, self._baseline = info.headline, info.baseline_metric
+        self.floor = info.baseline_metric if self.is_accuracy else 0.0
+        self.name, self._baseline, self._rows = info.headline, info.baseline_metric, info.validation_rows
         self.last: deque[float] = deque(maxlen=WINDOW)
-        self.best = self.best_average = -math.inf
+        self.best = self.best_average = self.earlier_best = -math.inf
         self.average = math.nan
 
     def add(self, metrics: Iterable[float]) -> None:
         """Take the metric of the next evaluations; a score that is not defined is left out."""
-        scores = [score for metric in metrics if math.isfinite(score := self._score(metric))]
+        scores = [score for metric in metrics if math.isfinite(score := self.of(metric))]
+        self.earlier_best = max([self.earlier_best, *[*self.last, *scores][: -WINDOW // 2]])
         self.last.extend(scores)
         self.best = max([self.best, *scores])
         for score in scores:
             self.average = _moved(self.average, score)
             self.best_average = max(self.best_average, self.average)
 
-    def _score(self, metric: float) -> float:
+    @property
+    def usual(self) -> float:
+        """The median of the last scores; NaN while there are fewer than three."""
+        return median(self.last) if len(self.last) >= USUAL else math.nan
+
+    def skill(self, score: float) -> float:
+        """Tell what part of the way from a constant answer to a perfect one a score has made."""
+        return (score - self.floor) / (1 - self.floor) if self.floor < 1 else math.nan
+
+    @property
+    def noise(self) -> float:
+        """Standard error of the average: how far chance alone moves it with so few validation rows.
+
+        For accuracy that of a share, with one row added to either side so that it is never 0; for R squared
+        that of the mean of squared normal errors.
+        """
+        if not self.is_accuracy:
+            return math.sqrt(2 / self._rows) * (1 - min(self.average, 1.0))
+        share = (self.average * self._rows + 1) / (self._rows + 2)
+        return math.sqrt(share * (1 - share) / self._rows)
+
+    def of(self, metric: float) -> float:
+        """Turn the metric into a score."""
         if self.is_accuracy:
             return metric
         return 1 - (metric / self._baseline) ** 2 if self._baseline > 0 else math.nan

@@ -153,11 +153,18 @@ class Machine:
 
     def _wanted_severity(self, result: Result, signals: Signals) -> Severity:
         """Up where the run is stuck, down where it gets on; in between severity stays, so it cannot flap."""
+        if self._check.eases and self._is_disproved(signals):
+            return Severity.INFO
         if result.severity is not None:
             return max(result.severity, self.severity, key=tuple(Severity).index)
-        if self._check.eases and signals.eases:
-            return Severity.INFO
         return self._check.stuck_severity if signals.is_stuck else self.severity
+
+    def _is_disproved(self, signals: Signals) -> bool:
+        """Whether the run's progress speaks against the finding.
+
+        A check that is critical by itself says that the run cannot succeed: success alone disproves it.
+        """
+        return signals.succeeds if self._check.severity is Severity.CRITICAL else signals.eases
 
     def _tell(self, kind: EventKind, result: Result, signals: Signals) -> EventKind:
         self._told_layers = self.layers

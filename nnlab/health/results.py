@@ -29,7 +29,7 @@ class Result:
 
     Args:
         layers: the layers concerned, forward order.
-        severity: overrides the check's own; the rules of progress do not touch it.
+        severity: overrides the check's own, unless progress eases the check.
     """
 
     verdict: Verdict

@@ -228,22 +228,13 @@ class Signals:
     @property
     def skill(self) -> float:
         """What part of the way from the baseline to a perfect metric is made; R squared for errors."""
-        metric, baseline = self.metric, self.info.baseline_metric
-        if metric is None:
-            return math.nan
-        if self.info.headline.endswith("accuracy"):
-            return (metric - baseline) / (1 - baseline) if baseline < 1 else math.nan
-        return 1 - (metric / baseline) ** 2 if baseline > 0 else math.nan
+        return math.nan if self.metric is None else self.epochs.score.skill(self.epochs.score.of(self.metric))
 
     @property
     def metric_is_no_better(self) -> bool:
         """Whether the headline metric is at the baseline; errors are compared as R squared."""
-        metric, baseline = self.metric, self.info.baseline_metric
-        if metric is None:
-            return True
-        if self.info.headline.endswith("accuracy"):
-            return not metric > baseline + self.limits["metric_margin"]
-        return not (baseline > 0 and 1 - (metric / baseline) ** 2 > self.limits["metric_margin"])
+        score = self.epochs.score
+        return self.metric is None or not score.of(self.metric) > score.floor + self.limits["metric_margin"]
 
     @property
     def looks_stuck(self) -> bool:
@@ -281,9 +272,20 @@ class Signals:
         return int(max(self.limits["window_steps"], self.limits["window_share"] * self.step))
 
     @property
+    def scores_well(self) -> bool:
+        """Whether the last evaluations' scores are far on the way to perfect, whatever the losses say."""
+        score = self.epochs.score
+        return score.skill(score.usual) >= self.limits["skill_good"] and not self.metric_is_no_better
+
+    @property
+    def succeeds(self) -> bool:
+        """Whether the run has learnt its task, by its loss or by its scores."""
+        return self.q < self.limits["q_good"] or self.scores_well
+
+    @property
     def eases(self) -> bool:
         """Whether the run makes such progress that a symptom can only be of interest."""
-        if self.q < self.limits["q_good"]:
+        if self.succeeds:
             return True
         fall = self.losses.fall_over(self.progress_window)
         return self.q < self.limits["q_easing"] and fall >= self.limits["fall"]

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from types import ModuleType
+
 import numpy as np
 import pytest
 
-from nnlab.health.checks import nonfinite, vanishing
+from nnlab.health.checks import (
+    class_balance,
+    dead_layer,
+    exploding,
+    nonfinite,
+    not_learning,
+    symmetry,
+    vanishing,
+)
 from nnlab.health.events import EventKind, Severity
 from nnlab.health.machine import Machine
 from nnlab.health.results import Result, Verdict
@@ -77,6 +87,17 @@ def test_a_signal_that_swings_between_open_and_clear_does_not_flap() -> None:
     assert Bench().feed("hhh" + "shns" * 20).count("r") == 0
 
 
+def test_a_class_that_is_recognised_now_and_then_stays_one_alert() -> None:
+    machine = Machine(
+        class_balance.CHECK, THRESHOLDS.checks["class_balance"], THRESHOLDS.machine, pause=10_000
+    )
+    signals = Signals(build_info())
+    results = [Result(Verdict.HIT, 0.1, 0.3), *[Result(Verdict.SAFE, 0.6, 0.3)] * 4] * 10
+    kinds = [machine.feed(result, signals, held=False) for result in results]
+    assert EventKind.RESOLVE not in kinds
+    assert machine.openings == 1
+
+
 def test_updates_without_news_keep_their_pause() -> None:
     story = Bench().feed("h" * 303)
     assert [step for step, letter in enumerate(story, 1) if letter == "u"] == [103, 203, 303]
@@ -109,6 +130,69 @@ def test_a_run_that_gets_on_makes_the_alert_one_of_interest_only() -> None:
     bench.loss = 0.1
     bench.feed("h" * 100)
     assert bench.machine.severity is Severity.INFO
+
+
+def add_scores(signals: Signals, *accuracies: float) -> None:
+    """An epoch for each, at a loss above that of a constant answer."""
+    for accuracy in accuracies:
+        signals.add_steps(np.full(50, 1.5), np.full(50, np.nan))
+        signals.add_evaluation(build_evaluation(signals.step, accuracy))
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "severity"),
+    [
+        ([0.9] * 8, Severity.INFO),
+        ([0.9] * 6 + [0.5] * 2, Severity.INFO),
+        ([0.9] * 4 + [0.5] * 4, Severity.CRITICAL),
+        ([0.9] * 7 + [0.35], Severity.CRITICAL),
+        ([0.75] * 8, Severity.CRITICAL),
+        ([0.78] * 8, Severity.INFO),
+        ([0.9] * 2, Severity.CRITICAL),
+    ],
+    ids=["good", "two bad ones", "as many bad ones", "no better now", "not far enough", "far enough", "few"],
+)
+def test_good_scores_of_the_last_evaluations_disprove_harm_whatever_the_loss_says(
+    accuracies: list[float], severity: Severity
+) -> None:
+    signals = Signals(build_info())
+    add_scores(signals, *accuracies)
+    machine = Machine(exploding.CHECK, THRESHOLDS.checks["exploding"], THRESHOLDS.machine, pause=100)
+    for _ in range(3):
+        result = Result(Verdict.HIT, 1e4, 100, severity=Severity.CRITICAL)
+        machine.feed(result, signals, held=False)
+    assert machine.severity is severity
+
+
+@pytest.mark.parametrize("check", [class_balance, dead_layer, not_learning])
+def test_good_scores_disprove_no_rare_class_nor_a_layer_that_is_silent(check: ModuleType) -> None:
+    signals = Signals(build_info())
+    add_scores(signals, *[0.9] * 8)
+    machine = Machine(check.CHECK, THRESHOLDS.checks[check.CHECK.id], THRESHOLDS.machine, pause=100)
+    result = Result(Verdict.HIT, 1.0, 1.0, severity=Severity.WARNING)
+    assert machine.feed(result, signals, held=False) is EventKind.OPEN
+    assert machine.severity is Severity.WARNING
+
+
+def build_symmetric() -> Machine:
+    machine = Machine(symmetry.CHECK, THRESHOLDS.checks["symmetry"], THRESHOLDS.machine, pause=100)
+    machine.feed(Result(Verdict.HIT, 1.0, 2), Signals(build_info()), held=False)
+    return machine
+
+
+def test_a_finding_before_training_that_good_scores_disprove_becomes_one_of_interest() -> None:
+    machine, signals = build_symmetric(), Signals(build_info())
+    add_scores(signals, 0.95, 0.95, 0.95)
+    before, kind = machine.severity, machine.review(signals)
+    assert (before, kind, machine.severity) == (Severity.CRITICAL, EventKind.UPDATE, Severity.INFO)
+
+
+def test_a_little_progress_does_not_disprove_that_a_run_cannot_succeed() -> None:
+    machine, signals = build_symmetric(), Signals(build_info())
+    signals.add_steps(np.linspace(1.1, 0.66, 500), np.full(500, np.nan))
+    assert signals.eases
+    assert machine.review(signals) is None
+    assert machine.severity is Severity.CRITICAL
 
 
 def test_severity_stays_between_stuck_and_good() -> None:

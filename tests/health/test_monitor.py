@@ -222,7 +222,9 @@ def test_a_symptom_that_outlives_its_cause_opens_after_as_many_hits_as_any_other
         delta = build_vanishing_sample(step).delta_rms if step <= 200 else build_sample(step).delta_rms
         return build_sample(step, delta_rms=delta, update_ratio=np.full(4, 0.5))
 
-    events = watch(build_run(300, loss=1.4, sample=sample))
+    events = watch(
+        build_run(300, loss=1.4, sample=sample, evaluation=lambda step: build_evaluation(step, 0.5))
+    )
     assert ("resolve", "vanishing", "warning", 250) in story(events)
     assert ("open", "exploding", "critical", 270) in story(events)
 

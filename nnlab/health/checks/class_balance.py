@@ -160,4 +160,5 @@ CHECK = Check(
     explain=explain,
     severity=Severity.WARNING,
     stuck_severity=Severity.WARNING,
+    eases=False,
 )

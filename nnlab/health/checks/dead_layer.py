@@ -77,4 +77,5 @@ CHECK = Check(
     explain=explain,
     severity=Severity.WARNING,
     stuck_severity=Severity.CRITICAL,
+    eases=False,
 )

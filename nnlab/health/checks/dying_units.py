@@ -18,8 +18,8 @@ def judge(signals: Signals, limits: Limits) -> Result:
     """Hit where most units of a layer are dead, or ever more, while there is still much to learn.
 
     In a narrow layer chance alone silences half of the units, so it takes three quarters there, and growth
-    says nothing. A network that has learnt its task can spare its dead units, and one in its first steps may
-    revive them.
+    says nothing. A network that has learnt its task can spare its dead units, one that learns fast is not
+    held back by them, and one in its first steps may revive them.
     """
     evaluation, info = signals.evaluation, signals.info
     can_die = tuple(layer for layer in range(info.layers - 1) if info.activations[layer] in CAN_DIE)
@@ -30,7 +30,7 @@ def judge(signals: Signals, limits: Limits) -> Result:
     dying = tuple(
         layer for layer in can_die if _is_dying(info.widths[layer], dead[layer], growth[layer], limits)
     )
-    if dying and signals.q > limits["q"] and signals.step >= signals.t_min:
+    if dying and signals.q > limits["q"] and signals.step >= signals.t_min and not _learns(signals, limits):
         share = max(dead[layer] for layer in dying)
         return Result(Verdict.HIT, share, limits["open"], dying)
     verdict = Verdict.SAFE if worst < limits["clear"] else Verdict.NEUTRAL
@@ -41,6 +41,12 @@ def _is_dying(width: int, share: float, growth: float, limits: Limits) -> bool:
     if width < limits["narrow"]:
         return share >= limits["open_narrow"]
     return share >= limits["open"] or (share >= limits["least"] and growth >= limits["growth"])
+
+
+def _learns(signals: Signals, limits: Limits) -> bool:
+    """Whether the loss falls fast and the score is better than a constant answer's."""
+    fall = signals.losses.fall_over(signals.progress_window)
+    return fall >= limits["fall"] and not signals.metric_is_no_better
 
 
 def explain(signals: Signals, limits: Limits, result: Result) -> Explanation:

@@ -97,4 +97,5 @@ CHECK = Check(
     explain=explain,
     severity=Severity.INFO,
     stuck_severity=Severity.CRITICAL,
+    eases=False,
 )

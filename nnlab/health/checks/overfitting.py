@@ -38,15 +38,21 @@ def _relative_rise(signals: Signals) -> float:
 
 
 def _severity(signals: Signals, limits: Limits) -> Severity:
-    """Warn where the metric has fallen, or the validation loss is a multiple of its minimum."""
+    """Warn where the metric has fallen by more than chance, or shows no use of what is learnt by heart.
+
+    People choose networks by their metric. While that is good, a validation loss that rises to a multiple
+    only tells that wrong answers are given more surely.
+    """
     epochs, score = signals.epochs, signals.epochs.score
     lost = limits["lost_accuracy" if score.is_accuracy else "lost_r2"]
     is_multiple = (
         _relative_rise(signals) >= limits["warn_rise"]
         and epochs.rise >= limits["warn_of_baseline"] * signals.info.baseline_loss
     )
-    has_lost = score.best_average - score.average >= lost
-    return Severity.WARNING if has_lost or is_multiple else Severity.INFO
+    has_lost = score.best_average - score.average >= max(lost, limits["lost_noise"] * score.noise)
+    has_no_use = signals.metric_is_no_better and epochs.validation_loss > signals.info.baseline_loss
+    harms = has_lost or has_no_use or (is_multiple and not signals.scores_well)
+    return Severity.WARNING if harms else Severity.INFO
 
 
 def explain(signals: Signals, limits: Limits, result: Result) -> Explanation:

@@ -44,7 +44,7 @@ def judge(signals: Signals, limits: Limits) -> Result:
         return UNKNOWN
     rates = dropout_rates(signals)
     is_broken_up = all(weights[layer] != "zeros" and rates[layer] > 0 for layer in layers)
-    severity = Severity.INFO if is_broken_up else Severity.CRITICAL
+    severity = Severity.INFO if is_broken_up else None
     return Result(Verdict.HIT, 1.0, limits["different_units"], layers, severity)
 
 
@@ -74,5 +74,4 @@ CHECK = Check(
     explain=explain,
     severity=Severity.CRITICAL,
     stuck_severity=Severity.CRITICAL,
-    eases=False,
 )
