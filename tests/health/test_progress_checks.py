@@ -126,6 +126,15 @@ def test_a_loss_that_comes_back_or_never_rose_does_not_diverge(loss: Callable[[i
     assert not three_in_a_row(windows_of(divergence, loss, 1500))
 
 
+@pytest.mark.parametrize(("validation", "verdict"), [(0.7, "neutral"), (0.8, "hit")])
+def test_a_loss_that_rises_in_training_alone_does_not_diverge(validation: float, verdict: str) -> None:
+    signals = build_signals(steps=500, loss=0.5)
+    signals.add_evaluation(build_evaluation(500, metrics={"val_loss": 0.5, "val_accuracy": 0.6}))
+    signals.add_steps(np.linspace(0.5, 1.0, 100), np.ones(100))
+    signals.add_evaluation(build_evaluation(600, metrics={"val_loss": validation, "val_accuracy": 0.6}))
+    assert judge(divergence, signals).verdict == verdict
+
+
 @pytest.mark.parametrize("check", [plateau, divergence, not_learning])
 def test_labels_of_one_class_leave_progress_undefined(check: Any) -> None:
     signals = build_signals(build_info(baseline_loss=0.0, baseline_metric=1.0), steps=600, loss=1e-6)

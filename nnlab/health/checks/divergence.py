@@ -18,7 +18,7 @@ def judge(signals: Signals, limits: Limits) -> Result:
 
     Three such windows in a row open the alert, so a spike that comes back does not. A loss above the constant
     answer's is a slow start where it falls or hardly exceeds the untrained network's, and one far below it
-    can rise without harm.
+    can rise without harm; so can one whose validation loss does not rise as well.
     """
     losses, q = signals.losses, signals.q
     if math.isnan(q) or signals.step < signals.t_min or not losses.lowest < math.inf:
@@ -28,10 +28,24 @@ def judge(signals: Signals, limits: Limits) -> Result:
     is_worse = q >= limits["q_above"] and losses.average > limits["rise"] * losses.first
     if is_worse and not fall >= limits["fall"]:
         return Result(Verdict.HIT, q, limits["q_above"])
-    if rise > limits["rise"] and fall < 0 and q > limits["q_harmless"]:
+    if (
+        rise > limits["rise"]
+        and fall < 0
+        and q > limits["q_harmless"]
+        and _shows_in_validation(signals, limits)
+    ):
         return Result(Verdict.HIT, rise, limits["rise"])
     is_safe = q < limits["q_above"] and (rise < limits["clear"] or q < limits["q_harmless"])
     return Result(Verdict.SAFE if is_safe else Verdict.NEUTRAL, rise, limits["rise"])
+
+
+def _shows_in_validation(signals: Signals, limits: Limits) -> bool:
+    """Whether the last evaluation found a loss as far above its lowest, or there is none yet to ask.
+
+    Of small batches the average loss is that of few rows, and the lowest of many such averages is luck.
+    """
+    epochs = signals.epochs
+    return not epochs.count or epochs.validation_losses[-1] > limits["rise"] * epochs.least
 
 
 def explain(signals: Signals, limits: Limits, result: Result) -> Explanation:
