@@ -108,16 +108,16 @@ def test_dying_units_are_spared_where_the_task_is_learnt(loss: float, verdict: s
 
 
 @pytest.mark.parametrize(
-    ("start", "accuracy", "verdict"), [(0.9, 0.7, "neutral"), (0.88, 0.7, "hit"), (0.9, 0.36, "hit")]
+    ("start", "accuracy", "severity"), [(0.9, 0.7, "info"), (0.88, 0.7, "warning"), (0.9, 0.36, "warning")]
 )
 def test_dying_units_do_not_hold_back_a_network_that_learns_fast(
-    start: float, accuracy: float, verdict: str
+    start: float, accuracy: float, severity: str
 ) -> None:
     signals = Signals(build_relu_info())
     signals.add_steps(np.full(100, start), np.ones(100))
     signals.add_steps(np.full(200, 0.8), np.ones(200))
     signals.add_evaluation(build_evaluation(300, accuracy, dead_share=np.array([0.9, 0.0, 0.0])))
-    assert judge(dying_units, signals).verdict == verdict
+    assert judge(dying_units, signals).severity == severity
 
 
 def test_units_of_other_activations_never_die() -> None:

@@ -30,9 +30,9 @@ def judge(signals: Signals, limits: Limits) -> Result:
     dying = tuple(
         layer for layer in can_die if _is_dying(info.widths[layer], dead[layer], growth[layer], limits)
     )
-    if dying and signals.q > limits["q"] and signals.step >= signals.t_min and not _learns(signals, limits):
+    if dying and signals.q > limits["q"] and signals.step >= signals.t_min:
         share = max(dead[layer] for layer in dying)
-        return Result(Verdict.HIT, share, limits["open"], dying)
+        return Result(Verdict.HIT, share, limits["open"], dying, _severity(signals, limits))
     verdict = Verdict.SAFE if worst < limits["clear"] else Verdict.NEUTRAL
     return Result(verdict, worst, limits["open"], dying)
 
@@ -43,10 +43,13 @@ def _is_dying(width: int, share: float, growth: float, limits: Limits) -> bool:
     return share >= limits["open"] or (share >= limits["least"] and growth >= limits["growth"])
 
 
-def _learns(signals: Signals, limits: Limits) -> bool:
-    """Whether the loss falls fast and the score is better than a constant answer's."""
+def _severity(signals: Signals, limits: Limits) -> Severity:
+    """Only show it while the loss falls fast and the score is better than a constant answer's."""
+    if signals.is_stuck:
+        return Severity.CRITICAL
     fall = signals.losses.fall_over(signals.progress_window)
-    return fall >= limits["fall"] and not signals.metric_is_no_better
+    learns = fall >= limits["fall"] and not signals.metric_is_no_better
+    return Severity.INFO if learns else Severity.WARNING
 
 
 def explain(signals: Signals, limits: Limits, result: Result) -> Explanation:
