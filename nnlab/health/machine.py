@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from nnlab.health.events import EventKind, Severity
 from nnlab.health.results import Check, Result, Verdict
+from nnlab.health.signals import Reading
 
 if TYPE_CHECKING:
     from nnlab.health.signals import Signals
@@ -162,9 +163,10 @@ class Machine:
     def _is_disproved(self, signals: Signals) -> bool:
         """Whether the run's progress speaks against the finding.
 
-        A check that is critical by itself says that the run cannot succeed: success alone disproves it.
+        A check that says before step 1 that the run cannot succeed is disproved by success alone.
         """
-        return signals.succeeds if self._check.severity is Severity.CRITICAL else signals.eases
+        is_verdict = self._check.severity is Severity.CRITICAL and Reading.START in self._check.readings
+        return signals.succeeds if is_verdict else signals.eases
 
     def _tell(self, kind: EventKind, result: Result, signals: Signals) -> EventKind:
         self._told_layers = self.layers
