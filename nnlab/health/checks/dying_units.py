@@ -32,7 +32,8 @@ def judge(signals: Signals, limits: Limits) -> Result:
     )
     if dying and signals.q > limits["q"] and signals.step >= signals.t_min:
         share = max(dead[layer] for layer in dying)
-        return Result(Verdict.HIT, share, limits["open"], dying, _severity(signals, limits))
+        crossed = limits["open"] if share >= limits["open"] else limits["least"]
+        return Result(Verdict.HIT, share, crossed, dying, _severity(signals, limits))
     verdict = Verdict.SAFE if worst < limits["clear"] else Verdict.NEUTRAL
     return Result(verdict, worst, limits["open"], dying)
 
