@@ -140,7 +140,7 @@ def _figures(told: Found) -> list[str]:
     shares = [_interval(told[name]) for name in ("recall", "false_alarms", "precision", "f1")]
     runs = str(told["sick"] + told["mid"] + told["healthy"])
     shares.append(_known(told["cause"]))
-    shares.append(_known(told.get("macro_f1", [None])[0]))
+    shares.append(_known(told["macro_f1"][0]))
     if told["median_share"] is None:
         return [runs, *shares, "–", "–"]
     return [runs, *shares, f"{100 * told['median_share']:.2g} %", f"{told['median_epoch']:.3g}"]
@@ -153,12 +153,11 @@ def _repairs(found: Found) -> str:
     for name, told in found["repair"].items():
         if not told["runs"]:
             continue
-        first, three = told["places"][0] / told["runs"], sum(told["places"]) / told["runs"]
-        shares = [_interval(value) for value in told.get("within", ([first] * 3, [three] * 3))]
+        shares = [_interval(value) for value in told["within"]]
         rows.append(
             [_SOURCES[name], str(told["runs"]), *shares, f"{told['cost']:.2g}", f"{told['gain']:.2f}"]
         )
-    beyond = found["repair"][OURS].get("beyond", 0)
+    beyond = found["repair"][OURS]["beyond"]
     note = f"\n\nNot tried: {beyond} sick runs that no change of a configuration mends." if beyond else ""
     return (
         _markdown(
@@ -174,8 +173,8 @@ def _notes(found: Found) -> str:
     if found["overflows"][0]:
         every, double = found["overflows"]
         notes.append(f"{every} runs overflow, {double} of them in double precision as well.")
-    notes += [*_insides(found), *_programs(told.get("programs"))]
-    for case, changes in found.get("improved_by", {}).items():
+    notes += [*_insides(found), *_programs(told["programs"])]
+    for case, changes in found["improved_by"].items():
         notes.append(f"Not healthy, since a change makes it better: {case} ({', '.join(changes)}).")
     known = [case for case, told in found["references"].items() if REFERENCES[0] in told]
     if known:
