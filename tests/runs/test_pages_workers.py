@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from io import StringIO
-from typing import Any
 
 import pytest
 from django.core.management import call_command
@@ -13,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
-from runs import console, lifecycle, workers
+from runs import lifecycle, workers
 from runs.models import Attempt, Release, Run, Worker
 from runs.reading.workers import SHOWN_RUNS, State, muster, why_waiting
 from tests.runs import builders
@@ -185,19 +183,16 @@ def test_an_installation_without_workers_answers_an_empty_list(reader: Client) -
     assert reader.get("/api/workers").json() == {"workers": [], "present": 0, "release": None}
 
 
-def printed(monkeypatch: pytest.MonkeyPatch, *command: Any) -> str:
-    lines = StringIO()
-    monkeypatch.setattr(console.console, "file", lines)
-    monkeypatch.setattr(console.console, "width", 200)
-    call_command(*command)
-    return lines.getvalue()
-
-
-def test_the_command_line_lists_the_workers(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "`nnlab up` starts one" in printed(monkeypatch, "workers")
+def test_the_command_line_lists_the_workers(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    call_command("workers")
+    assert "`nnlab up` starts one" in capsys.readouterr().out
     trained(build_worker(41, memory_bytes=300_000_000), 2)
     Release.objects.create(nnlab="9.9", engine="fedcba987654", schema=workers.code()["schema"])
-    told = printed(monkeypatch, "workers")
+    call_command("workers")
+    told = capsys.readouterr().out
     for words in ("host-1:41", "other code", "2 on cpu", "300.0 MB", "host-1:41: its engine is"):
         assert words in told
 
