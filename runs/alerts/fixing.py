@@ -76,10 +76,12 @@ def begin(alert: Alert, codes: Sequence[str], seeds: int, user: _User) -> Fix:
         created_by_id=user.pk if user else None,
     )
     specs = _specs(run, ops, _seeds(run, seeds), f"Run {run.pk}: {title}"[:MAX_LABEL])
+    version = _data_version(specs[0].data)  # advice changes how a file is prepared, not which; read unlocked
     with transaction.atomic():
         Project.objects.select_for_update(no_key=True).get(pk=run.project_id)
         before, after = (
-            _Side(word, spec, _known(run, spec)) for word, spec in zip((BEFORE, AFTER), specs, strict=True)
+            _Side(word, spec, _known(run, spec, version))
+            for word, spec in zip((BEFORE, AFTER), specs, strict=True)
         )
         _store(fix, before, after, user)
     return fix
@@ -167,13 +169,16 @@ def _parsed(run: Run, config: Mapping[str, Any], seeds: list[int], name: str) ->
     )
 
 
-def _known(run: Run, spec: Specification) -> dict[int, Run]:
-    """Find a run of the project for each seed that has one; the run itself first, then finished ones."""
+def _known(run: Run, spec: Specification, version: str | None) -> dict[int, Run]:
+    """Find a run of the project for each seed that has one; the run itself first, then finished ones.
+
+    Args:
+        version: of the data that they must have had; None where data stay as they are.
+    """
     usable = Q(status__in=[*ACTIVE, Status.FINISHED], cancel_requested=False) | Q(stop_reason="diverged")
     found = Run.objects.kept().filter(
         usable, project=run.project, source=Source.ENGINE, group=spec.runs[0].group, seed__in=spec.seeds
     )
-    version = _data_version(spec.data)
     usual = [one for one in found if version is None or one.info.get("data_version", version) == version]
     ranked = sorted(usual, key=lambda one: (one.pk != run.pk, not one.is_over, one.pk))
     return {int(one.seed): one for one in reversed(ranked) if one.seed is not None}
