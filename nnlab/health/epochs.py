@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from nnlab.health.thresholds import Limits
 
 FloatArray = NDArray[np.float64]
-Point = tuple[int, float, float, float]  # a step, the averages of both losses, the validation loss itself
+# A step, the averages of both losses, and the validation loss itself; a bare tuple, for there are many.
+Followed = tuple[int, float, float, float]
 GAIN = 1 / 3  # of averages over evaluations: a window of five
 WINDOW = 10
 USUAL = 3  # scores that say what is usual
@@ -129,13 +130,13 @@ class EpochTrack:
         self._from += len(self._losses)
         self._losses, self._summed = losses, 0
 
-    def add_evaluation(self, evaluation: Evaluation) -> list[Point]:
+    def add_evaluation(self, evaluation: Evaluation) -> list[Followed]:
         """Take the next evaluation, which tells of units as well; give what the series took of it."""
         if evaluation.restored_step is None:
             self._dead_shares.append(evaluation.dead_share)
         return self.add_scores([evaluation])
 
-    def add_scores(self, evaluations: Iterable[Evaluation]) -> list[Point]:
+    def add_scores(self, evaluations: Iterable[Evaluation]) -> list[Followed]:
         """Take the next evaluations; losses that are not finite are another check's matter."""
         known, metrics, name = [], [], self.score.name
         for evaluation in evaluations:
@@ -188,7 +189,7 @@ class EpochTrack:
         self._steps += end - self._summed
         self._summed = end
 
-    def _follow(self, losses: list[tuple[int, float, float]]) -> list[Point]:
+    def _follow(self, losses: list[tuple[int, float, float]]) -> list[Followed]:
         """Move the averages; local names, for there may be thousands a second."""
         points, least = [], self.least
         validation, training = self.validation_loss, self.training_loss

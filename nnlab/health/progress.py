@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from nnlab.engine.records import RunInfo
+    from nnlab.health.epochs import Followed
     from nnlab.health.signals import Signals
 
 MOST_POINTS = 64
@@ -52,7 +53,7 @@ class ProgressTrack:
             for path, update in zip(self.paths, updates, strict=True)
         ]
 
-    def add_points(self, points: Sequence[tuple[int, float, float, float]]) -> None:
+    def add_points(self, points: Sequence[Followed]) -> None:
         """Take what the series of evaluations took."""
         while points:
             over = self._seen % self._apart
