@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SCIENCE = ("engine", "data", "health", "series", "stats", "client")
-HEAVY = ("django", "celery", "kombu", "plotly", "cupy", "sklearn", "pandas", "pyarrow", "runs")
+SCIENCE = ("engine", "data", "health", "series", "stats", "search", "client")
+HEAVY = ("django", "celery", "kombu", "plotly", "cupy", "sklearn", "pandas", "pyarrow", "optuna", "runs")
 
 BARE = """
 import pkgutil, sys, importlib
