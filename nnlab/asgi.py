@@ -7,9 +7,12 @@ import os
 
 import django
 
+from nnlab import home
 from nnlab.handler import Handler
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "nnlab.settings")
+# Before the counters are imported: each process of the web server answers for all of them.
+os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(home.shared_counts(home.data_folder())))
 
 django.setup(set_prefix=False)
 application = Handler()

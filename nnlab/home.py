@@ -46,6 +46,13 @@ def broker_socket(folder: Path) -> Path:
     return _socket_folder() / f"{name}.sock"
 
 
+def shared_counts(folder: Path) -> Path:
+    """Return a folder of this host in which the processes of one web server add up what they count."""
+    path = broker_socket(folder).with_suffix(".counts")
+    path.mkdir(mode=0o700, exist_ok=True)
+    return path
+
+
 def _platform_folder() -> Path:
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Application Support" / "nnlab"

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import django_stubs_ext
 import environ
 
-from nnlab import home
+from nnlab import home, logs
 
 django_stubs_ext.monkeypatch()  # so that admin.ModelAdmin[Run] works at run time on Django 5.2
 
@@ -30,6 +30,7 @@ CSV_FOLDER = NNLAB_HOME / "datasets"
 INSTANCE = env.str("NNLAB_INSTANCE", default="")  # set by the supervisor, to know its own web server
 ADMIN_USER = env.str("NNLAB_ADMIN_USER", default="admin")
 ADMIN_PASSWORD = _secret("NNLAB_ADMIN_PASSWORD")
+METRICS_TOKEN = _secret("NNLAB_METRICS_TOKEN")  # with which Prometheus may read /metrics, and nothing else
 
 DEBUG = False
 SECRET_KEY = _secret("SECRET_KEY") or home.secret_key(NNLAB_HOME)
@@ -49,6 +50,7 @@ INSTALLED_APPS = [
     "csp",
 ]
 MIDDLEWARE = [
+    "nnlab.traffic.watched",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -202,11 +204,10 @@ DEFAULT_FROM_EMAIL = env.str("NNLAB_EMAIL_FROM", default="") or "nnlab@localhost
 MAX_RUNS_PER_SWEEP = env.int("NNLAB_MAX_RUNS_PER_SWEEP", default=1000)
 MAX_STEPS_PER_RUN = env.int("NNLAB_MAX_STEPS_PER_RUN", default=10_000_000)
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "loggers": {"axes.apps": {"level": "WARNING"}},  # it greets at every start
-    "root": {"handlers": ["stderr"], "level": env.str("NNLAB_LOG_LEVEL", default="INFO")},
-}
+# Logs: lines for people, or JSON for machines. What is secret here is never printed.
+LOG_FORMAT = env.str("NNLAB_LOG", default="") or "lines"
+LOGGING = logs.configuration(
+    LOG_FORMAT,
+    env.str("NNLAB_LOG_LEVEL", default="") or "INFO",
+    [SECRET_KEY, ADMIN_PASSWORD, METRICS_TOKEN, _DATABASE_URL, REDIS_URL, _EMAIL_URL],
+)

@@ -17,6 +17,7 @@ from django.utils.functional import SimpleLazyObject
 from ninja.errors import HttpError
 from ninja.security import HttpBearer, SessionAuth
 
+from nnlab import logs
 from runs.models import ApiToken
 from runs.store import rows
 
@@ -48,6 +49,7 @@ class TokenAuth(HttpBearer):
         if not found:
             raise HttpError(401, "expected a token of an active user; `nnlab token USER NAME` makes one")
         key, user_id, is_due = found[0]
+        logs.bind(user_id=user_id)
         if is_due:
             _note_use(key)
         request.user = cast(User, SimpleLazyObject(lambda: User.objects.get(pk=user_id)))
