@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from runs import forms, lifecycle, retention, submission
+from runs import forms, lifecycle, queue, retention, submission
 from runs.models import Alert, ApiToken, Attempt, Project, Run, Status, Sweep, Worker
 from runs.specification import SubmissionError
 from runs.trash_admin import DeletesRuns, KeepsATrash, TrashFilter, discard
@@ -199,7 +199,7 @@ class RunAdmin(KeepsATrash, ReadOnlyAdmin, admin.ModelAdmin[Run]):
     @admin.action(description="Enqueue the selected runs again", permissions=["submit"])
     def enqueue_again(self, request: HttpRequest, queryset: QuerySet[Run]) -> None:
         """Put failed and cancelled runs back into the queue."""
-        queued = sum(submission.enqueue_again(run) for run in queryset.filter(deleted_at=None))
+        queued = queue.retry(queryset)
         messages.success(
             request, f"{queued} of {len(queryset)} run(s) queued again; only failed and stopped ones can be."
         )

@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import Count, Max
 
 from runs import lifecycle, queue
-from runs.models import Run, Status
+from runs.models import Run
 
 if TYPE_CHECKING:
     from runs.models.runs import RunQuerySet
@@ -34,36 +34,34 @@ _PARAMETER_BYTES = 5 * 4  # the parameters, their gradient, the optimizer's two 
 _UNIT_BYTES = 4 * 4  # per row of a batch: sum, activation, delta, dropout's mask
 
 
-def claim(run_id: int, worker: str) -> dict[int, UUID]:
-    """Take a queued run, and with it as many of its bucket as leave the other workers their share.
+def claim_next(name: str, worker: str) -> dict[int, UUID]:
+    """Take the first waiting run of a queue, and of its bucket as many as leave other workers their share.
 
-    All of them or none: two workers that are woken for neighbours do not tear their bucket apart.
+    All of them or none: two workers that are woken at once do not tear a bucket apart.
 
     Returns:
-        The fencing tokens by run, this run first; nothing where it does not wait for a worker any more.
+        The fencing tokens by run, the first run's first; nothing where no run waits.
     """
-    run = Run.objects.filter(pk=run_id, status=Status.QUEUED).first()
-    if run is None:
-        return {}
-    others = _others(run)
-    room = _room(run, others)
     with transaction.atomic():
-        token = lifecycle.claim(run_id, worker)
-        if token is None:
+        first = lifecycle.claim_first(Run.objects.awaiting_worker().filter(queue=name), 1, worker)
+        if not first:
             return {}
-        return {run_id: token} | lifecycle.claim_first(others, room, worker)
+        run = Run.objects.get(pk__in=first)
+        others = _others(run)
+        return first | lifecycle.claim_first(others, _room(run, others), worker)
 
 
 def _others(run: Run) -> RunQuerySet:
     """Return what waits of a run's bucket.
 
     A run that an earlier attempt lost, or whose shape is not known, trains alone: if it is the one that ends
-    its workers, it shall not take others with it.
+    its workers, it shall not take others with it. Runs of another priority or limit are no company either.
     """
-    if not run.shape_key or run.attempt > 0:
+    if not run.shape_key or run.attempt > 1:
         return Run.objects.none()
-    bucket = Run.objects.filter(sweep=run.sweep_id, shape_key=run.shape_key, attempt=0)
-    return bucket.awaiting_worker().exclude(pk=run.pk)
+    alike = {name: getattr(run, name) for name in ("queue", "priority", "time_limit", "memory_limit_mb")}
+    bucket = Run.objects.filter(sweep=run.sweep_id, shape_key=run.shape_key, attempt=0, **alike)
+    return bucket.awaiting_worker()
 
 
 def _room(run: Run, others: RunQuerySet) -> int:
@@ -77,8 +75,8 @@ def _room(run: Run, others: RunQuerySet) -> int:
     room: int = min(found["count"], _most_members(run, steps) - 1)
     if room < 1:
         return 0
-    waiting = Run.objects.awaiting_worker().count()
-    return min(room, ceil(waiting / queue.live_workers()) - 1)
+    waiting = Run.objects.awaiting_worker().filter(queue=run.queue).count() + 1
+    return min(room, ceil(waiting / queue.live_workers(run.queue)) - 1)
 
 
 def _most_members(run: Run, steps: int) -> int:

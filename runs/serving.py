@@ -22,6 +22,7 @@ from nnlab import home
 from nnlab.supervisor import AlreadyRunningError, Child, FolderLock, Supervisor
 from runs import lifecycle, queue
 from runs.workers import record_release
+from runs.models import Queue
 from runs.workers import release as release_workers
 
 EXPERIMENTERS = "Experimenters"
@@ -119,14 +120,10 @@ def serve(*, port: int, workers: int, reload: bool = False) -> Iterator[Site]:
 
 
 def release_runs(*, orderly: bool) -> None:
-    """Queue the runs again that this machine's workers had to leave, instead of waiting for their leases.
-
-    The embedded broker forgets with its end, so the wake-ups of all queued runs are gone, too.
-    """
+    """Queue the runs again that this machine's workers had to leave, instead of waiting for their leases."""
     if settings.BROKER_SOCKET is not None:
         lifecycle.release(socket.gethostname(), orderly=orderly)
         release_workers(socket.gethostname(), orderly=orderly)
-        queue.forget_wake_ups()
 
 
 def free_port(wanted: int) -> int:
@@ -191,7 +188,7 @@ def _broker(address: Path) -> list[str]:
 
 def _await_start(port: int, instance: str, supervisor: Supervisor) -> None:
     deadline = time.monotonic() + START_TIMEOUT
-    while not (_answers(port, instance) and queue.waiting_messages() is not None):
+    while not (_answers(port, instance) and queue.waiting_messages(Queue.CPU) is not None):
         if supervisor.stopping:
             return
         if time.monotonic() > deadline:

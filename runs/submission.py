@@ -7,7 +7,7 @@ is sent again by the reconciler.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
+from itertools import count
 from typing import Any
 
 from django.conf import settings
@@ -17,9 +17,8 @@ from django.utils.text import slugify
 
 from nnlab.engine.config import TrainingConfig
 from nnlab.engine.population import shape_key
-from runs import lifecycle, specification
+from runs import lifecycle, queue, specification
 from runs.models import Project, Run, Source, Sweep
-from runs.queue import publish
 from runs.specification import Planned, Specification, SubmissionError
 from runs.store.params import write_params_of
 
@@ -108,15 +107,6 @@ def as_mapping(run: Run) -> dict[str, Any]:
     }
 
 
-def enqueue_again(run: Run) -> bool:
-    """Put a failed or cancelled run back into the queue; False if it is neither."""
-    with transaction.atomic():
-        if not lifecycle.requeue(run.pk):
-            return False
-        transaction.on_commit(partial(publish, [run.pk]))
-    return True
-
-
 def project_slug(name: str) -> str:
     """Turn a project's name into its address.
 
@@ -159,15 +149,19 @@ def _store(
             specification=submitted,
             created_by_id=user.pk if user else None,
         )
+        places = count(lifecycle.end_of_queue())
         runs = Run.objects.bulk_create(
-            (_run(part, one, sweep, parent, name) for part, one, name in planned), batch_size=_AT_ONCE
+            (_run(part, one, sweep, parent, name, next(places)) for part, one, name in planned),
+            batch_size=_AT_ONCE,
         )
         write_params_of(runs)
-        transaction.on_commit(partial(publish, [run.pk for run in runs]))
+        queue.wake_on_commit({run.queue for run in runs})
     return sweep
 
 
-def _run(spec: Specification, planned: Planned, sweep: Sweep, parent: Run | None, name: str) -> Run:
+def _run(
+    spec: Specification, planned: Planned, sweep: Sweep, parent: Run | None, name: str, place: float
+) -> Run:
     config = planned.training
     widths = set(config.hidden_units)
     dropouts = set(config.dropouts)
@@ -190,6 +184,7 @@ def _run(spec: Specification, planned: Planned, sweep: Sweep, parent: Run | None
         parameters=planned.parameters,
         steps_requested=planned.steps,
         shape_key=shape_key(config),
+        place=place,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+from time import sleep
 
 from celery.exceptions import SoftTimeLimitExceeded
 from celery.signals import celeryd_after_setup, worker_ready
@@ -16,22 +17,36 @@ from runs.queue import TRAIN_TASK
 
 logger = logging.getLogger(__name__)
 
+IDLE_SECONDS = 1.0  # before a worker that takes no runs hands a wake-up on
+
 celeryd_after_setup.connect(registration.remember_code)
 worker_ready.connect(registration.register)
 
 
 @app.task(name=TRAIN_TASK)
-def train_run(run_id: int) -> None:
-    """Train one run to its end, and others of its bucket with it. A second delivery claims nothing."""
+def train_next(name: str) -> None:
+    """Train the first waiting run of a queue to its end, others of its bucket with it, and wake the next.
+
+    A message that is delivered twice takes the run after it, or finds nothing.
+    """
     why_idle = workers.why_idle()
     if why_idle:
-        logger.warning("run %s is left to other workers: %s", run_id, why_idle)
-        queue.forget_wake_ups([run_id])
+        logger.warning("the runs of queue %s are left to other workers: %s", name, why_idle)
+        sleep(IDLE_SECONDS)  # else this worker and the broker would do nothing but toss the message
+        queue.wake_next(name)
         return
-    claims = buckets.claim(run_id, f"{socket.gethostname()}:{os.getpid()}")
+    claims = buckets.claim_next(name, f"{socket.gethostname()}:{os.getpid()}")
     if not claims:
-        logger.info("run %s does not wait for a worker; nothing to do", run_id)
+        logger.info("no run waits in queue %s", name)
         return
+    try:
+        _train(claims)
+    finally:
+        queue.wake_next(name)
+
+
+def _train(claims: Claims) -> None:
+    """Train claimed runs; whatever happens, each has ended or waits again."""
     logger.info("training %s run(s) together: %s", len(claims), ", ".join(map(str, claims)))
     try:
         training.train_claimed(claims)

@@ -25,7 +25,7 @@ from nnlab.engine.problem import Problem
 from nnlab.engine.records import Records
 from nnlab.health.facts import DataFacts, describe_data
 from runs import lifecycle
-from runs.lifecycle import Claims
+from runs.lifecycle import Claims, Wish
 from runs.members import Member
 from runs.models import Run
 from runs.recording import RunTakenError
@@ -43,7 +43,7 @@ def train_claimed(claims: Claims) -> None:
 
     A run whose configuration cannot be trained fails with the reason, and the others go on without it.
     """
-    runs = list(Run.objects.filter(pk__in=claims).order_by("queued_at", "pk"))
+    runs = list(Run.objects.filter(pk__in=claims).in_order_of_queue())
     with _heartbeat(claims):
         try:
             prepared = prepare(DataConfig.from_dict(runs[0].config["data"]), Path(settings.CSV_FOLDER))
@@ -150,7 +150,7 @@ class _Company:
     def _unwanted(self) -> Collection[int]:
         claims = {member.run_id: member.token for member in self._members.values()}
         try:
-            return lifecycle.asked_to_stop(claims)
+            return [run_id for run_id, wish in lifecycle.wishes(claims).items() if wish is Wish.CANCEL]
         except AWAY as error:
             logger.warning("the database does not answer, training goes on: %s", error)
             connection.close()

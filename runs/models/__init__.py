@@ -5,12 +5,13 @@ from __future__ import annotations
 from runs.models.access import ApiToken
 from runs.models.alerts import Alert, Mute
 from runs.models.attempts import Attempt, Outcome
+from runs.models.checkpoints import Checkpoint, CheckpointPart
 from runs.models.filters import SavedFilter
 from runs.models.fixes import Fix, FixPair
 from runs.models.metrics import Chunk, Journal, Ledger, Name, Pyramid, RunMetric, RunParam, Series, Writer
 from runs.models.notices import Channel, Notice, NoticeLine
 from runs.models.projects import Project
-from runs.models.runs import ACTIVE, OVER, Run, Source, Status
+from runs.models.runs import ACTIVE, OVER, Queue, Run, Source, Status
 from runs.models.sweeps import Sweep
 from runs.models.traces import Trace
 from runs.models.workers import Release, Worker
@@ -22,6 +23,8 @@ __all__ = [
     "ApiToken",
     "Attempt",
     "Channel",
+    "Checkpoint",
+    "CheckpointPart",
     "Chunk",
     "Fix",
     "FixPair",
@@ -34,6 +37,7 @@ __all__ = [
     "Outcome",
     "Project",
     "Pyramid",
+    "Queue",
     "Release",
     "Run",
     "RunMetric",

@@ -19,6 +19,7 @@ class Outcome(models.TextChoices):
     FINISHED = "finished"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    PAUSED = "paused"
     LOST = "lost"
     GIVEN_BACK = "given back"
 
@@ -49,6 +50,9 @@ class Attempt(models.Model):
     versions = models.JSONField(default=dict, help_text="nnlab, engine, schema, python, numpy.")
     began_after = models.PositiveBigIntegerField(
         default=0, help_text="The step that it went on from; 0 where it began anew."
+    )
+    note = models.TextField(
+        blank=True, help_text="Why it did not go on from a checkpoint, or why none is kept; else empty."
     )
     last_step = models.PositiveBigIntegerField(default=0, help_text="How far it came.")
     started_at = models.DateTimeField(db_default=Now(), editable=False)

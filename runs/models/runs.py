@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -15,17 +16,21 @@ from runs.models.sweeps import Sweep
 
 
 class Status(models.TextChoices):
-    """Where a run stands. ``lost`` is a running run whose worker fell silent."""
+    """Where a run stands.
+
+    Lost is a running run whose worker fell silent; a paused one waits until somebody lets it go on.
+    """
 
     QUEUED = "queued"
     RUNNING = "running"
+    PAUSED = "paused"
     FINISHED = "finished"
     FAILED = "failed"
     CANCELLED = "cancelled"
     LOST = "lost"
 
 
-ACTIVE = (Status.QUEUED, Status.RUNNING, Status.LOST)
+ACTIVE = (Status.QUEUED, Status.RUNNING, Status.PAUSED, Status.LOST)
 OVER = (Status.FINISHED, Status.FAILED, Status.CANCELLED)
 
 
@@ -36,12 +41,26 @@ class Source(models.TextChoices):
     OUTSIDE = "outside"
 
 
+class Queue(models.TextChoices):
+    """What a run is to be trained on: the workers of this queue take it."""
+
+    CPU = "cpu"
+    GPU = "gpu"
+
+
+MAX_PRIORITY = 100  # of a run, and with a minus sign the least
+
+
 class RunQuerySet(models.QuerySet["Run"]):
     """Questions that are asked of many runs."""
 
     def awaiting_worker(self) -> RunQuerySet:
-        """Return the queued runs, the longest waiting first."""
-        return self.filter(status=Status.QUEUED).order_by("queued_at", "pk")
+        """Return the queued runs, the next to be taken first."""
+        return self.filter(status=Status.QUEUED).in_order_of_queue()
+
+    def in_order_of_queue(self) -> RunQuerySet:
+        """Sort as workers take runs: by priority, then by place."""
+        return self.order_by("-priority", "place", "pk")
 
     def not_over(self) -> RunQuerySet:
         """Return the runs that still have something before them."""
@@ -117,10 +136,27 @@ class Run(models.Model):
         null=True, blank=True, help_text="The worker is silent if this has passed."
     )
     cancel_requested = models.BooleanField(default=False)
-    queued_at = models.DateTimeField(db_default=Now(), editable=False)
-    published_at = models.DateTimeField(
-        null=True, editable=False, help_text="Last wake-up sent to the workers."
+    pause_requested = models.BooleanField(default=False)
+    queue = models.CharField(
+        max_length=10, choices=Queue, default=Queue.CPU, help_text="Whose workers take it."
     )
+    priority = models.SmallIntegerField(
+        default=0,
+        validators=[MinValueValidator(-MAX_PRIORITY), MaxValueValidator(MAX_PRIORITY)],
+        help_text="-100 to 100; the highest is taken first.",
+    )
+    place = models.FloatField(
+        default=0.0, editable=False, help_text="Order of the queue among runs of one priority."
+    )
+    time_limit = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text="Seconds that an attempt may take; empty for the installation's limit.",
+    )
+    memory_limit_mb = models.PositiveIntegerField(
+        null=True, blank=True, help_text="That training may take; empty for the installation's limit."
+    )
+    queued_at = models.DateTimeField(db_default=Now(), editable=False)
     tier = models.CharField(
         max_length=10, blank=True, default="", help_text="What trains it: numpy, native, cupy."
     )
@@ -164,6 +200,10 @@ class Run(models.Model):
                 condition=Q(status__in=ACTIVE, ended_at=None) | Q(status__in=OVER, ended_at__isnull=False),
             ),
             models.CheckConstraint(
+                name="run_priority_is_in_range",
+                condition=Q(priority__gte=-MAX_PRIORITY, priority__lte=MAX_PRIORITY),
+            ),
+            models.CheckConstraint(
                 name="run_ends_after_it_starts",
                 condition=Q(started_at=None) | Q(ended_at=None) | Q(ended_at__gte=F("started_at")),
             ),
@@ -171,12 +211,14 @@ class Run(models.Model):
         indexes = [
             # For the reconciler, which looks only at runs that should be alive.
             models.Index(name="run_lease", fields=["lease_until"], condition=Q(status="running")),
-            # For the queue: the next to claim, and what the reconciler may have to publish again.
-            models.Index(name="run_queue", fields=["queued_at", "id"], condition=Q(status="queued")),
+            # For the queue: the next to claim, and how many wait.
+            models.Index(
+                name="run_queue", fields=["queue", "-priority", "place", "id"], condition=Q(status="queued")
+            ),
             # For a worker that looks for runs to train along with the one that it holds.
             models.Index(
                 name="run_bucket",
-                fields=["sweep", "shape_key", "queued_at", "id"],
+                fields=["sweep", "shape_key", "-priority", "place", "id"],
                 condition=Q(status="queued"),
             ),
             # For the trash, and for leaving it out.

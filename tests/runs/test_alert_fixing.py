@@ -16,7 +16,7 @@ from runs.alerts.verdicts import Outcome
 from runs.models import Alert, Fix, FixPair, Mute, Run, Source, Status, Sweep
 from runs.recording import _store_event
 from runs.specification import SubmissionError, group_of
-from runs.tasks import train_run
+from runs.tasks import train_next
 from tests.runs import builders
 from tests.runs.test_alerts_stored import event
 
@@ -120,15 +120,15 @@ def test_runs_on_a_file_that_was_replaced_are_trained_again(settings: Any, tmp_p
     training = {**SICK, "optimizer": "sgd", "steps": 20}
     run = builders.build_run(training=training, data={"dataset": "own.csv", "target": "y"})
     Run.objects.filter(pk=run.pk).update(group=submission.parse(submission.as_mapping(run)).runs[0].group)
-    train_run(run.pk)
+    train_next("cpu")
     alert = builders.build_alert(Run.objects.get(pk=run.pk), advice=ADVICE)
     kept = fixing.begin(alert, ["A1"], 1, None)
-    train_run(kept.pairs.get().after_id)
+    train_next("cpu")
     (tmp_path / "own.csv").write_text("x,y\n" + "".join(f"{k},{k % 5}\n" for k in range(60)))
     again = fixing.begin(alert, ["A1"], 1, None)
     assert (kept.pairs.get().before, again.pairs.get().before != run) == (run, True)
     assert again.pairs.get().after != kept.pairs.get().after
-    train_run(again.pairs.get().before_id)
+    train_next("cpu")
     FixPair.objects.filter(fix=kept).update(before=again.pairs.get().before)
     (mixed,) = trials(pk=kept.pk)
     assert mixed.verdict.left_out == 1

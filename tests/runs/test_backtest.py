@@ -14,11 +14,11 @@ from nnlab.health.tuning import tuned
 from runs.backtest import comparing
 from runs.backtest.comparing import Raised, Report, backtest, candidates
 from runs.backtest.outcomes import Outcome, outcomes
-from runs.backtest.rebuilding import OF_TRACE, NotRebuiltError, rebuilt
+from runs.rebuilding import OF_TRACE, NotRebuiltError, rebuilt
 from runs.backtest.replaying import OF_DATA, Replay, Replayer
 from runs.models import Ledger, Run, Series, Trace
 from runs.recording import Recorder
-from runs.tasks import train_run
+from runs.tasks import train_next
 from tests.runs import builders
 from tests.runs.builders import extend_series
 
@@ -55,7 +55,7 @@ def trained(monkeypatch: pytest.MonkeyPatch, **training: Any) -> tuple[Run, list
 
     monkeypatch.setattr(Recorder, "record_events", noted)
     run = builders.build_run(training=training)
-    train_run(run.pk)
+    train_next("cpu")
     run.refresh_from_db()
     return run, live
 

@@ -10,7 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from runs.models import Run
-from runs.tasks import train_run
+from runs.tasks import train_next
 from tests.runs import builders
 
 pytestmark = pytest.mark.django_db
@@ -27,7 +27,7 @@ SICK = {
 @pytest.fixture
 def sick() -> Run:
     run = builders.build_run(project=builders.build_project(slug="digits"), training=SICK)
-    train_run(run.pk)
+    train_next("cpu")
     return run
 
 

@@ -10,7 +10,7 @@ from django.test import Client
 
 from runs.models import Project, Run
 from runs.pages import backtest as page
-from runs.tasks import train_run
+from runs.tasks import train_next
 from tests.runs import builders
 from tests.runs.test_backtest_command import SICK
 
@@ -27,7 +27,7 @@ def project() -> Project:
 @pytest.fixture
 def sick(project: Project) -> Run:
     run = builders.build_run(project=project, training=SICK)
-    train_run(run.pk)
+    train_next("cpu")
     return run
 
 

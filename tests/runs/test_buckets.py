@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from runs import buckets, lifecycle, queue, submission
-from runs.models import Project, Run, Status, Sweep
+from runs.models import Project, Queue, Run, Status, Sweep
 from tests.runs.builders import build_run, build_running_run, build_sweep
 from tests.runs.submissions import build_submission
 
@@ -25,7 +25,7 @@ def sweep() -> Sweep:
 def workers(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Say how many processes take runs, instead of asking a broker; the last number counts."""
     numbers = [1]
-    monkeypatch.setattr(queue, "live_workers", lambda: numbers[-1])
+    monkeypatch.setattr(queue, "live_workers", lambda _: numbers[-1])
     return numbers
 
 
@@ -33,18 +33,49 @@ def build_runs(sweep: Sweep, count: int, **fields: Any) -> list[int]:
     return [build_run(sweep, **fields).pk for _ in range(count)]
 
 
-def claimed(run_id: int) -> list[int]:
-    return list(buckets.claim(run_id, WORKER))
+def claimed() -> list[int]:
+    return list(buckets.claim_next("cpu", WORKER))
 
 
 def test_runs_of_one_shape_are_claimed_together_in_the_order_of_the_queue(sweep: Sweep) -> None:
     first, second, third, fourth = build_runs(sweep, 4)
-    assert claimed(third) == [third, first, second, fourth]
+    lifecycle.move(third, before=first)
+    assert claimed() == [third, first, second, fourth]
+
+
+def test_the_highest_priority_is_taken_first_and_has_no_company_of_a_lower_one(sweep: Sweep) -> None:
+    early, urgent, late, urgent_too = build_runs(sweep, 4)
+    lifecycle.prioritise(Run.objects.filter(pk__in=[urgent, urgent_too]), 5)
+    assert claimed() == [urgent, urgent_too]
+    assert claimed() == [early, late]
+
+
+@pytest.mark.parametrize("field", ["time_limit", "memory_limit_mb"])
+def test_members_share_their_limits(sweep: Sweep, field: str) -> None:
+    limit: dict[str, Any] = {field: 60}
+    free, limited = build_run(sweep), build_run(sweep, **limit)
+    assert claimed() == [free.pk]
+    assert claimed() == [limited.pk]
+
+
+def test_a_worker_takes_the_runs_of_its_own_queue(sweep: Sweep) -> None:
+    build_run(sweep, queue=Queue.GPU)
+    own = build_run(sweep)
+    assert claimed() == [own.pk]
+    assert claimed() == []
+
+
+def test_a_paused_run_is_left_where_it_is(sweep: Sweep) -> None:
+    paused, other = build_runs(sweep, 2)
+    lifecycle.pause(paused)
+    assert claimed() == [other]
+    lifecycle.resume(paused)
+    assert claimed() == [paused]
 
 
 def test_each_claimed_run_has_a_token_and_an_attempt_of_its_own(sweep: Sweep) -> None:
     build_runs(sweep, 3)
-    tokens = buckets.claim(Run.objects.earliest("pk").pk, WORKER)
+    tokens = buckets.claim_next("cpu", WORKER)
     assert len(set(tokens.values())) == 3
     for run in Run.objects.all():
         assert (run.status, run.token, run.attempt) == (Status.RUNNING, tokens[run.pk], 1)
@@ -58,7 +89,7 @@ def test_members_may_differ_in_seed_rates_and_length(sweep: Sweep) -> None:
         {"steps": 50, "initializer": "zeros"},
     ]
     run_ids = [build_run(sweep, training=training).pk for training in settings]
-    assert claimed(run_ids[0]) == run_ids
+    assert claimed() == run_ids
 
 
 @pytest.mark.parametrize(
@@ -68,42 +99,41 @@ def test_members_may_differ_in_seed_rates_and_length(sweep: Sweep) -> None:
 )
 def test_another_shape_is_another_bucket(sweep: Sweep, training: dict[str, Any]) -> None:
     run, other = build_run(sweep), build_run(sweep, training=training)
-    assert claimed(run.pk) == [run.pk]
+    assert claimed() == [run.pk]
     assert Run.objects.get(pk=other.pk).status == Status.QUEUED
 
 
 def test_another_sweep_is_another_bucket_even_in_the_same_project(sweep: Sweep) -> None:
     run, other = build_run(sweep), build_run(build_sweep(sweep.project))
     assert run.shape_key == other.shape_key
-    assert claimed(run.pk) == [run.pk]
+    assert claimed() == [run.pk]
 
 
 def test_runs_whose_shape_nobody_noted_train_alone(sweep: Sweep) -> None:
     first, _ = build_runs(sweep, 2, shape_key="")
-    assert claimed(first) == [first]
+    assert claimed() == [first]
 
 
 def test_a_run_that_lost_its_worker_trains_alone_from_then_on(sweep: Sweep) -> None:
-    lost, other = build_run(sweep, attempt=1), build_run(sweep)
-    assert claimed(other.pk) == [other.pk]
+    first, lost, last = build_run(sweep), build_run(sweep, attempt=1), build_run(sweep)
+    assert claimed() == [first.pk, last.pk]
     build_runs(sweep, 2)
-    assert claimed(lost.pk) == [lost.pk]
+    assert claimed() == [lost.pk]
 
 
 def test_a_run_that_was_given_back_by_a_stopped_worker_may_have_company_again(sweep: Sweep) -> None:
     run_ids = build_runs(sweep, 3)
-    assert claimed(run_ids[0]) == run_ids
+    assert claimed() == run_ids
     assert lifecycle.release("host-1", orderly=True) == 3
-    assert claimed(run_ids[0]) == run_ids
+    assert claimed() == run_ids
 
 
 def test_only_queued_runs_are_claimed(sweep: Sweep) -> None:
     first, second, third = build_runs(sweep, 3)
     lifecycle.cancel(second)
     build_running_run(sweep)
-    assert claimed(first) == [first, third]
-    assert claimed(first) == claimed(third) == []
-    assert claimed(1_000_000) == []
+    assert claimed() == [first, third]
+    assert claimed() == []
 
 
 @pytest.mark.parametrize(("live", "sizes"), [(1, [8]), (2, [4, 2, 1, 1]), (3, [3, 2, 1, 1, 1]), (9, [1] * 8)])
@@ -113,8 +143,8 @@ def test_a_worker_takes_its_share_of_what_waits(
     workers.append(live)
     build_runs(sweep, 8)
     found: list[int] = []
-    while waiting := Run.objects.awaiting_worker().first():
-        found.append(len(claimed(waiting.pk)))
+    while together := claimed():
+        found.append(len(together))
     assert found == sizes
 
 
@@ -124,7 +154,7 @@ def test_a_bucket_is_not_split_where_the_other_workers_have_enough_to_do(
     workers.append(2)
     run_ids = build_runs(sweep, 4)
     build_runs(sweep, 4, training={"activation": "tanh"})
-    assert claimed(run_ids[0]) == run_ids
+    assert claimed() == run_ids
 
 
 def test_nobody_is_asked_for_the_workers_where_a_run_waits_alone(
@@ -132,13 +162,13 @@ def test_nobody_is_asked_for_the_workers_where_a_run_waits_alone(
 ) -> None:
     monkeypatch.delattr(queue, "live_workers")
     (run_id,) = build_runs(sweep, 1)
-    assert claimed(run_id) == [run_id]
+    assert claimed() == [run_id]
 
 
 def test_a_population_has_at_most_so_many_members(sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(buckets, "MAX_MEMBERS", 3)
     run_ids = build_runs(sweep, 5)
-    assert claimed(run_ids[0]) == run_ids[:3]
+    assert claimed() == run_ids[:3]
 
 
 @pytest.mark.parametrize(
@@ -150,7 +180,7 @@ def test_a_network_that_is_large_for_a_population_trains_alone(
 ) -> None:
     monkeypatch.setattr(buckets, limit, value)
     run_ids = build_runs(sweep, 3)
-    assert claimed(run_ids[0]) == run_ids[:1]
+    assert claimed() == run_ids[:1]
 
 
 @pytest.mark.parametrize(
@@ -172,7 +202,7 @@ def test_populations_are_bound_by_memory_and_work(
 
 def test_the_longest_run_that_waits_counts(sweep: Sweep) -> None:
     short, _ = build_run(sweep), build_run(sweep, steps_requested=10**9)
-    assert claimed(short.pk) == [short.pk]
+    assert claimed() == [short.pk]
 
 
 def test_a_submitted_run_knows_its_shape() -> None:

@@ -13,7 +13,7 @@ from runs.demo import report
 from runs.demo.progress import FOLDER, ensure_submitted, progress, specifications
 from runs.demo.watching import Speed
 from runs.models import Run, Status, Sweep
-from runs.tasks import train_run
+from runs.tasks import train_next
 from tests.runs.builders import build_alert, build_finished_run, build_run, build_sweep
 from tests.runs.submissions import build_submission
 
@@ -113,7 +113,7 @@ def test_the_summary_of_a_real_run_is_in_the_targets_unit(monkeypatch: pytest.Mo
     text = shown(monkeypatch)
     mapping = build_submission(data={"dataset": "california_housing"}, training={"steps": 50})
     sweep = submission.submit(submission.parse(mapping), None)
-    train_run(sweep.runs.get().pk)
+    train_next("cpu")
     report.print_summary([sweep])
     assert "USD" in text.getvalue()
     assert "val_rmse" in text.getvalue()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+from uuid import uuid4
+
 import pytest
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
 
 from runs.models import Attempt, RunMetric, RunParam
-from tests.runs.builders import build_run, build_running_run
 
 BEFORE, AFTER = ("runs", "0006_run_purge_began_at"), ("runs", "0007_fill_typed_rows")
 
@@ -49,10 +52,17 @@ def test_runs_that_are_trained_while_history_begins_get_their_present_attempt() 
     executor = MigrationExecutor(connection)
     newest = executor.loader.graph.leaf_nodes("runs")
     executor.migrate([("runs", "0015_attempts_and_workers")])
-    running, waiting = build_running_run(attempt=2, tier="native", isa="v3"), build_run(attempt=1)
+    apps = executor.loader.project_state([("runs", "0015_attempts_and_workers")]).apps
+    project = apps.get_model("runs", "Project").objects.create(slug="old", name="Old")
+    sweep = apps.get_model("runs", "Sweep").objects.create(project=project, name="s", specification={})
+    runs, now = apps.get_model("runs", "Run").objects, timezone.now()
+    of_sweep: dict[str, Any] = {"project": project, "sweep": sweep, "name": "r", "config": {}}
+    held = {"token": uuid4(), "lease_until": now, "started_at": now, "worker": "host-1:42"}
+    running = runs.create(**of_sweep, status="running", attempt=2, tier="native", isa="v3", **held)
+    waiting = runs.create(**of_sweep, attempt=1)
     MigrationExecutor(connection).migrate(newest)
     (attempt,) = Attempt.objects.all()
     assert (attempt.run_id, attempt.number, attempt.process) == (running.pk, 2, running.worker)
     assert (attempt.tier, attempt.isa, attempt.started_at) == ("native", "v3", running.started_at)
     assert (attempt.outcome, attempt.versions) == ("", {})
-    assert waiting.attempts.count() == 0
+    assert not Attempt.objects.filter(run=waiting.pk).exists()

@@ -23,8 +23,10 @@ ACTIONS: dict[str, Callable[[int], object]] = {
     "end": lambda pk: lifecycle.end_outside(pk, Status.FINISHED, "end"),
     "cancel": lifecycle.cancel,
     "requeue": lifecycle.requeue,
+    "pause": lifecycle.pause,
+    "resume a paused one": lifecycle.resume,
     "claim": lambda pk: lifecycle.claim(pk, "host-1:42"),
-    "claim a bucket": lambda pk: buckets.claim(pk, "host-1:42"),
+    "claim a bucket": lambda _: buckets.claim_next("cpu", "host-1:42"),
 }
 # What is not listed changes nothing.
 ALLOWED: dict[tuple[str, Status], Status] = {
@@ -123,6 +125,6 @@ def test_a_request_to_stop_outlives_a_program_that_starts_anew() -> None:
 
 def test_only_its_program_can_train_a_run_again() -> None:
     run = build_outside_run(Status.FAILED)
-    assert not submission.enqueue_again(run)
+    assert not queue.retry(Run.objects.filter(pk=run.pk))
     with pytest.raises(SubmissionError, match="only that program"):
         submission.clone(run, None)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from nnlab.celery import app
 from runs import lifecycle, queue
-from runs.models import Run, Status
+from runs.models import Queue, Run, Status, Worker
+from runs.workers import code
 from tests.runs.builders import build_finished_run, build_run, build_running_run
 
 pytestmark = pytest.mark.django_db
@@ -22,17 +25,17 @@ class Broker:
     """Stands in for the broker, which the tests of this tier do not start; it may go away."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.sent: list[int] = []
+        self.sent: list[str] = []
         self.room = 10**9
         self.waiting: int | None = 0
         monkeypatch.setattr(app, "send_task", self.send)
-        monkeypatch.setattr(queue, "waiting_messages", lambda: self.waiting)
+        monkeypatch.setattr(queue, "waiting_messages", lambda _: self.waiting)
 
-    def send(self, name: str, args: list[int], **_: Any) -> None:
+    def send(self, name: str, args: list[str], queue: str, **_: Any) -> None:
         if len(self.sent) >= self.room:
             raise OperationalError("connection refused")
-        assert name == queue.TRAIN_TASK
-        self.sent.extend(args)
+        assert (name, args) == ("runs.train_next", [queue])
+        self.sent.append(queue)
 
 
 @pytest.fixture
@@ -40,81 +43,106 @@ def broker(monkeypatch: pytest.MonkeyPatch) -> Broker:
     return Broker(monkeypatch)
 
 
-def long_ago() -> Any:
-    return timezone.now() - queue.WAKE_UP_AGE - timedelta(seconds=1)
+def build_worker(processes: int, *queues: str) -> None:
+    Worker.objects.create(
+        host="host-1", pid=1, queues=queues, concurrency=processes, versions=code(), cores=processes
+    )
 
 
-def test_a_published_run_is_marked(broker: Broker) -> None:
-    run, other = build_run(), build_run()
-    assert queue.publish([run.pk]) == 1
-    assert broker.sent == [run.pk]
-    run.refresh_from_db()
-    other.refresh_from_db()
-    assert run.published_at is not None
-    assert other.published_at is None
+def test_as_many_processes_are_woken_as_there_are_runs_for(broker: Broker) -> None:
+    build_worker(4, "cpu")
+    for _ in range(3):
+        build_run()
+    assert queue.wake() == 3
 
 
-def test_what_a_dying_broker_did_not_take_stays_unpublished(
-    broker: Broker, caplog: pytest.LogCaptureFixture
-) -> None:
-    broker.room = 2
-    runs = [build_run() for _ in range(5)]
-    with caplog.at_level(logging.WARNING, "runs.queue"):
-        assert queue.publish(run.pk for run in runs) == 2
-    assert Run.objects.filter(published_at=None, status=Status.QUEUED).count() == 3
-    assert "connection refused" in caplog.text
-
-    broker.room = 10**9
-    queue.reconcile()
-    assert sorted(broker.sent) == [run.pk for run in runs]
+def test_ten_thousand_runs_wake_no_more_processes_than_there_are(broker: Broker) -> None:
+    build_worker(2, "cpu")
+    for _ in range(5):
+        build_run()
+    assert queue.wake() == 2
 
 
-def test_many_runs_are_marked_at_once(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queue, "_UPDATE_BATCH", 2)
-    runs = [build_run() for _ in range(5)]
-    queue.publish(run.pk for run in runs)
-    assert not Run.objects.filter(published_at=None).exists()
+def test_each_queue_wakes_its_own_workers(broker: Broker) -> None:
+    build_worker(8, "cpu")
+    build_run()
+    build_run(queue=Queue.GPU)
+    build_run(queue=Queue.GPU)
+    queue.wake()
+    assert sorted(broker.sent) == [
+        "cpu",
+        "gpu",
+    ]  # no worker is known that takes gpu: one is woken, if it comes
+    broker.sent.clear()
+    queue.wake(["gpu"])
+    assert broker.sent == ["gpu"]
 
 
-def test_only_waiting_runs_are_woken(broker: Broker) -> None:
+def test_runs_that_do_not_wait_wake_nobody(broker: Broker) -> None:
     build_running_run()
     build_finished_run()
+    build_run(status=Status.PAUSED)
+    assert queue.wake() == 0
+    queue.wake_next("cpu")
     queue.reconcile()
     assert broker.sent == []
+
+
+def test_a_wake_up_is_passed_on_while_something_waits(broker: Broker) -> None:
+    build_run()
+    queue.wake_next("gpu")
+    assert broker.sent == []
+    queue.wake_next("cpu")
+    assert broker.sent == ["cpu"]
+
+
+def test_a_dying_broker_takes_what_it_can(broker: Broker, caplog: pytest.LogCaptureFixture) -> None:
+    broker.room = 2
+    with caplog.at_level(logging.WARNING, "runs.queue"):
+        assert queue.send("cpu", 5) == 2
+    assert "connection refused" in caplog.text
 
 
 @pytest.mark.parametrize(
-    ("waiting", "woken"), [(0, True), (3, False), (None, False)], ids=["empty", "holds messages", "away"]
+    ("waiting", "woken"), [(0, ["cpu"]), (3, []), (None, [])], ids=["empty", "holds messages", "away"]
 )
-def test_an_old_wake_up_is_sent_again_only_where_the_broker_holds_none(
-    broker: Broker, waiting: int | None, woken: bool
+def test_the_reconciler_wakes_only_where_no_wake_up_is_under_way(
+    broker: Broker, waiting: int | None, woken: list[str]
 ) -> None:
     broker.waiting = waiting
-    run = build_run(published_at=long_ago())
+    build_run()
     queue.reconcile()
-    assert (broker.sent == [run.pk]) is woken
-
-
-def test_a_fresh_wake_up_is_given_its_time(broker: Broker) -> None:
-    build_run(published_at=timezone.now())
-    queue.reconcile()
-    assert broker.sent == []
+    assert broker.sent == woken
 
 
 def test_the_run_of_a_silent_worker_is_woken_again(broker: Broker, caplog: pytest.LogCaptureFixture) -> None:
-    run = build_running_run(lease_until=timezone.now() - timedelta(seconds=1), published_at=timezone.now())
+    run = build_running_run(lease_until=timezone.now() - timedelta(seconds=1))
     with caplog.at_level(logging.WARNING, "runs.queue"):
         queue.reconcile()
     run.refresh_from_db()
-    assert (run.status, run.attempt, broker.sent) == (Status.QUEUED, 1, [run.pk])
+    assert (run.status, run.attempt, broker.sent) == (Status.QUEUED, 1, ["cpu"])
     assert "1 run(s) lost their worker" in caplog.text
+
+
+@pytest.mark.parametrize(("act", "status"), [(queue.resume, Status.PAUSED), (queue.retry, Status.CANCELLED)])
+def test_who_lets_runs_go_on_wakes_a_worker_once_that_is_committed(
+    broker: Broker,
+    django_capture_on_commit_callbacks: Any,
+    act: Callable[[Any], int],
+    status: Status,
+) -> None:
+    ended = timezone.now() if status is Status.CANCELLED else None
+    run = build_run(status=status, ended_at=ended)
+    with django_capture_on_commit_callbacks(execute=True), transaction.atomic():
+        assert act(Run.objects.filter(pk=run.pk)) == 1
+        assert broker.sent == []
+    assert broker.sent == ["cpu"]
 
 
 def test_two_reconcilers_do_no_harm(broker: Broker) -> None:
     run = build_run()
     queue.reconcile()
     queue.reconcile()
-    assert broker.sent == [run.pk]
     assert lifecycle.claim(run.pk, "host-1:42")
     assert not lifecycle.claim(run.pk, "host-1:43")
 
@@ -122,5 +150,5 @@ def test_two_reconcilers_do_no_harm(broker: Broker) -> None:
 def test_a_broker_that_is_away_holds_an_unknown_number_of_messages(monkeypatch: pytest.MonkeyPatch) -> None:
     naps: list[float] = []
     monkeypatch.setattr("kombu.utils.functional.sleep", naps.append)
-    assert queue.waiting_messages() is None
+    assert queue.waiting_messages("cpu") is None
     assert sum(naps) < 0.1

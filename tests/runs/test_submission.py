@@ -19,23 +19,23 @@ from runs import lifecycle, submission
 from runs.forms import SweepForm
 from runs.models import ApiToken, Project, Run, Status, Sweep
 from runs.specification import SubmissionError
-from tests.runs.builders import build_finished_run, build_run, build_user
+from tests.runs.builders import build_run, build_user
 from tests.runs.submissions import BAD, TYPED, as_typed, build_submission
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def sent(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Record the run of every wake-up instead of asking a broker."""
-    runs: list[int] = []
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Record the queue of every wake-up instead of asking a broker."""
+    queues: list[str] = []
 
-    def send(name: str, args: list[int], **_: Any) -> None:
-        assert name == "runs.train_run"
-        runs.extend(args)
+    def send(name: str, args: list[str], **_: Any) -> None:
+        assert name == "runs.train_next"
+        queues.extend(args)
 
     monkeypatch.setattr(app, "send_task", send)
-    return runs
+    return queues
 
 
 def expected(mapping: dict[str, Any]) -> list[str]:
@@ -44,7 +44,7 @@ def expected(mapping: dict[str, Any]) -> list[str]:
     return sorted(message for messages in refused.value.errors.values() for message in messages)
 
 
-def assert_nothing_happened(sent: list[int]) -> None:
+def assert_nothing_happened(sent: list[str]) -> None:
     assert not Project.objects.exists()
     assert not Sweep.objects.exists()
     assert not Run.objects.exists()
@@ -52,7 +52,7 @@ def assert_nothing_happened(sent: list[int]) -> None:
 
 
 @pytest.mark.parametrize("name", TYPED)
-def test_the_form_says_what_the_check_says(name: str, sent: list[int]) -> None:
+def test_the_form_says_what_the_check_says(name: str, sent: list[str]) -> None:
     form = SweepForm(as_typed(TYPED[name].mapping))
     assert not form.is_valid()
     found = sorted(str(message) for messages in form.errors.values() for message in messages)
@@ -65,7 +65,7 @@ def test_the_form_says_what_the_check_says(name: str, sent: list[int]) -> None:
 
 @pytest.mark.parametrize("name", TYPED)
 def test_the_admin_says_what_the_check_says(
-    name: str, sent: list[int], client: Client, django_capture_on_commit_callbacks: Callable[..., Any]
+    name: str, sent: list[str], client: Client, django_capture_on_commit_callbacks: Callable[..., Any]
 ) -> None:
     client.force_login(build_user("submit_sweep", "view_sweep", staff=True))
     with django_capture_on_commit_callbacks(execute=True):
@@ -79,7 +79,7 @@ def test_the_admin_says_what_the_check_says(
 
 @pytest.mark.parametrize("name", BAD)
 def test_the_api_says_what_the_check_says(
-    name: str, sent: list[int], client: Client, django_capture_on_commit_callbacks: Callable[..., Any]
+    name: str, sent: list[str], client: Client, django_capture_on_commit_callbacks: Callable[..., Any]
 ) -> None:
     token = ApiToken.issue(build_user("submit_sweep").pk, "test")
     with django_capture_on_commit_callbacks(execute=True):
@@ -99,7 +99,7 @@ def test_the_api_says_what_the_check_says(
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_the_command_says_what_the_check_says(name: str, sent: list[int], tmp_path: Path) -> None:
+def test_the_command_says_what_the_check_says(name: str, sent: list[str], tmp_path: Path) -> None:
     file = tmp_path / "sweep.json"
     file.write_text(json.dumps(BAD[name].mapping))
     with pytest.raises(CommandError) as refused:
@@ -115,15 +115,14 @@ def submit(**changes: Any) -> Sweep:
 
 
 def test_rows_are_stored_first_and_wake_ups_sent_once_they_are_committed(
-    sent: list[int], django_capture_on_commit_callbacks: Callable[..., Any]
+    sent: list[str], django_capture_on_commit_callbacks: Callable[..., Any]
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True) as callbacks:
         sweep = submit(seeds=3)
         assert sent == []
-        assert list(sweep.runs.values_list("published_at", flat=True)) == [None] * 3
+    assert sweep.runs.count() == 3
     assert len(callbacks) == 1
-    assert sent == list(sweep.runs.order_by("pk").values_list("pk", flat=True))
-    assert not sweep.runs.filter(published_at=None).exists()
+    assert sent == ["cpu"]  # for the one process that may be there
 
 
 def test_a_stored_run_holds_its_configuration_and_what_it_is_sorted_by() -> None:
@@ -182,23 +181,6 @@ def test_a_clone_of_what_is_no_longer_possible_is_refused() -> None:
     assert Run.objects.count() == 1
 
 
-def test_a_run_that_failed_can_be_queued_again_and_is_woken(
-    sent: list[int], django_capture_on_commit_callbacks: Callable[..., Any]
-) -> None:
-    run = build_finished_run(status=Status.FAILED, stop_reason="diverged")
-    with django_capture_on_commit_callbacks(execute=True):
-        assert submission.enqueue_again(run)
-    assert sent == [run.pk]
-
-
-def test_a_run_that_finished_is_not_queued_again(
-    sent: list[int], django_capture_on_commit_callbacks: Callable[..., Any]
-) -> None:
-    with django_capture_on_commit_callbacks(execute=True):
-        assert not submission.enqueue_again(build_finished_run())
-    assert sent == []
-
-
 def test_a_broker_that_is_away_keeps_nobody_waiting(
     caplog: pytest.LogCaptureFixture,
     django_capture_on_commit_callbacks: Callable[..., Any],
@@ -213,7 +195,14 @@ def test_a_broker_that_is_away_keeps_nobody_waiting(
     assert "the broker does not answer" in caplog.text
     assert len(caplog.records) == 1
     assert sum(naps) < 0.1
-    assert set(sweep.runs.values_list("status", "published_at")) == {("queued", None)}
+    assert set(sweep.runs.values_list("status", flat=True)) == {"queued"}
+
+
+def test_runs_are_queued_in_their_order_behind_all_that_wait() -> None:
+    first, second = submit(seeds=3), submit(seeds=2)
+    waiting = [run.pk for run in Run.objects.awaiting_worker()]
+    assert waiting == sorted(run.pk for sweep in (first, second) for run in sweep.runs.all())
+    assert Run.objects.order_by("place").values("place").distinct().count() == 5
 
 
 def test_limits_are_the_installations(settings: LazySettings) -> None:

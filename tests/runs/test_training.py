@@ -20,7 +20,7 @@ from runs import lifecycle, submission, training
 from runs.lifecycle import Claims
 from runs.models import Run, Series, Status
 from runs.reading.series import read_series
-from runs.tasks import train_run
+from runs.tasks import train_next
 from tests.runs.builders import build_run, build_running_run
 from tests.runs.submissions import build_submission
 from tests.runs.watching import interfere, write_at_once
@@ -35,7 +35,7 @@ def submitted(**changes: Any) -> Run:
 
 
 def trained(run: Run) -> Run:
-    train_run(run.pk)
+    train_next("cpu")
     run.refresh_from_db()
     return run
 
@@ -118,21 +118,21 @@ def test_a_sick_network_gets_its_alert() -> None:
 
 
 def test_a_second_delivery_of_a_wake_up_does_nothing() -> None:
-    run = trained(submitted())
+    trained(submitted())
     before = Run.objects.values().get()
-    train_run(run.pk)
+    train_next("cpu")
     assert Run.objects.values().get() == before
 
 
 def test_a_wake_up_for_a_run_that_another_worker_holds_does_nothing() -> None:
     run = build_running_run()
-    train_run(run.pk)
+    train_next("cpu")
     assert not Series.objects.exists()
     assert Run.objects.get().token == run.token
 
 
-def test_a_wake_up_for_a_run_that_is_gone_does_nothing() -> None:
-    train_run(1_000_000)
+def test_a_wake_up_where_nothing_waits_does_nothing() -> None:
+    train_next("cpu")
 
 
 def test_a_cancelled_run_stops_at_the_next_look(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,7 +186,7 @@ def test_the_next_attempt_begins_anew_and_leaves_no_point_doubled(monkeypatch: p
 
     with monkeypatch.context() as attempt:
         interfere(attempt, fall_silent, at=1)
-        train_run(run.pk)
+        train_next("cpu")
     assert Run.objects.get().status == Status.QUEUED
     assert read_series([run.pk], ["val_loss"])
 
@@ -234,7 +234,7 @@ def test_an_error_of_our_own_fails_the_run_and_is_raised(monkeypatch: pytest.Mon
     monkeypatch.setattr(training, "prepare", raising(RuntimeError("out of paper")))
     run = submitted()
     with pytest.raises(RuntimeError, match="out of paper"):
-        train_run(run.pk)
+        train_next("cpu")
     run.refresh_from_db()
     assert (run.status, run.stop_reason, run.error) == (Status.FAILED, "error", "RuntimeError: out of paper")
 

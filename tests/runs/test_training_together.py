@@ -22,7 +22,7 @@ from runs.lifecycle import Claims
 from runs.members import Member
 from runs.models import Run, Series, Status
 from runs.reading.series import read_series
-from runs.tasks import train_run
+from runs.tasks import train_next
 from tests.runs.submissions import build_submission
 from tests.runs.watching import interfere, write_at_once
 
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def one_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queue, "live_workers", lambda: 1)
+    monkeypatch.setattr(queue, "live_workers", lambda _: 1)
 
 
 def submitted(**changes: Any) -> list[Run]:
@@ -42,7 +42,7 @@ def submitted(**changes: Any) -> list[Run]:
 
 def trained(runs: list[Run]) -> list[Run]:
     """Train what the first run's wake-up claims."""
-    train_run(runs[0].pk)
+    train_next("cpu")
     return [Run.objects.get(pk=run.pk) for run in runs]
 
 
@@ -65,7 +65,7 @@ def test_every_point_of_a_member_is_that_of_the_run_alone() -> None:
     assert len(runs) == 16
     for run in runs:
         alone = submission.clone(run, None)
-        train_run(alone.pk)
+        train_next("cpu")
         alone.refresh_from_db()
         assert (run.status, run.summary, run.score) == (Status.FINISHED, alone.summary, alone.score)
         assert points(run) == points(alone)
@@ -87,7 +87,7 @@ def test_each_member_has_alerts_of_its_own() -> None:
     assert statuses(runs) == [Status.FINISHED] * 4
     for run in runs:
         alone = submission.clone(run, None)
-        train_run(alone.pk)
+        train_next("cpu")
         found, expected = (
             list(one.alerts.order_by("check_id").values("check_id", "state", "title", "value", "last_step"))
             for one in (run, alone)
@@ -220,9 +220,9 @@ def test_what_stops_a_whole_population_lets_its_runs_try_again_alone(
     def train() -> None:
         if isinstance(error, RuntimeError):
             with pytest.raises(RuntimeError, match="out of paper"):
-                train_run(runs[0].pk)
+                train_next("cpu")
         else:
-            train_run(runs[0].pk)
+            train_next("cpu")
 
     monkeypatch.setattr(Member, "take", breaking(error))
     train()
@@ -249,8 +249,8 @@ def test_runs_that_had_ended_before_the_others_were_stopped_keep_their_ends(
 def test_the_wake_ups_of_the_other_members_find_nothing_to_do() -> None:
     runs = trained(submitted())
     before = list(Run.objects.values())
-    for run in runs:
-        train_run(run.pk)
+    for _ in runs:
+        train_next("cpu")
     assert list(Run.objects.values()) == before
 
 

@@ -126,16 +126,20 @@ def test_before_an_installation_is_prepared_every_code_fits() -> None:
 
 @pytest.mark.parametrize("name", ["engine", "schema"])
 def test_a_worker_with_another_engine_or_schema_leaves_the_runs_alone_and_says_why(
-    name: str, caplog: pytest.LogCaptureFixture
+    name: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     release = workers.record_release()
     setattr(release, name, "another")
     release.pk = None
     release.save()
-    run = build_run(published_at=Now())
-    tasks.train_run(run.pk)
+    run = build_run()
+    monkeypatch.setattr(tasks, "IDLE_SECONDS", 0.0)
+    sent: list[str] = []
+    monkeypatch.setattr(queue, "send", sent.append)
+    tasks.train_next("cpu")
+    assert sent == ["cpu"]  # another worker may take it
     run = Run.objects.get(pk=run.pk)
-    assert (run.status, run.attempt, run.published_at) == (Status.QUEUED, 0, None)
+    assert (run.status, run.attempt) == (Status.QUEUED, 0)
     assert f"its {'engine' if name == 'engine' else 'database schema'} is" in caplog.text
     assert "this installation's is another" in caplog.text
 

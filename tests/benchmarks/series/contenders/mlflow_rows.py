@@ -83,7 +83,7 @@ class Filled(Store):
         raw = self._engine.raw_connection()
         cursor = raw.cursor()
         if self._engine.dialect.name == "sqlite":
-            cursor.executemany(f"{named} ({', '.join('?' * len(columns))})", rows)
+            cursor.executemany(f"{named} ({', '.join('?' * len(columns))})", list(rows))
         else:
             execute_values(cursor, f"{named} %s", rows, page_size=PAGE)
         raw.commit()
