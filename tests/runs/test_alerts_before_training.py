@@ -9,7 +9,7 @@ import pytest
 from nnlab.health import facts
 from runs import queue, submission, training
 from runs.models import Alert, Run
-from runs.tasks import train_run
+from runs.tasks import train_next
 from tests.runs.submissions import build_submission
 
 pytestmark = pytest.mark.django_db
@@ -17,12 +17,12 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def one_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queue, "live_workers", lambda: 1)
+    monkeypatch.setattr(queue, "live_workers", lambda _: 1)
 
 
 def trained(**changes: Any) -> list[Run]:
     runs = list(submission.submit(submission.parse(build_submission(**changes)), None).runs.order_by("pk"))
-    train_run(runs[0].pk)
+    train_next("cpu")
     return runs
 
 
