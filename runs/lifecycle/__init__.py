@@ -21,8 +21,16 @@ from runs.lifecycle.controlling import (
     resume_all,
 )
 from runs.lifecycle.ending import fail, finish, hold, stop
-from runs.lifecycle.losing import MAX_ATTEMPTS, give_back, mark_lost, release, settle_lost, surrender
-from runs.lifecycle.ordering import end_of_queue, move, prioritise
+from runs.lifecycle.losing import (
+    MAX_ATTEMPTS,
+    give_back,
+    hand_back,
+    mark_lost,
+    release,
+    settle_lost,
+    surrender,
+)
+from runs.lifecycle.ordering import end_of_queue, move, move_all, prioritise
 from runs.lifecycle.outside import OUTSIDE_LEASE, end_outside, hear, held_outside, resume_outside
 
 __all__ = [
@@ -42,11 +50,13 @@ __all__ = [
     "fail",
     "finish",
     "give_back",
+    "hand_back",
     "hear",
     "held_outside",
     "hold",
     "mark_lost",
     "move",
+    "move_all",
     "pause",
     "pause_all",
     "prioritise",

@@ -34,10 +34,15 @@ def stop(run_id: int, token: UUID) -> bool:
 
 
 def hold(run_id: int, token: UUID) -> bool:
-    """Let go of a run that its owner wants to pause; the attempt does not count, for nothing went wrong."""
+    """Let go of a run that its owner wants to pause; the attempt does not count, for nothing went wrong.
+
+    It changes nothing where the owner wants that no more, or something else.
+    """
     with transaction.atomic():
-        won = _own(run_id, token).update(
-            status=Status.PAUSED, pause_requested=False, attempt=F("attempt") - 1, **RELEASED
+        won = (
+            _own(run_id, token)
+            .filter(pause_requested=True, cancel_requested=False)
+            .update(status=Status.PAUSED, pause_requested=False, attempt=F("attempt") - 1, **RELEASED)
         )
         if won:
             attempts.end([run_id], Outcome.PAUSED, "paused")

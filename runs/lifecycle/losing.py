@@ -58,7 +58,19 @@ def give_back(worker: int) -> int:
     Returns how many were queued.
     """
     left = Run.objects.filter(attempts__worker=worker, attempts__ended_at=None)
-    _lose(left.filter(status=Status.RUNNING), Outcome.GIVEN_BACK, "stopped", attempt=F("attempt") - 1)
+    return _hand_back(left.filter(status=Status.RUNNING))
+
+
+def hand_back(claims: Claims) -> int:
+    """Queue runs of a worker that is being stopped in order; the attempt does not count.
+
+    Returns how many were queued.
+    """
+    return _hand_back(held(claims))
+
+
+def _hand_back(left: QuerySet[Run]) -> int:
+    _lose(left, Outcome.GIVEN_BACK, "stopped", attempt=F("attempt") - 1)
     return settle_lost()
 
 

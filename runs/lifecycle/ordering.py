@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Max, QuerySet
 
 from runs.models import Run, Status
@@ -13,7 +15,7 @@ from runs.models.runs import MAX_PRIORITY
 if TYPE_CHECKING:
     from runs.models.runs import RunQuerySet
 
-_AT_ONCE = 500  # under SQLite's bound on the parameters of a query
+_PUT = "UPDATE runs_run SET place = %s, priority = COALESCE(%s, priority) WHERE id = %s AND status = 'queued'"
 
 
 def end_of_queue() -> float:
@@ -42,55 +44,68 @@ def move(run_id: int, before: int | None = None) -> bool:
     Args:
         before: None for the end of its own priority.
     """
+    return bool(move_all(Run.objects.filter(pk=run_id), before))
+
+
+def move_all(runs: QuerySet[Run], before: int | None = None) -> int:
+    """Put waiting runs, in the order that they have, before another one of their queue. Returns how many.
+
+    They take its priority.
+
+    Args:
+        before: None for the end of their own priorities.
+    """
     with transaction.atomic():
-        run = _waiting().filter(pk=run_id).select_for_update().first()
-        if run is None or before == run_id:
-            return False
+        waiting = Run.objects.awaiting_worker().filter(pk__in=runs.order_by().values("pk"))
         if before is None:
-            return _put(run_id, run.priority, end_of_queue())
-        other = _waiting().filter(pk=before, queue=run.queue).first()
-        if other is None:
-            return False
-        return _put(run_id, other.priority, _place_before(other, run_id))
+            moving = _locked(waiting)
+            end = end_of_queue()
+            return _put({run_id: end + number for number, run_id in enumerate(moving)})
+        other = Run.objects.filter(pk=before, status=Status.QUEUED).first()
+        moving = _locked(waiting.filter(queue=other.queue)) if other else []
+        if other is None or not moving or before in moving:
+            return 0
+        return _put(_places_before(other, moving), other.priority)
 
 
-def _place_before(other: Run, moving: int) -> float:
-    """Find a place between a waiting run and the one before it; where there is no room, make some."""
-    place = _gap_before(other, moving)
-    if place is None:
-        _spread(other)
+def _places_before(other: Run, moving: Sequence[int]) -> dict[int, float]:
+    """Find places between a waiting run and the one before it; where there is no room, make some."""
+    places = _gap_before(other, moving)
+    if places is None:
+        _put({run_id: float(number) for number, run_id in enumerate(_same_priority(other))})
         other.refresh_from_db(fields=["place"])
-        place = _gap_before(other, moving)
-    if place is None:
+        places = _gap_before(other, moving)
+    if places is None:
         raise RuntimeError(f"run {other.pk} has no room before it in the queue, although room was made")
-    return place
+    return places
 
 
-def _gap_before(other: Run, moving: int) -> float | None:
-    ahead = list(_same_priority(other).exclude(pk=moving).values_list("pk", "place"))
-    index = ahead.index((other.pk, other.place))
-    if index == 0:
-        return other.place - 1.0
-    previous = ahead[index - 1][1]
-    place = (previous + other.place) / 2
-    return place if previous < place < other.place else None
+def _gap_before(other: Run, moving: Sequence[int]) -> dict[int, float] | None:
+    """Share the gap before a run out; None where it is too narrow for the numbers."""
+    staying = _same_priority(other)
+    for run_id in moving:
+        staying.pop(run_id, None)
+    ahead = list(staying).index(other.pk)
+    low = list(staying.values())[ahead - 1] if ahead else other.place - len(moving) - 1.0
+    step = (other.place - low) / (len(moving) + 1)
+    places = [low + step * number for number in range(1, len(moving) + 1)]
+    is_wide = all(left < right for left, right in pairwise([low, *places, other.place]))
+    return dict(zip(moving, places, strict=True)) if is_wide else None
 
 
-def _spread(other: Run) -> None:
-    """Give the waiting runs of a priority places of their own, in the order that they have."""
-    runs = list(_same_priority(other).only("pk", "place"))
-    for place, run in enumerate(runs):
-        run.place = float(place)
-    Run.objects.bulk_update(runs, ["place"], batch_size=_AT_ONCE)
+def _same_priority(run: Run) -> dict[int, float]:
+    """Return the places of the runs that wait with the priority of this one, in their order."""
+    alike = Run.objects.awaiting_worker().filter(queue=run.queue, priority=run.priority)
+    return dict(alike.values_list("pk", "place"))
 
 
-def _same_priority(run: Run) -> RunQuerySet:
-    return Run.objects.awaiting_worker().filter(queue=run.queue, priority=run.priority)
+def _locked(waiting: RunQuerySet) -> list[int]:
+    return list(waiting.select_for_update(of=("self",)).values_list("pk", flat=True))
 
 
-def _put(run_id: int, priority: int, place: float) -> bool:
-    return bool(_waiting().filter(pk=run_id).update(priority=priority, place=place))
-
-
-def _waiting() -> QuerySet[Run]:
-    return Run.objects.filter(status=Status.QUEUED)
+def _put(places: Mapping[int, float], priority: int | None = None) -> int:
+    """Write places, and a priority unless they keep theirs: one prepared statement, for ten thousand runs."""
+    rows = [(place, priority, run_id) for run_id, place in places.items()]
+    with connection.cursor() as cursor:
+        cursor.executemany(_PUT, rows)
+    return len(rows)

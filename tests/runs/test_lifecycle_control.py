@@ -161,6 +161,25 @@ def test_who_is_moved_before_a_run_of_another_priority_takes_it(sweep: Sweep) ->
     assert Run.objects.get(pk=second).priority == 7
 
 
+def test_several_runs_move_together_in_the_order_that_they_have(sweep: Sweep) -> None:
+    first, second, third, fourth, fifth = build_queue(sweep, 5)
+    lifecycle.prioritise(of(fourth), 3)
+    some = Run.objects.filter(pk__in=[second, fourth])
+    assert lifecycle.move_all(some, before=first) == 2
+    assert in_order() == [fourth, second, first, third, fifth]
+    assert set(Run.objects.values_list("priority", flat=True)) == {0}
+    assert lifecycle.move_all(some, before=fifth) == 2
+    assert in_order() == [first, third, fourth, second, fifth]
+    assert lifecycle.move_all(some) == 2
+    assert in_order() == [first, third, fifth, fourth, second]
+
+
+def test_runs_are_not_moved_before_one_of_themselves(sweep: Sweep) -> None:
+    first, second, third = build_queue(sweep, 3)
+    assert lifecycle.move_all(Run.objects.filter(pk__in=[second, third]), before=third) == 0
+    assert in_order() == [first, second, third]
+
+
 def test_runs_that_share_a_place_make_room(sweep: Sweep) -> None:
     alike = [build_run(sweep, place=5.0).pk for _ in range(3)]
     assert lifecycle.move(alike[2], before=alike[1])
