@@ -107,7 +107,7 @@ def forecast(spec: Specification) -> Forecast:
     except DataError as error:  # a file may have gone since it was checked
         return Forecast((), len(configs), len(alike), 0, str(error))
     facts, data = describe_data(problem), spec.data.to_dict()
-    axes = [axis for axis in spec.grid if axis in READ]
+    axes = [axis for axis in spec.axes if axis in READ]
     met: dict[tuple[str, Severity], list[_Met]] = defaultdict(list)
     for some in chosen:
         for event in preflight(some[0], problem, data=data, facts=facts):

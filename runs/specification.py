@@ -1,4 +1,4 @@
-"""What a person asks for: a fixed part, the axes of a grid and the seeds; and the runs it expands to.
+"""What a person asks for: a fixed part, a grid or a search, and the seeds; and the runs it expands to.
 
 Web form, admin, API and command line all build a plain mapping and give it to ``parse``: one validation,
 the engine's and the data package's own, with one set of messages.
@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import product
+from itertools import chain, count, product, repeat
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -19,13 +19,15 @@ from typing import Any
 from nnlab.data.catalogue import Shape, check
 from nnlab.data.config import DataConfig
 from nnlab.data.errors import DataError
-from nnlab.engine.config import MAX_LAYERS, TrainingConfig
-from nnlab.engine.errors import ConfigError
-from nnlab.engine.training import Plan, plan
+from nnlab.engine.config import TrainingConfig
+from nnlab.search.space import Point
+from nnlab.search.stopping import Threshold
+from runs.search_plans import SearchPlan, goals
+from runs.submitted_networks import Limits, checked, cost
+from runs.submitted_search import read_search
 from runs.submitted_values import Faults, read_grid, read_label, read_seeds, read_table
 
-_KEYS = ("project", "name", "data", "training", "grid", "seeds")
-_SHORTHANDS = ("depth", "width")
+_KEYS = ("project", "name", "data", "training", "grid", "search", "seeds")
 
 
 class SubmissionError(ValueError):
@@ -41,25 +43,21 @@ class SubmissionError(ValueError):
 
 
 @dataclass(frozen=True)
-class Limits:
-    """What one submission may ask for."""
-
-    runs: int
-    steps: int
-
-
-@dataclass(frozen=True)
 class Planned:
     """One run of a specification, ready to be stored.
 
     Args:
         group: names the configuration without its seed; equal for runs that differ by the seed only.
+        trial: number of the point of a search, from 0; None where nothing is searched.
+        point: what the search chose.
     """
 
     training: TrainingConfig
     group: str
     parameters: int
     steps: int
+    trial: int | None = None
+    point: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,8 @@ class Specification:
     """A checked submission.
 
     Args:
-        runs: every run it expands to: for each point of the grid, one a seed.
+        runs: every run it expands to: for each point of the grid or the search, one a seed. Of a Bayesian
+            search those of the opening; ``further`` plans the others.
     """
 
     project: str
@@ -78,6 +77,19 @@ class Specification:
     seeds: tuple[int, ...]
     shape: Shape
     runs: tuple[Planned, ...]
+    search: SearchPlan | None = None
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """The settings that are varied."""
+        space = self.search.space if self.search else None
+        return tuple(space.axes if space else self.grid)
+
+    @property
+    def all_runs(self) -> int:
+        """How many runs it comes to, those of trials that are proposed later among them."""
+        later = self.search.trials - self.search.opening if self.search else 0
+        return len(self.runs) + later * len(self.seeds)
 
     @cached_property
     def canonical(self) -> dict[str, Any]:
@@ -89,7 +101,20 @@ class Specification:
             "training": dict(self.training),
             "grid": {axis: list(values) for axis, values in self.grid.items()},
             "seeds": list(self.seeds),
+            **({"search": self.search.canonical} if self.search else {}),
         }
+
+    def further(self, number: int, point: Point, limits: Limits) -> list[Planned]:
+        """Plan the runs of a trial that is proposed later.
+
+        Raises:
+            SubmissionError: for a point that cannot be trained, such as a batch larger than the rows.
+        """
+        faults = Faults()
+        config = checked({**self.training, **point}, self.shape, limits, faults)
+        if config is None:
+            raise SubmissionError(faults.found)
+        return list(_seeded(config, self.seeds, self.data, self.shape, number, point))
 
 
 def parse(mapping: Mapping[str, Any], *, csv_folder: Path, limits: Limits) -> Specification:
@@ -98,7 +123,8 @@ def parse(mapping: Mapping[str, Any], *, csv_folder: Path, limits: Limits) -> Sp
     Args:
         mapping: ``project`` and ``name``; ``data`` as DataConfig's fields; ``training`` as TrainingConfig's
             fields, with ``depth`` and ``width`` as a shorthand for equal layers; ``grid`` with a list of
-            values for some of them; ``seeds`` as a list, or as a number n for the seeds 0 .. n-1.
+            values for some of them; or ``search`` (submitted_search.py); ``seeds`` as a list, or as a number
+            n for the seeds 0 .. n-1.
 
     Raises:
         SubmissionError: with all that is wrong, by field; nothing was stored.
@@ -114,15 +140,21 @@ def parse(mapping: Mapping[str, Any], *, csv_folder: Path, limits: Limits) -> Sp
     project, name = (faults.collect(read_label, key, mapping.get(key)) for key in ("project", "name"))
     seeds = faults.collect(read_seeds, mapping.get("seeds", 1))
     grid = faults.collect(read_grid, mapping.get("grid", {}))
+    search = read_search(mapping["search"], faults) if "search" in mapping else None
     chosen = faults.collect(read_table, "data", mapping.get("data", {}))
     training = faults.collect(read_table, "training", mapping.get("training", {}))
     data, shape = (None, None) if chosen is None else _data(chosen, csv_folder, faults)
-    _check_count(grid or {}, seeds or (0,), limits)
-    configs = _networks(training or {}, grid or {}, shape, limits, faults)
+    points = _chosen(grid or {}, search, seeds or (0,), limits, faults)
+    edges = _networks(training or {}, search.edges if search else [], shape, limits, faults)
+    networks = _networks(training or {}, [] if faults.found and edges else points, shape, limits, faults)
+    if search is not None and shape is not None:
+        _check_search(search, [config for config, _ in (*networks, *edges)], shape, faults)
     if faults.found or data is None or shape is None or seeds is None:
         raise SubmissionError(faults.found)
-    planned = tuple(run for config in configs for run in _seeded(config, seeds, data, shape))
-    return Specification(project or "", name or "", data, training or {}, grid or {}, seeds, shape, planned)
+    planned = _planned(networks, search, seeds, data, shape)
+    return Specification(
+        project or "", name or "", data, training or {}, grid or {}, seeds, shape, planned, search
+    )
 
 
 def group_of(data: DataConfig, training: TrainingConfig) -> str:
@@ -151,83 +183,63 @@ def _data(
             return (None, None) if wrong else (config, shape)
 
 
+def _chosen(
+    grid: Mapping[str, Sequence[Any]],
+    search: SearchPlan | None,
+    seeds: Sequence[int],
+    limits: Limits,
+    faults: Faults,
+) -> list[Point]:
+    """Choose the points of a grid, or those that a search begins with."""
+    _check_count(grid, search, seeds, limits)
+    if search is None or search.space is None:
+        return list(_points(grid))
+    if grid:
+        faults.note("grid", "grid: expected the axes in search.space, got a grid as well; leave one out")
+    return search.first_points()
+
+
 def _networks(
     training: Mapping[str, Any],
-    grid: Mapping[str, Sequence[Any]],
+    points: Sequence[Point],
     shape: Shape | None,
     limits: Limits,
     faults: Faults,
-) -> list[TrainingConfig]:
-    """Build every point of the grid; a network that two points describe alike is trained once."""
-    found: dict[TrainingConfig, None] = {}
-    for point in _points(grid):
-        config = _checked({**training, **point}, shape, limits, faults)
-        if config is not None:
-            found[config] = None
-    return list(found)
+) -> list[tuple[TrainingConfig, Point]]:
+    """Build every point that can be trained, and note what is wrong with the others."""
+    found = ((checked({**training, **point}, shape, limits, faults), point) for point in points)
+    return [(config, point) for config, point in found if config is not None]
 
 
-def _checked(
-    settings: dict[str, Any], shape: Shape | None, limits: Limits, faults: Faults
-) -> TrainingConfig | None:
-    """Build one network; note everything that is wrong with it, not only what is found first."""
-    wrong = False
-    while True:
-        try:
-            config = _network(settings)
-            if shape is not None:
-                _check_effort(config, shape, limits)
-        except ConfigError as error:
-            wrong = True
-            field = _shown_field(error.field, settings)
-            faults.note(field, str(error).replace(f"{error.field}:", f"{field}:", 1))
-            if field not in settings:
-                return None
-            del settings[field]
-        else:
-            return None if wrong else config
+def _planned(
+    networks: Sequence[tuple[TrainingConfig, Point]],
+    search: SearchPlan | None,
+    seeds: Sequence[int],
+    data: DataConfig,
+    shape: Shape,
+) -> tuple[Planned, ...]:
+    """Plan every network with every seed; one that two points of a grid describe alike is trained once."""
+    chosen = networks if search and search.space else dict(networks).items()
+    numbers = count() if search else repeat(None)
+    planned = (
+        _seeded(config, seeds, data, shape, number, point if search else {})
+        for number, (config, point) in zip(numbers, chosen, strict=False)
+    )
+    return tuple(chain.from_iterable(planned))
 
 
 def _seeded(
-    config: TrainingConfig, seeds: Sequence[int], data: DataConfig, shape: Shape
+    config: TrainingConfig,
+    seeds: Sequence[int],
+    data: DataConfig,
+    shape: Shape,
+    number: int | None,
+    point: Point,
 ) -> Iterator[Planned]:
     """Plan a network once and give it every seed: neither its cost nor its group depends on it."""
-    cost, group = _cost(config, shape), group_of(data, config)
+    found, group = cost(config, shape), group_of(data, config)
     for seed in seeds:
-        yield Planned(replace(config, seed=seed), group, cost.parameters, cost.steps)
-
-
-def _cost(config: TrainingConfig, shape: Shape) -> Plan:
-    return plan(config, task=shape.task, inputs=shape.inputs, outputs=shape.outputs, rows=shape.train_rows)
-
-
-def _check_effort(config: TrainingConfig, shape: Shape, limits: Limits) -> None:
-    steps = _cost(config, shape).steps
-    if steps > limits.steps:
-        field = "steps" if config.steps is not None else "epochs"
-        raise ConfigError(
-            field, f"expected at most {limits.steps:,} steps a run, got {steps:,}; train for less"
-        )
-
-
-def _network(settings: Mapping[str, Any]) -> TrainingConfig:
-    """Build a configuration, with depth and width written out as layers."""
-    plain = {key: value for key, value in settings.items() if key not in _SHORTHANDS}
-    if "seed" in plain:
-        raise ConfigError("seed", "a sweep's seeds stand in 'seeds', not in 'training' or 'grid'")
-    if any(key in settings for key in _SHORTHANDS):
-        if "hidden_units" in plain:
-            raise ConfigError(
-                "hidden_units", "expected depth and width, or hidden_units, got both; leave one out"
-            )
-        plain["hidden_units"] = _layers(settings.get("depth", 1), settings.get("width", 64))
-    return TrainingConfig.from_dict(plain)
-
-
-def _layers(depth: object, width: object) -> list[object]:
-    if isinstance(depth, bool) or not isinstance(depth, int) or not 0 <= depth <= MAX_LAYERS:
-        raise ConfigError("depth", f"expected a whole number of layers from 0 to {MAX_LAYERS}, got {depth!r}")
-    return [width] * depth
+        yield Planned(replace(config, seed=seed), group, found.parameters, found.steps, number, point)
 
 
 def _points(grid: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
@@ -235,21 +247,35 @@ def _points(grid: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
         yield dict(zip(grid, values, strict=True))
 
 
-def _check_count(grid: Mapping[str, Sequence[Any]], seeds: Sequence[int], limits: Limits) -> None:
+def _check_count(
+    grid: Mapping[str, Sequence[Any]], search: SearchPlan | None, seeds: Sequence[int], limits: Limits
+) -> None:
     """Count before expanding: a sweep of a million runs must cost nothing."""
-    runs = prod(len(values) for values in grid.values()) * len(seeds)
-    if runs > limits.runs:
-        factors = " x ".join(f"{len(values)} {axis}" for axis, values in (*grid.items(), ("seeds", seeds)))
-        raise SubmissionError(
-            {
-                "grid": [
-                    f"grid: expected at most {limits.runs:,} runs, got {runs:,} ({factors}); try fewer values"
-                ]
-            }
-        )
+    trials = search.trials if search else 0
+    runs = (trials or prod(len(values) for values in grid.values())) * len(seeds)
+    if runs <= limits.runs:
+        return
+    parts = [f"{trials} trials"] if trials else [f"{len(values)} {axis}" for axis, values in grid.items()]
+    factors = " x ".join([*parts, f"{len(seeds)} seeds"])
+    field, remedy = ("search.trials", "trials") if trials else ("grid", "values")
+    message = f"expected at most {limits.runs:,} runs, got {runs:,} ({factors}); try fewer {remedy}"
+    raise SubmissionError({field: [f"{field}: {message}"]})
 
 
-def _shown_field(field: str, settings: Mapping[str, Any]) -> str:
-    """Name the field that the person filled in: layers may have come from depth and width."""
-    from_width = field == "hidden_units" and field not in settings and "width" in settings
-    return "width" if from_width else field
+def _check_search(
+    search: SearchPlan, configs: Iterable[TrainingConfig], shape: Shape, faults: Faults
+) -> None:
+    """Check what a search asks for against the data: its metrics, and that a rung comes before the end."""
+    known = goals(shape.task)
+    thresholds = [rule for rule in search.rules if isinstance(rule, Threshold)]
+    asked = {"search.goal": [search.goal], "search.stop_rules": [rule.metric for rule in thresholds]}
+    for key, metrics in asked.items():
+        for metric in metrics:
+            if metric and metric not in known:
+                wanted = f"expected one of {', '.join(known)} on this data"
+                faults.note(key, f"{key}: {wanted}, got {metric!r}")
+    plans = [cost(config, shape) for config in configs]
+    longest = max((found.steps for found in plans), default=0)
+    if search.halving and plans and not any(search.halving.has_rung(found) for found in plans):
+        wanted = f"expected a first rung before the end of a run, of {longest:,} steps; begin earlier"
+        faults.note("search.halving", f"search.halving: {wanted}")

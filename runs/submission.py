@@ -21,6 +21,7 @@ from runs import lifecycle, queue, specification
 from runs.models import Project, Run, Source, Sweep
 from runs.specification import Planned, Specification, SubmissionError
 from runs.store.params import write_params_of
+from runs.submitted_networks import Limits
 
 _AT_ONCE = 100  # runs in a statement: a longer one takes PostgreSQL's driver longer to read than to send
 _NAMED = ("depth", "width", "hidden_units", "activation", "dropout")  # axes that a run's name shows anyway
@@ -32,7 +33,7 @@ def parse(mapping: Mapping[str, Any]) -> Specification:
     Raises:
         SubmissionError: with all that is wrong, by field.
     """
-    limits = specification.Limits(settings.MAX_RUNS_PER_SWEEP, settings.MAX_STEPS_PER_RUN)
+    limits = Limits(settings.MAX_RUNS_PER_SWEEP, settings.MAX_STEPS_PER_RUN)
     spec = specification.parse(mapping, csv_folder=settings.CSV_FOLDER, limits=limits)
     project_slug(spec.project)
     return spec
@@ -47,7 +48,7 @@ def submit(
         parent: the run that this one was cloned from.
     """
     alone = spec.name if len(spec.runs) == 1 else ""
-    planned = [(spec, one, alone or _name(one.training, spec.grid)) for one in spec.runs]
+    planned = [(spec, one, alone or _name(one.training, spec.axes)) for one in spec.runs]
     return _store(spec.canonical, planned, user, parent)
 
 
@@ -67,7 +68,7 @@ def submit_together(
         SubmissionError: for more runs than a sweep may have.
     """
     planned = [
-        (spec, one, f"{word}: {_name(one.training, spec.grid)}"[:100])
+        (spec, one, f"{word}: {_name(one.training, spec.axes)}"[:100])
         for word, spec in parts.items()
         for one in spec.runs
     ]

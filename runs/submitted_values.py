@@ -21,6 +21,11 @@ class Faults:
     def __init__(self) -> None:
         self.found: dict[str, list[str]] = {}
 
+    @property
+    def count(self) -> int:
+        """How many messages there are."""
+        return sum(map(len, self.found.values()))
+
     def note(self, field: str, message: str) -> None:
         """Take a message; one that is known already is left out."""
         messages = self.found.setdefault(field, [])

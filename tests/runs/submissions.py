@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from runs.specification import Limits, Specification, parse
+from runs.specification import Specification, parse
+from runs.submitted_networks import Limits
 
 LIMITS = Limits(runs=1000, steps=10_000_000)
 
