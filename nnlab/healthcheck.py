@@ -1,6 +1,7 @@
 """``python -m nnlab.healthcheck ROLE``: exit 0 where a service of the deployment is well.
 
-The web server is asked; worker and scheduler touch a file every few seconds as long as their loop turns.
+The web server is asked whether it is ready, with database and broker; worker and scheduler touch a file every
+few seconds as long as their loop turns.
 It imports neither Django nor Celery: a check that runs every few seconds has to be cheap.
 """
 
@@ -37,9 +38,7 @@ def _file(role: str) -> Path:
 def _answers() -> bool:
     host = os.environ.get("NNLAB_ALLOWED_HOSTS", "localhost").split(",")[0].lstrip(".")
     try:
-        with urlopen(
-            Request(f"http://127.0.0.1:{PORT}/healthz", headers={"Host": host}), timeout=8
-        ) as answer:
+        with urlopen(Request(f"http://127.0.0.1:{PORT}/readyz", headers={"Host": host}), timeout=8) as answer:
             return bool(answer.status == 200)
     except OSError:
         return False

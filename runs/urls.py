@@ -15,6 +15,7 @@ from runs.pages import (
     downloads,
     home,
     notifications,
+    probes,
     project,
     run,
     saved_filters,
@@ -61,5 +62,6 @@ urlpatterns = [
     path("workers/now/", workers.now, name="workers-now"),
     path("datasets/", datasets.datasets, name="datasets"),
     path("api/", own_access(api.urls)),
-    path("healthz", home.healthz, name="healthz"),
+    path("healthz", probes.healthz, name="healthz"),
+    path("readyz", probes.readyz, name="readyz"),
 ]

@@ -1,11 +1,8 @@
-"""Home: projects, newest sweeps, queue and newest alerts; and the sign of life for a load balancer."""
+"""Home: projects, newest sweeps, queue and newest alerts."""
 
 from __future__ import annotations
 
-from django.conf import settings
-from django.contrib.auth.decorators import login_not_required
-from django.db import DatabaseError, connection
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET
 
 from runs.pages.frame import render_page
@@ -27,15 +24,3 @@ def home(request: HttpRequest) -> HttpResponse:
         "alerts": overview.newest_alerts(),
     }
     return render_page(request, "runs/home.html", context)
-
-
-@require_GET
-@login_not_required
-def healthz(request: HttpRequest) -> HttpResponse:
-    """Say whether the database answers: 200 or 503."""
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-    except DatabaseError:
-        return JsonResponse({"database": "does not answer"}, status=503)
-    return JsonResponse({"database": "ok"}, headers={"X-Nnlab-Instance": settings.INSTANCE})

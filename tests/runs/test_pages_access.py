@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 
 import pytest
-from django.test import Client, override_settings
+from django.test import Client
 from django.urls import reverse
 
 from runs.models import Run, Status
@@ -164,16 +164,6 @@ def test_ticked_runs_lead_to_their_comparison(client: Client) -> None:
     answer = client.post(where, {"runs": [run.pk for run in runs], "action": "compare"})
     assert answer["Location"] == f"{reverse('compare', args=[project.slug])}?runs={runs[0].pk},{runs[1].pk}"
     assert client.post(where)["Location"] == project.get_absolute_url()
-
-
-def test_the_sign_of_life_needs_no_login(client: Client) -> None:
-    answer = client.get(reverse("healthz"))
-    assert (answer.status_code, answer.json()) == (HTTPStatus.OK, {"database": "ok"})
-
-
-@override_settings(INSTANCE="an-instance")
-def test_the_sign_of_life_says_whose_it_is(client: Client) -> None:
-    assert client.get(reverse("healthz"))["X-Nnlab-Instance"] == "an-instance"
 
 
 def test_a_run_that_never_trained_is_not_called_healthy(client: Client) -> None:
