@@ -17,12 +17,14 @@ from runs.pages import (
     notifications,
     probes,
     project,
+    queue,
     run,
     saved_filters,
     sweeps,
     trash,
     workers,
 )
+from runs.steering import ACTIONS
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -43,13 +45,19 @@ urlpatterns = [
     path("r/<int:run_id>/", run.run, name="run"),
     path("r/<int:run_id>/live/", run.live, name="run-live"),
     path("r/<int:run_id>/points.csv", downloads.points, name="run-points"),
-    path("r/<int:run_id>/stop/", actions.stop_run, name="run-stop"),
+    *(
+        path(f"r/<int:run_id>/{word}/", actions.steer_run, {"word": word}, name=f"run-{word}")
+        for word in ACTIONS
+    ),
     path("r/<int:run_id>/clone/", actions.clone, name="run-clone"),
     path("r/<int:run_id>/delete/", trash.delete_run, name="run-delete"),
     path("r/<int:run_id>/restore/", trash.restore_run, name="run-restore"),
     path("r/<int:run_id>/purge/", trash.purge_run, name="run-purge"),
     path("sweeps/new/", sweeps.new, name="sweep-new"),
-    path("sweeps/<int:sweep_id>/stop/", actions.stop_sweep, name="sweep-stop"),
+    *(
+        path(f"sweeps/<int:sweep_id>/{word}/", actions.steer_sweep, {"word": word}, name=f"sweep-{word}")
+        for word in ACTIONS
+    ),
     path("sweeps/<int:sweep_id>/delete/", trash.delete_sweep, name="sweep-delete"),
     path("trash/", trash.show, name="trash"),
     path("trash/selected/", trash.selected, name="trash-selected"),
@@ -58,6 +66,9 @@ urlpatterns = [
     path("alerts/<int:alert_id>/fix/", alerts.fix, name="alert-fix"),
     path("alerts/mutes/<int:mute_id>/delete/", alerts.unmute_check, name="mute-delete"),
     path("fixes/<int:fix_id>/", alerts.fix_state, name="fix-state"),
+    path("queue/", queue.show, name="queue"),
+    path("queue/now/", queue.now, name="queue-now"),
+    path("queue/selected/", queue.selected, name="queue-selected"),
     path("workers/", workers.show, name="workers"),
     path("workers/now/", workers.now, name="workers-now"),
     path("datasets/", datasets.datasets, name="datasets"),

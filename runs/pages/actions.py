@@ -1,8 +1,6 @@
-"""Actions on runs: compare, stop, clone. Each is a POST, needs a right and answers with words."""
+"""Actions on runs: compare, stop, pause, resume, retry, clone. Each is a POST and answers with words."""
 
 from __future__ import annotations
-
-from collections.abc import Iterable, Sequence
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -10,47 +8,45 @@ from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from runs import lifecycle, submission
+from runs import submission
 from runs.models import Project, Run, Sweep
 from runs.pages import trash
 from runs.pages.frame import needs, signed_in
 from runs.pages.selection import run_numbers
+from runs.pages.steering import back_to, steer
 from runs.specification import SubmissionError
+from runs.steering import ACTIONS
 
 
 @require_POST
-@needs("runs.stop_run")
-def stop_run(request: HttpRequest, run_id: int) -> HttpResponse:
-    """Stop one run; one that is over stays as it is."""
-    run = get_object_or_404(Run, pk=run_id)
-    if lifecycle.cancel(run.pk):
-        messages.success(request, f"{run.name} is being stopped.")
-    else:
-        messages.info(request, f"{run.name} is already over; nothing was changed.")
-    return redirect(run)
+def steer_run(request: HttpRequest, run_id: int, word: str) -> HttpResponse:
+    """Stop, pause, resume or retry one run."""
+    run = get_object_or_404(Run.objects.kept(), pk=run_id)
+    back = back_to(request, run.get_absolute_url())
+    return steer(request, word, Run.objects.filter(pk=run.pk), back, name=run.name)
 
 
 @require_POST
-@needs("runs.stop_run")
-def stop_sweep(request: HttpRequest, sweep_id: int) -> HttpResponse:
-    """Stop every run of a sweep that is not over."""
+def steer_sweep(request: HttpRequest, sweep_id: int, word: str) -> HttpResponse:
+    """Stop, pause, resume or retry every run of a sweep to which that can be done."""
     sweep = get_object_or_404(Sweep.objects.select_related("project"), pk=sweep_id)
-    _stop(request, Run.objects.not_over().filter(sweep=sweep).values_list("pk", flat=True))
-    return redirect(sweep)
+    runs = Run.objects.kept().filter(sweep=sweep)
+    return steer(request, word, runs, back_to(request, sweep.get_absolute_url()))
 
 
 @require_POST
 def selected(request: HttpRequest, slug: str) -> HttpResponse:
-    """Do with the ticked runs what the button says: compare, stop or delete them."""
+    """Do with the ticked runs what the button says: compare, steer or delete them."""
     project = get_object_or_404(Project, slug=slug)
     chosen = run_numbers(",".join(request.POST.getlist("runs"))).numbers
     if not chosen:
         messages.info(request, "Tick one run or more first.")
         return redirect(project)
-    if request.POST.get("action") == "stop":
-        return _stop_chosen(request, project, chosen)
-    if request.POST.get("action") == "delete":
-        trash.discard(request, Run.objects.kept().filter(project=project, pk__in=chosen))
+    runs, action = Run.objects.kept().filter(project=project, pk__in=chosen), request.POST.get("action", "")
+    if action in ACTIONS:
+        return steer(request, action, runs, back_to(request, project.get_absolute_url()))
+    if action == "delete":
+        trash.discard(request, runs)
         return redirect(project)
     return redirect(f"{reverse('compare', args=[slug])}?runs={','.join(map(str, chosen))}")
 
@@ -67,18 +63,3 @@ def clone(request: HttpRequest, run_id: int) -> HttpResponse:
         return redirect(run)
     messages.success(request, f"{copy.name} is queued with the configuration of run {run.pk}.")
     return redirect(copy)
-
-
-@needs("runs.stop_run")
-def _stop_chosen(request: HttpRequest, project: Project, chosen: Sequence[int]) -> HttpResponse:
-    runs = Run.objects.not_over().filter(project=project, pk__in=chosen)
-    _stop(request, runs.values_list("pk", flat=True))
-    return redirect(project)
-
-
-def _stop(request: HttpRequest, run_ids: Iterable[int]) -> None:
-    stopped = sum(lifecycle.cancel(run_id) for run_id in list(run_ids))
-    if stopped:
-        messages.success(request, f"{stopped} run{'' if stopped == 1 else 's'} being stopped.")
-    else:
-        messages.info(request, "No run was stopped: those chosen are over already.")

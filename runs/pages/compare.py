@@ -30,6 +30,7 @@ def compare(request: HttpRequest, slug: str) -> HttpResponse:
         "warnings": [*warnings, *selection.warnings],
         "kept": _kept(selection, numbers.numbers),
         "unfinished": sum(not run.is_over for run in selection.runs),
+        "statuses": {run.status for run in selection.runs},
     }
     if selection.runs:
         context |= _comparison(request, selection, context["warnings"])

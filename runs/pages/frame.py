@@ -1,4 +1,4 @@
-"""What every page shares: the badge of the navigation, and what a missing right says."""
+"""What every page shares: the badges of the navigation, and what a missing right says."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _View: TypeAlias = Callable[Concatenate[HttpRequest, _P], HttpResponse]
 
 _RIGHTS = {
     "runs.submit_sweep": "submit training jobs",
-    "runs.stop_run": "stop runs",
+    "runs.stop_run": "stop, pause and order runs",
     "runs.delete_project": "delete projects",
     "runs.change_project": "change the settings of projects",
     "runs.change_alert": "acknowledge and mute alerts",
@@ -29,7 +29,7 @@ def render_page(
     request: HttpRequest, template: str, context: Mapping[str, Any], *, status: int = 200
 ) -> HttpResponse:
     """Render a page within its frame."""
-    return render(request, template, {"open_alerts": overview.badge_count(), **context}, status=status)
+    return render(request, template, {**overview.badges(), **context}, status=status)
 
 
 def needs(right: str) -> Callable[[_View[_P]], _View[_P]]:
@@ -38,15 +38,24 @@ def needs(right: str) -> Callable[[_View[_P]], _View[_P]]:
     def decorate(view: _View[_P]) -> _View[_P]:
         @wraps(view)
         def guarded(request: HttpRequest, *args: _P.args, **kwargs: _P.kwargs) -> HttpResponse:
-            if not request.user.has_perm(right):
-                raise PermissionDenied(
-                    f"You have no right to {_RIGHTS[right]} ({right}). An administrator can grant it."
-                )
+            check_right(request, right)
             return view(request, *args, **kwargs)
 
         return cast("_View[_P]", guarded)
 
     return decorate
+
+
+def check_right(request: HttpRequest, right: str) -> None:
+    """Go on only for people with a right.
+
+    Raises:
+        PermissionDenied: and says which one is missing, and who can grant it.
+    """
+    if not request.user.has_perm(right):
+        raise PermissionDenied(
+            f"You have no right to {_RIGHTS[right]} ({right}). An administrator can grant it."
+        )
 
 
 def signed_in(request: HttpRequest) -> AbstractBaseUser | None:

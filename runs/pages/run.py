@@ -26,6 +26,7 @@ from runs.pages.frame import render_page
 from runs.pages.run_alerts import RunAlerts, run_alerts
 from runs.pages.run_charts import RunView, view_of
 from runs.pages.trash import purged_at
+from runs.reading.waiting import position
 from runs.reading.workers import why_waiting
 from runs.retention import may_delete
 
@@ -121,11 +122,12 @@ def _outside(request: HttpRequest, found: Run, alerts: Sequence[Alert]) -> HttpR
 
 
 def _attempts(found: Run) -> dict[str, Any]:
-    """Return the tries at a run, and where it waits for another one in vain, why."""
+    """Return the tries at a run, and where it waits for another one, its position, or why it does in vain."""
     is_queued = found.status == Status.QUEUED
     return {
         "attempts": list(found.attempts.order_by("number")),
         "why_waiting": why_waiting() if is_queued else "",
+        "position": position(found) if is_queued else None,
     }
 
 

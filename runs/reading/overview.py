@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db.models import Count, Max, Min, Q
+from django.db.models import Count, Max, Min, Q, Value
 from django.db.models.fields.json import KeyTextTransform
 
 from runs.models import Alert, Project, Run, Status
@@ -103,9 +103,12 @@ def open_alerts() -> AlertQuerySet:
     return Alert.objects.of_kept_runs().unattended()
 
 
-def badge_count() -> int:
-    """Count the open alerts that deserve a number in the navigation: infos do not."""
-    return open_alerts().exclude(severity="info").count()
+def badges() -> dict[str, int]:
+    """Count, in one query, what the navigation has numbers of: open alerts but infos, waiting runs."""
+    alerts = open_alerts().exclude(severity="info").order_by().annotate(kind=Value("open_alerts"))
+    waiting = Run.objects.filter(status=Status.QUEUED).order_by().annotate(kind=Value("waiting_runs"))
+    counted = (rows.values_list("kind").annotate(number=Count("pk")) for rows in (alerts, waiting))
+    return dict(next(counted).union(*counted, all=True))
 
 
 def newest_alerts() -> list[Alert]:

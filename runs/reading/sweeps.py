@@ -17,7 +17,10 @@ from runs.reading.overview import Best
 PAGE_SIZE = 25
 RECENT = 8
 # What is going on comes first, then how runs ended.
-_ORDER = (Status.RUNNING, Status.QUEUED, Status.LOST, Status.FINISHED, Status.FAILED, Status.CANCELLED)
+_ORDER = (
+    *(Status.RUNNING, Status.QUEUED, Status.PAUSED, Status.LOST),
+    *(Status.FINISHED, Status.FAILED, Status.CANCELLED),
+)
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,11 @@ class SweepSummary:
     open_alerts: int
     only_run: int | None
     best: Best | None
+
+    @property
+    def statuses(self) -> set[str]:
+        """Where its runs stand."""
+        return {status for status, _ in self.counts}
 
     @property
     def is_over(self) -> bool:

@@ -48,6 +48,7 @@ for _filter in (
 _STATUS_ICONS = {
     "queued": "◷",
     "running": "◐",
+    "paused": "‖",
     "finished": "✓",
     "failed": "✗",
     "cancelled": "⊘",
@@ -80,6 +81,8 @@ def status(run: Run) -> SafeString:
     reason = "" if run.stop_reason in _ORDINARY_ENDINGS else f": {run.stop_reason}"
     if run.cancel_requested and not run.is_over:
         reason = ": stopping"
+    elif run.pause_requested:
+        reason = ": pausing"
     return format_html(
         '<span class="status status--{}"><span aria-hidden="true">{}</span> {}{}</span>',
         run.status,

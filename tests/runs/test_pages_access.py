@@ -35,6 +35,8 @@ def addresses(run: Run) -> dict[str, str]:
         "trash": reverse("trash"),
         "workers": reverse("workers"),
         "workers-now": reverse("workers-now"),
+        "queue": reverse("queue"),
+        "queue-now": reverse("queue-now"),
     }
 
 
@@ -70,6 +72,8 @@ def test_pages_hide_what_somebody_may_not_do(client: Client, run: Run) -> None:
         "/clone/",
         "Clone and edit",
         "Stop selected",
+        "Pause",
+        "Retry",
         "Clone with this change",
     ):
         assert forbidden not in text
@@ -84,7 +88,7 @@ def test_the_form_of_a_sweep_needs_a_right_and_says_so(client: Client) -> None:
     assert "dministrator" in text
 
 
-@pytest.mark.parametrize("name", ["run-stop", "run-clone"])
+@pytest.mark.parametrize("name", ["run-stop", "run-pause", "run-resume", "run-retry", "run-clone"])
 def test_actions_need_a_right(client: Client, run: Run, name: str) -> None:
     client.force_login(builders.build_user())
     assert client.post(reverse(name, args=[run.pk])).status_code == HTTPStatus.FORBIDDEN
@@ -103,7 +107,7 @@ def test_stopping_a_sweep_or_a_selection_needs_a_right(client: Client, run: Run)
     assert not run.cancel_requested
 
 
-@pytest.mark.parametrize("name", ["run-stop", "run-clone"])
+@pytest.mark.parametrize("name", ["run-stop", "run-pause", "run-resume", "run-retry", "run-clone"])
 def test_actions_are_not_done_by_following_a_link(client: Client, run: Run, name: str) -> None:
     client.force_login(builders.build_user("submit_sweep", "stop_run"))
     assert client.get(reverse(name, args=[run.pk])).status_code == HTTPStatus.METHOD_NOT_ALLOWED
@@ -139,7 +143,7 @@ def test_a_sweep_is_stopped_as_a_whole(client: Client) -> None:
     other = builders.build_run()
     client.force_login(builders.build_user("stop_run"))
     answer = client.post(reverse("sweep-stop", args=[sweep.pk]), follow=True)
-    assert "3 runs being stopped" in answer.content.decode()
+    assert "3 runs are being stopped" in answer.content.decode()
     assert {Run.objects.get(pk=run.pk).status for run in waiting} == {Status.CANCELLED}
     assert Run.objects.get(pk=over.pk).status == Status.FINISHED
     assert Run.objects.get(pk=other.pk).status == Status.QUEUED
