@@ -86,6 +86,11 @@ class Specification:
         return tuple(space.axes if space else self.grid)
 
     @property
+    def goal(self) -> str:
+        """The metric that trials are compared by."""
+        return (self.search.goal if self.search else "") or goals(self.shape.task)[0]
+
+    @property
     def all_runs(self) -> int:
         """How many runs it comes to, those of trials that are proposed later among them."""
         later = self.search.trials - self.search.opening if self.search else 0

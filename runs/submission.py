@@ -18,7 +18,8 @@ from django.utils.text import slugify
 from nnlab.engine.config import TrainingConfig
 from nnlab.engine.population import shape_key
 from runs import lifecycle, queue, specification
-from runs.models import Project, Run, Source, Sweep
+from runs.estimating.estimate import expected_seconds
+from runs.models import Project, Run, Search, Source, Sweep, Trial
 from runs.specification import Planned, Specification, SubmissionError
 from runs.store.params import write_params_of
 from runs.submitted_networks import Limits
@@ -150,18 +151,60 @@ def _store(
             specification=submitted,
             created_by_id=user.pk if user else None,
         )
-        places = count(lifecycle.end_of_queue())
-        runs = Run.objects.bulk_create(
-            (_run(part, one, sweep, parent, name, next(places)) for part, one, name in planned),
-            batch_size=_AT_ONCE,
-        )
-        write_params_of(runs)
-        queue.wake_on_commit({run.queue for run in runs})
+        trials: dict[int, Trial] = {}
+        if spec.search is not None:
+            search = Search.objects.create(
+                sweep=sweep, metric=spec.goal, trials_wanted=spec.all_runs // len(spec.seeds)
+            )
+            trials = add_trials(search, {one.trial or 0: one.point for one in spec.runs})
+        _add_runs(planned, sweep, parent, trials)
     return sweep
 
 
+def add_trials(search: Search, points: Mapping[int, Mapping[str, Any]]) -> dict[int, Trial]:
+    """Store trials of a search by their numbers."""
+    made = Trial.objects.bulk_create(
+        (Trial(search=search, number=number, point=point) for number, point in points.items()),
+        batch_size=_AT_ONCE,
+    )
+    return {trial.number: trial for trial in made}
+
+
+def add_runs(
+    sweep: Sweep, spec: Specification, planned: Iterable[Planned], trials: Mapping[int, Trial]
+) -> None:
+    """Store runs of later trials, within a transaction; the workers are woken once it is committed."""
+    _add_runs([(spec, one, _name(one.training, spec.axes)) for one in planned], sweep, None, trials)
+
+
+def _add_runs(
+    planned: Sequence[tuple[Specification, Planned, str]],
+    sweep: Sweep,
+    parent: Run | None,
+    trials: Mapping[int, Trial],
+) -> None:
+    places = count(lifecycle.end_of_queue())
+    rows = [
+        _run(spec, one, sweep, parent=parent, name=name, place=next(places), trials=trials)
+        for spec, one, name in planned
+    ]
+    expected = expected_seconds((spec, one) for spec, one, _ in planned)
+    for run, (_, one, _) in zip(rows, planned, strict=True):
+        run.expected_seconds = expected.get((one.group, one.steps))
+    runs = Run.objects.bulk_create(rows, batch_size=_AT_ONCE)
+    write_params_of(runs)
+    queue.wake_on_commit({run.queue for run in runs})
+
+
 def _run(
-    spec: Specification, planned: Planned, sweep: Sweep, parent: Run | None, name: str, place: float
+    spec: Specification,
+    planned: Planned,
+    sweep: Sweep,
+    *,
+    parent: Run | None,
+    name: str,
+    place: float,
+    trials: Mapping[int, Trial],
 ) -> Run:
     config = planned.training
     widths = set(config.hidden_units)
@@ -169,6 +212,7 @@ def _run(
     return Run(
         project=sweep.project,
         sweep=sweep,
+        trial=None if planned.trial is None else trials[planned.trial],
         parent=parent,
         name=name,
         config={"data": spec.data.to_dict(), "training": config.to_dict()},
