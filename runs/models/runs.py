@@ -165,9 +165,6 @@ class Run(models.Model):
     memory_limit_mb = models.PositiveIntegerField(
         null=True, blank=True, help_text="That training may take; empty for the installation's limit."
     )
-    expected_seconds = models.FloatField(
-        null=True, editable=False, help_text="Of a process, as was expected when it was submitted."
-    )
     queued_at = models.DateTimeField(db_default=Now(), editable=False)
     tier = models.CharField(
         max_length=10, blank=True, default="", help_text="What trains it: numpy, native, cupy."
