@@ -230,8 +230,6 @@ class Run(models.Model):
                 fields=["sweep", "shape_key", "-priority", "place", "id"],
                 condition=Q(status="queued"),
             ),
-            # For what past runs of a kind took.
-            models.Index(name="run_past", fields=["shape_key"], condition=Q(status="finished")),
             # For the trash, and for leaving it out.
             models.Index(name="run_in_trash", fields=["deleted_at"], condition=Q(deleted_at__isnull=False)),
             # For the runs table: newest first within a project, and all that it counts, sorts and filters
