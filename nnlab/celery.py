@@ -21,6 +21,7 @@ from celery.signals import (
 from django.conf import settings
 
 from nnlab import healthcheck, logs
+from nnlab import threads as threads  # noqa: PLC0414 - it only has to be imported, before NumPy is
 from nnlab.supervisor import die_with_parent
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "nnlab.settings")

@@ -8,10 +8,7 @@ import sys
 from typing import NoReturn
 
 from nnlab import home
-
-# Before NumPy is imported: two BLAS threads on each of two busy cores are many times slower than one.
-for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_variable, "1")
+from nnlab import threads as threads  # noqa: PLC0414 - it only has to be imported
 
 
 def main() -> None:

@@ -67,7 +67,8 @@ def configuration(form: str, level: str, secrets: Iterable[str]) -> dict[str, An
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "chosen"}},
         "loggers": {
             "axes.apps": {"level": "WARNING"},  # it greets at every start
-            **dict.fromkeys(("django", "uvicorn", "uvicorn.error", "uvicorn.access"), passed_on),
+            **dict.fromkeys(("django", "uvicorn", "uvicorn.error"), passed_on),
+            "uvicorn.access": {"handlers": [], "propagate": False},  # its lines hold whole addresses
         },
         "root": {"handlers": ["stderr"], "level": level},
     }

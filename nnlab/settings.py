@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import django_stubs_ext
 import environ
+from kombu import Exchange, Queue
 
 from nnlab import home, logs
 
@@ -181,11 +182,20 @@ CELERY_VISIBILITY_TIMEOUT = _VISIBILITY_TIMEOUT
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_IGNORE_RESULT = True
+# A run waits in the queue of what it is to be trained on; a worker takes those that it is started for.
+CELERY_TASK_QUEUES = [Queue(name, Exchange(name), routing_key=name) for name in ("cpu", "gpu")]
+CELERY_TASK_CREATE_MISSING_QUEUES = False  # a queue's name that is mistyped is refused, and not waited at
 CELERY_TASK_DEFAULT_QUEUE = "cpu"
 CELERY_TASK_SOFT_TIME_LIMIT = RUN_TIME_LIMIT
 CELERY_TASK_TIME_LIMIT = RUN_TIME_LIMIT + 120
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+# A process makes room for a new one after so many tasks, or the task in which it grew beyond so many bytes.
 CELERY_WORKER_MAX_TASKS_PER_CHILD = 50
+CELERY_WORKER_MAX_MEMORY_PER_CHILD = env.int("NNLAB_WORKER_MEMORY_MB", default=1024) * 1024  # kB
+# What uses a GPU cannot be forked off a process that has looked at it.
+CELERY_WORKER_POOL_START_METHOD = "spawn" if env.str("NNLAB_TIER", default="") == "cupy" else "fork"
+# While the broker is away a run goes on: its message says nothing that its row does not know.
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
 # Deleted runs are purged once they were in the trash for so many days; 0: never.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shutil
 import socket
 import sys
 import time
@@ -19,10 +20,11 @@ from django.contrib.auth.models import Group, Permission
 from django.core.management import CommandError, call_command
 
 from nnlab import home
+from nnlab.engine.device import cupy_backend
 from nnlab.supervisor import AlreadyRunningError, Child, FolderLock, Supervisor
 from runs import lifecycle, queue
-from runs.workers import record_release
 from runs.models import Queue
+from runs.workers import record_release
 from runs.workers import release as release_workers
 
 EXPERIMENTERS = "Experimenters"
@@ -108,6 +110,7 @@ def serve(*, port: int, workers: int, reload: bool = False) -> Iterator[Site]:
         CommandError: if a part does not start.
     """
     release_runs(orderly=False)  # what a crash of the whole installation left
+    shutil.rmtree(home.shared_counts(settings.NNLAB_HOME))  # of web processes that are no more
     instance = secrets.token_hex(8)
     supervisor = Supervisor(children(port, workers, instance, reload=reload))
     supervisor.start()
@@ -151,7 +154,7 @@ def children(port: int, workers: int, instance: str, *, reload: bool = False) ->
     python = [sys.executable, "-m"]
     web = [*python, "uvicorn", "nnlab.asgi:application", "--host", "127.0.0.1", "--port", str(port)]
     web += ["--timeout-graceful-shutdown", "3", "--no-access-log", "--lifespan", "off"]
-    worker = [*python, "celery", "-A", "nnlab.celery", "worker", "--queues", "cpu"]
+    worker = [*python, "celery", "-A", "nnlab.celery", "worker", "--queues", ",".join(queues())]
     worker += ["--concurrency", str(workers)]
     worker += ["--loglevel", "INFO", "--without-gossip", "--without-mingle"]
     address = settings.BROKER_SOCKET
@@ -163,6 +166,11 @@ def children(port: int, workers: int, instance: str, *, reload: bool = False) ->
         Child("worker", worker, logs / "worker.log", {"REMAP_SIGTERM": "SIGQUIT"}),
         Child("scheduler", [*python, "nnlab", "scheduler"], logs / "scheduler.log"),
     ]
+
+
+def queues() -> list[Queue]:
+    """Name the queues whose runs this machine can train."""
+    return [Queue.CPU, Queue.GPU] if cupy_backend.available() else [Queue.CPU]
 
 
 def _broker(address: Path) -> list[str]:

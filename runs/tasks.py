@@ -10,6 +10,7 @@ from time import sleep
 from celery.exceptions import SoftTimeLimitExceeded
 from celery.signals import celeryd_after_setup, worker_ready
 
+from nnlab import logs
 from nnlab.celery import app
 from runs import buckets, lifecycle, queue, registration, training, workers
 from runs.lifecycle import Claims
@@ -40,7 +41,8 @@ def train_next(name: str) -> None:
         logger.info("no run waits in queue %s", name)
         return
     try:
-        _train(claims)
+        with logs.bound(run_ids=list(claims)):
+            _train(claims)
     finally:
         queue.wake_next(name)
 

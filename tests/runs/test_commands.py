@@ -18,6 +18,7 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError
 from django.test import Client
 
+from nnlab.engine.device import cupy_backend
 from nnlab.engine.native import library
 from nnlab.supervisor import FolderLock
 from runs import console, queue, serving
@@ -278,6 +279,16 @@ def test_the_children_serve_this_machine_alone() -> None:
     assert web[web.index("--port") + 1] == "8123"
     assert worker[worker.index("--concurrency") + 1] == "3"
     assert broker[broker.index("--port") + 1] == "0"
+
+
+@pytest.mark.usefixtures("logs")
+@pytest.mark.parametrize(("has_gpu", "queues"), [(False, "cpu"), (True, "cpu,gpu")])
+def test_the_worker_takes_what_this_machine_can_train(
+    monkeypatch: pytest.MonkeyPatch, has_gpu: bool, queues: str
+) -> None:
+    monkeypatch.setattr(cupy_backend, "available", lambda: has_gpu)
+    (worker,) = (child.command for child in serving.children(8123, 3, "x") if child.name == "worker")
+    assert worker[worker.index("--queues") + 1] == queues
 
 
 def test_stopping_gives_this_machines_runs_back(settings: LazySettings) -> None:
