@@ -37,10 +37,17 @@ class Installation:
         body = None if payload is None else json.dumps(payload).encode()
         request = Request(f"{self.address}api/{path}", data=body, headers=headers, method=method)
         try:
-            with urlopen(request, timeout=30) as answer:
+            with urlopen(request, timeout=120) as answer:
                 return json.load(answer)
         except HTTPError as error:
             return json.load(error)
+
+    def answers(self) -> bool:
+        """Whether the API answers; without its database it cannot."""
+        try:
+            return "workers" in self.request("GET", "workers")
+        except (OSError, ValueError):
+            return False
 
     def submit(self, **specification: Any) -> list[int]:
         """Submit a sweep; the ids of its runs."""

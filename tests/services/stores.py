@@ -42,12 +42,19 @@ class Postgresql:
     server: Any
     address: str
 
-    def stop(self) -> None:
-        """Stop it as an administrator does, without waiting for its clients."""
-        lock = Path(self.server.pgdata) / "postmaster.pid"
-        os.kill(int(lock.read_text().split()[0]), signal.SIGINT)
+    @property
+    def _lock(self) -> Path:
+        return Path(self.server.pgdata) / "postmaster.pid"
+
+    def is_running(self) -> bool:
+        """Whether it was started and not stopped since."""
+        return self._lock.exists()
+
+    def stop(self, number: signal.Signals = signal.SIGINT) -> None:
+        """Stop it as an administrator does, without waiting for its clients; by SIGQUIT as a crash would."""
+        os.kill(int(self._lock.read_text().split()[0]), number)
         deadline = time.monotonic() + 30
-        while lock.exists():
+        while self._lock.exists():
             assert time.monotonic() < deadline, "PostgreSQL did not stop"
             time.sleep(0.1)
 
