@@ -19,6 +19,7 @@ MAX_PARAMS = 500  # of one run
 MAX_NAME = 250
 MAX_TEXT = 250
 MAX_DEPTH = 20  # tables within tables
+_SEED = "training.seed"
 _COLUMNS = ("run_id", "name_id", "project_id", "number", "text")
 
 
@@ -66,13 +67,20 @@ def write_params(run: Run) -> None:
 
 
 def write_params_of(runs: Iterable[Run]) -> None:
-    """Write the configurations of runs that have none written yet.
+    """Write the configurations of the engine's runs that have none written yet.
+
+    Those of a group differ by nothing but their seeds, so one of each is flattened.
 
     Raises:
         ParamsError: as ``flattened`` does; nothing is written then.
     """
+    flat, of_group = [], {}
+    for run in runs:
+        if run.group not in of_group:
+            of_group[run.group] = flattened(run.config)
+        flat.append((run, of_group[run.group] | {_SEED: _param(run.seed)}))
     with transaction.atomic():
-        _insert([(run, flattened(run.config)) for run in runs])
+        _insert(flat)
 
 
 def _insert(flat: list[tuple[Run, dict[str, Param]]]) -> None:

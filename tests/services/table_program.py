@@ -17,7 +17,7 @@ from django.http import QueryDict  # noqa: E402
 from runs.models import Name, Run, RunMetric, RunParam  # noqa: E402
 from runs.reading.table import parse_table_query, plan_of  # noqa: E402
 from runs.store.metrics import MetricState, write_metrics  # noqa: E402
-from runs.store.params import Param, flattened, write_params_of  # noqa: E402
+from runs.store.params import Param, flattened, write_params  # noqa: E402
 from tests.runs.many_runs import build_many_runs  # noqa: E402
 
 if TYPE_CHECKING:
@@ -78,10 +78,9 @@ def parameters(project: Project) -> bool:
     """Whether the parameters of runs are stored as they are, whatever is in them."""
     config = {"a": 0.1, "b": True, "c": "tab\t, line\n, \\N and \\.", "d": "", "e": "\x00ü", "f": 10**400}
     runs = list(Run.objects.filter(project=project)[:3])
-    RunParam.objects.filter(run__in=runs).delete()
     for run in runs:
         run.config = config
-    write_params_of(runs)
+        write_params(run)
     found = RunParam.objects.filter(run=runs[1]).values_list("name__text", "number", "text")
     return {name: Param(number, text) for name, number, text in found} == flattened(config)
 

@@ -1,0 +1,1 @@
+"""How the queue behaves with ten thousand runs in it."""
