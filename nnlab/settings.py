@@ -201,6 +201,12 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 # Deleted runs are purged once they were in the trash for so many days; 0: never.
 TRASH_DAYS = env.int("NNLAB_TRASH_DAYS", default=30)
 
+# Checkpoints of runs: a network whose own could be larger than the limit trains without. Those of runs that
+# are over are kept for so many days, the newest of them within so many bytes, to go on with such a run.
+CHECKPOINT_LIMIT = env.int("NNLAB_CHECKPOINT_LIMIT_MB", default=128) * 2**20
+CHECKPOINT_DAYS = env.int("NNLAB_CHECKPOINT_DAYS", default=30)
+CHECKPOINT_BUDGET = env.int("NNLAB_CHECKPOINT_BUDGET_MB", default=2048) * 2**20
+
 # Notifications. Links in them begin with PUBLIC_URL; webhooks into the own network have to be allowed.
 PUBLIC_URL = (env.str("NNLAB_PUBLIC_URL", default="") or next(iter(CSRF_TRUSTED_ORIGINS), "")).rstrip("/")
 ALLOW_PRIVATE_WEBHOOKS = env.bool("NNLAB_ALLOW_PRIVATE_WEBHOOKS", default=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
@@ -16,6 +17,7 @@ from nnlab.engine.tiers import tier_for
 _PACKAGE = Path(__file__).parent
 # What the numbers of a run depend on, as far as every installation has it: the core is there compiled.
 _DECISIVE = ("engine/**/*.py", "engine/**/*.h", "data/**/*.py")
+_RULES = ("health/**/*.py", "health/**/*.json")
 
 
 @dataclass(frozen=True)
@@ -54,11 +56,13 @@ def engine_code() -> str:
 
     It is that of the files when it is first asked for, which a process does when it starts.
     """
-    digest = hashlib.sha256()
-    for path in sorted(path for pattern in _DECISIVE for path in _PACKAGE.glob(pattern)):
-        digest.update(f"{path.relative_to(_PACKAGE).as_posix()}\0".encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:12]
+    return _hash(_DECISIVE)
+
+
+@cache
+def health_code() -> str:
+    """Return a hash of the rules that watch runs, as ``engine_code`` does for results."""
+    return _hash(_RULES)
 
 
 @cache
@@ -70,6 +74,14 @@ def numbers() -> dict[str, str]:
         "python": platform.python_version(),
         "numpy": metadata.version("numpy"),
     }
+
+
+def _hash(patterns: Iterable[str]) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(path for pattern in patterns for path in _PACKAGE.glob(pattern)):
+        digest.update(f"{path.relative_to(_PACKAGE).as_posix()}\0".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def _processor() -> str:

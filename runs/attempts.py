@@ -37,9 +37,10 @@ def begin_outside(run_id: int, *, after: int | None = 0) -> None:
     _begin([run_id], began_after=max(0, step))
 
 
-def describe(run_id: int, *, after: int, tier: str, isa: str) -> None:
+def describe(run_id: int, *, after: int, tier: str, isa: str, note: str = "") -> None:
     """Add what a worker knows once it has built the network: a run may ask for another tier than usual."""
-    _open([run_id]).update(began_after=after, tier=tier, isa=isa, device=versions.device(tier))
+    device = versions.device(tier)
+    _open([run_id]).update(began_after=after, tier=tier, isa=isa, device=device, note=note)
 
 
 def end(run_ids: Collection[int], outcome: Outcome, reason: str = "", error: str = "") -> None:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import logging
+from enum import Enum, auto
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.db import connection
 
 from nnlab.engine.config import TrainingConfig
 from nnlab.engine.records import Ending
 from nnlab.engine.training import describe, joined
 from nnlab.health.monitor import Monitor
-from runs import lifecycle
-from runs.recording import Recorder
+from runs import lifecycle, resuming
+from runs.recording import Recorder, isa_of
+from runs.resuming import NotRebuiltError
 from runs.store.outage import AWAY
 
 if TYPE_CHECKING:
@@ -26,6 +29,17 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_MOST_ARRAYS = 4  # of a number per parameter: itself, the optimizer's two moments, the best network
+
+
+class Parting(Enum):
+    """Why a run leaves a population: it has ended, its owner wants it cancelled or held, the worker stops."""
+
+    ENDED = auto()
+    CANCELLED = auto()
+    HELD = auto()
+    GIVEN_BACK = auto()
+
 
 class Member:
     """A claimed run of a population.
@@ -36,6 +50,9 @@ class Member:
         facts: of the problem's examples.
         flushed: when it last wrote, on the clock of ``monotonic``.
 
+    Attributes:
+        resume: the checkpoint that it goes on from; None where it starts anew.
+
     Raises:
         EngineError: for a configuration that cannot be trained on these examples.
     """
@@ -44,22 +61,52 @@ class Member:
         self.run_id, self.token = run.pk, token
         self.config = TrainingConfig.from_dict(run.config["training"])
         self.flushed = monotonic()
+        self.resume: bytes | None = None
+        self._run, self._problem, self._facts = run, problem, facts
         self._info = describe(self.config, problem)
-        config = {**run.config["training"], "data": run.config["data"]}
-        self._monitor = Monitor(self._info, config, facts=facts)
+        self._origin: dict[str, str] = {}
+        self._monitor = self._new_monitor()
         self._recorder = Recorder(run.pk, token, self._info)
         self._unwatched: list[Records] = []
         self._last: Records | None = None
 
     def start(self, target_unit: str, data_version: str) -> None:
-        """Write what is known before step 1."""
-        self._recorder.start(target_unit, data_version)
+        """Go on from the run's checkpoint, or write what is known before step 1."""
+        self._origin = resuming.origin(self._info.tier, isa_of(self._info.tier), data_version)
+        found = resuming.find(self.run_id, self._origin, self.config, self._problem)
+        why_anew = found.why_anew
+        if found.checkpoint is not None:
+            try:
+                self._go_on(found, target_unit, data_version)
+            except NotRebuiltError as error:
+                why_anew = f"It began anew, for its alerts could not go on: {error}."
+                self._monitor = self._new_monitor()
+            else:
+                return
+        note = " ".join(filter(None, [why_anew, self._why_not_kept()]))
+        if why_anew:
+            logger.warning("run %s: %s", self.run_id, why_anew)
+        self._recorder.start(target_unit, data_version, note=note)
         self._recorder.record_events(self._monitor.start())
 
     def take(self, records: Records) -> None:
         """Take what a chunk of steps yielded; nothing is written yet, and no check is asked."""
         self._recorder.record(records, ())
         self._unwatched.append(records)
+
+    @property
+    def can_be_kept(self) -> bool:
+        """Whether checkpoints of it are small enough to be stored."""
+        return not self._why_not_kept()
+
+    def keep(self, checkpoint: bytes) -> None:
+        """Take a checkpoint of the run as it stands after the last records; the next flush writes it."""
+        self._recorder.keep(checkpoint, self._origin)
+
+    @property
+    def keeps(self) -> bool:
+        """Whether a checkpoint waits to be written."""
+        return self._recorder.keeps
 
     def flush(self) -> None:
         """Write everything taken since the last flush; it waits here where the database is away."""
@@ -73,21 +120,47 @@ class Member:
         self._recorder.record_events(self._monitor.close())
         self._last = last
 
-    def conclude(self) -> bool:
-        """Write the rest, and how the run ended; False where the database is away, to be tried again.
-
-        A run that has not ended by itself was stopped because its owner asked for it.
-        """
+    def conclude(self, why: Parting) -> bool:
+        """Write the rest, and that the run leaves; False where the database is away, to be tried again."""
         self._watch()
         if not self._recorder.flush(final=True):
             return False
         try:
-            self._write_ending()
+            self._write_parting(why)
         except AWAY as error:
             logger.warning("run %s: the database does not answer; its end waits: %s", self.run_id, error)
             connection.close()
             return False
         return True
+
+    def _go_on(self, found: resuming.Found, target_unit: str, data_version: str) -> None:
+        kept = found.checkpoint
+        assert kept is not None  # noqa: S101 - the caller has looked
+        self._recorder.start(
+            target_unit,
+            data_version,
+            after=kept.step,
+            summary=kept.summary,
+            keeps_alerts=resuming.is_watched_alike(kept),
+            note=self._why_not_kept(),
+        )
+        self._recorder.record_events(resuming.read_again(self._monitor, self._run))
+        self.resume = found.data
+        logger.info("run %s goes on after step %s", self.run_id, kept.step)
+
+    def _new_monitor(self) -> Monitor:
+        config = {**self._run.config["training"], "data": self._run.config["data"]}
+        return Monitor(self._info, config, facts=self._facts)
+
+    def _why_not_kept(self) -> str:
+        size = self._info.parameters * int(self.config.dtype.removeprefix("float")) // 8 * _MOST_ARRAYS
+        if size <= settings.CHECKPOINT_LIMIT:
+            return ""
+        limit = settings.CHECKPOINT_LIMIT // 2**20
+        return (
+            f"No checkpoints are kept: they could take {size // 2**20:,} MB, and {limit:,} MB are allowed"
+            " (NNLAB_CHECKPOINT_LIMIT_MB)."
+        )
 
     def _watch(self) -> None:
         """Let the monitor read what came since the last flush: at once, which costs it a fraction."""
@@ -95,11 +168,20 @@ class Member:
             self._recorder.record_events(self._monitor.observe(joined(self._unwatched)))
             self._unwatched.clear()
 
+    def _write_parting(self, why: Parting) -> None:
+        claim = self.run_id, self.token
+        if why is Parting.CANCELLED:
+            lifecycle.stop(*claim)
+        elif why is Parting.ENDED:
+            self._write_ending()
+        elif why is Parting.GIVEN_BACK or not lifecycle.hold(*claim):  # or its owner has changed their mind
+            lifecycle.hand_back(dict([claim]))
+
     def _write_ending(self) -> None:
         last = self._last
         if last is None or last.ended is None:
-            lifecycle.stop(self.run_id, self.token)
-        elif last.ended is Ending.DIVERGED:
+            raise RuntimeError(f"expected a run that has ended, got run {self.run_id}; tell it with end()")
+        if last.ended is Ending.DIVERGED:
             message = _divergence(last.nonfinite, self._info)
             lifecycle.fail(self.run_id, self.token, "diverged", message)
         else:

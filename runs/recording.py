@@ -10,34 +10,30 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
 import numpy as np
 from django.db import transaction
-from django.db.models import F
 from numpy.typing import NDArray
 
+from nnlab import versions
 from nnlab.engine.native import library
 from nnlab.engine.records import Evaluation, Records, RunInfo, Sample
 from nnlab.health.monitor import AlertEvent
 from nnlab.series.batch import Key, Points
 from runs import attempts, delivery
 from runs.delivery import Delivery
-from runs.models import Alert, Fix, FixPair, Mute, Run, Trace, Writer
-from runs.models.alerts import Severity
-from runs.notices import outbox
+from runs.findings import Findings
+from runs.models import Run, Writer
 from runs.store import trace
+from runs.store.checkpoints import Keeper, State
 from runs.store.journal import in_order
 from runs.store.rewinding import rewind
 
 LAYER_PROBES = ("gradient_rms", "delta_rms", "weight_norm", "update_ratio")
 HIDDEN_PROBES = ("spread", "zero_share", "saturated_share")
-# The columns of an alert that say what its check says; the others are people's.
-_WORKERS = (
-    "state", "resolved_step", "severity", "first_step", "last_step", "layers", "layer_names", "value",
-    "threshold", "worst_value", "title", "cause", "evidence", "advice", "thresholds_hash", "count",
-)  # fmt: skip
 
 
 class RunTakenError(RuntimeError):
@@ -53,26 +49,41 @@ class Recorder:
         self._info = info
         self._delivery = Delivery(run_id, token)
         self._points: dict[Key, list[Points]] = defaultdict(list)
-        self._events: list[AlertEvent] = []
         self._notes: list[trace.Note] = []
         self._traces = 0
         self._summary: dict[str, float | str] = {}
         self._steps_run = 0
         self._probe_share: float | None = None
+        self._findings = Findings(run_id)
+        self._keeper = Keeper(run_id)
 
-    def start(self, target_unit: str, data_version: str = "", *, after: int | None = None) -> None:
+    def start(
+        self,
+        target_unit: str,
+        data_version: str = "",
+        *,
+        after: int | None = None,
+        summary: Mapping[str, float | str] = MappingProxyType({}),
+        keeps_alerts: bool = False,
+        note: str = "",
+    ) -> None:
         """Write what is known before step 1, and remove what an earlier attempt left.
 
         Args:
             target_unit: of the values that a regression predicts.
             data_version: names the content of the data, which a file of the same name may not have later.
             after: the step of the checkpoint that this attempt goes on from; points up to it stay.
+            summary: as it was at that step.
+            keeps_alerts: they stay as they are: this attempt tells all events from the start of the run on,
+                and those that are stored are known by their number.
+            note: what there is to say of the attempt's checkpoints.
 
         Raises:
             RunTakenError: if the run is no longer this worker's.
         """
         delivery.clear(self._run_id)
-        tier, isa = self._info.tier, _isa(self._info.tier)
+        tier, isa = self._info.tier, isa_of(self._info.tier)
+        self._summary, self._steps_run = dict(summary), after or 0
         with transaction.atomic():
             self._update(
                 info=_described(self._info, target_unit, data_version),
@@ -80,17 +91,16 @@ class Recorder:
                 isa=isa,
                 probe_share=None,
                 headline=self._info.headline,
-                summary={},
-                score=None,
+                summary=self._summary,
+                score=self._score,
+                steps_run=self._steps_run,
             )
-            attempts.describe(self._run_id, after=after or 0, tier=tier, isa=isa)
+            attempts.describe(self._run_id, after=after or 0, tier=tier, isa=isa, note=note)
             rewind(self._run_id, after)
-            traces = Trace.objects.filter(run_id=self._run_id)
-            if after is None:
-                traces.delete()
-            self._traces = traces.count()
+            self._traces = trace.rewind(self._run_id, after)
             Writer.objects.filter(run_id=self._run_id).delete()
-            Alert.objects.filter(run_id=self._run_id).delete()
+            self._findings.begin(keeps_alerts=keeps_alerts)
+            self._keeper.begin(anew=after is None)
 
     def record(self, records: Records, events: Iterable[AlertEvent]) -> None:
         """Take what one chunk of steps yielded."""
@@ -108,13 +118,25 @@ class Recorder:
 
     def record_events(self, events: Iterable[AlertEvent]) -> None:
         """Take what the health monitor says without new steps."""
-        self._events.extend(events)
+        self._findings.take(events)
+
+    def keep(self, data: bytes, origin: Mapping[str, str]) -> None:
+        """Take a checkpoint of the run as it stands after the last records; the next flush writes it.
+
+        It is then written in the transaction that writes the last of these records.
+        """
+        self._keeper.take(State(self._steps_run, data, dict(self._summary), origin, versions.health_code()))
+
+    @property
+    def keeps(self) -> bool:
+        """Whether a checkpoint waits to be written."""
+        return self._keeper.state is not None
 
     def flush(self, *, final: bool = False) -> bool:
         """Write everything taken since the last flush, or nothing at all.
 
-        Returns whether everything is written. Where the database is away the points wait on this host, and
-        later flushes bring them.
+        Returns whether everything is written, the checkpoint that was taken among it. Where the database is
+        away the points wait on this host, and later flushes bring them.
 
         Args:
             final: the attempt has ended: the points are sealed.
@@ -125,30 +147,39 @@ class Recorder:
         points = {key: in_order(parts) for key, parts in self._points.items()}
         self._points.clear()
         try:
+            self._keeper.write_ahead(self._guard)
             written = self._delivery.deliver(points, self._write_standing, self._write_news, final=final)
         except RunTakenError:
             self._delivery.abandon()
             raise
         if written:
-            self._events.clear()
+            self._findings.written()
             self._traces += bool(self._notes)
             self._notes.clear()
-        return written
+            self._keeper.written()
+        return written and not self.keeps
+
+    @property
+    def _score(self) -> float | None:
+        score = self._summary.get(self._info.headline)
+        return score if isinstance(score, float) else None
 
     def _write_standing(self) -> None:
-        score = self._summary.get(self._info.headline)
         self._update(
             steps_run=self._steps_run,
             probe_share=self._probe_share,
             summary=self._summary,
-            score=score if isinstance(score, float) else None,
+            score=self._score,
         )
 
     def _write_news(self) -> None:
-        for event in self._events:
-            _store_event(self._run_id, event)
+        self._findings.write()
         if self._notes:
             trace.write(self._run_id, self._traces, self._notes)
+        self._keeper.complete()
+
+    def _guard(self) -> None:
+        self._update(token=self._token)
 
     def _update(self, **values: Any) -> None:
         if not Run.objects.filter(pk=self._run_id, token=self._token).update(**values):
@@ -188,7 +219,7 @@ def _described(info: RunInfo, target_unit: str, data_version: str) -> dict[str, 
     return {**facts, "layer_names": names, "target_unit": target_unit, "data_version": data_version}
 
 
-def _isa(tier: str) -> str:
+def isa_of(tier: str) -> str:
     """Name the instruction set of the native tier: its builds differ in rounding."""
     found = library.load() if tier == "native" else None
     return found.isa if found else ""
@@ -203,79 +234,3 @@ def _plain(value: object) -> object:
 def _spelled(value: float) -> str:
     """Spell a number that JSON cannot hold."""
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-
-
-def _store_event(run_id: int, event: AlertEvent) -> None:
-    """Apply one event of the health monitor to the alert of its run and check.
-
-    Of a stored alert only the worker's columns are written: somebody may acknowledge or mute it meanwhile.
-    """
-    alert = Alert.objects.filter(run_id=run_id, check_id=event.check).first()
-    is_new = alert is None
-    if alert is None:
-        alert = Alert(run_id=run_id, check_id=event.check, opened_step=event.step, count=0)
-        _mute_as_ordered(alert)
-    written = list(_WORKERS)
-    is_worse = not is_new and _is_worse(alert, event)
-    returned_after = None if alert.resolved_step is None else event.step - alert.resolved_step
-    if is_worse:  # than what was acknowledged
-        alert.acknowledged_at = alert.acknowledged_by = None
-        written += ["acknowledged_at", "acknowledged_by"]
-    resolved = event.kind == "resolve"
-    alert.state = "resolved" if resolved else "open"
-    alert.resolved_step = event.step if resolved else None
-    alert.severity = event.severity
-    alert.first_step, alert.last_step = event.first_step, event.step
-    alert.layers, alert.layer_names = list(event.layers), list(event.layer_names)
-    alert.value, alert.threshold = _finite(event.value), _finite(event.threshold)
-    alert.worst_value = _worst(alert, event)
-    alert.title, alert.cause = event.title, event.cause
-    alert.evidence = dict(event.evidence)
-    alert.advice = [_advice(advice) for advice in event.advice]
-    alert.thresholds_hash = event.thresholds_hash
-    alert.count += 1
-    alert.save(update_fields=None if is_new else written)
-    if (is_new or is_worse) and not resolved:
-        outbox.announce(alert, returned_after=returned_after)
-
-
-def _mute_as_ordered(alert: Alert) -> None:
-    """Mute a new alert where a sick run is trained again on purpose, or its check is muted in the project."""
-    compared = FixPair.objects.filter(before=alert.run_id, before__sweep=F("fix__sweep"))
-    fix = Fix.objects.filter(pairs__in=compared).first()
-    if fix is not None:
-        alert.muted_at, alert.muted_by_id = fix.created_at, fix.created_by_id
-        alert.mute_reason = f"trained as run {fix.run_id} was, to compare a fix with it"
-        return  # for ever, whatever becomes of an order
-    order = Mute.objects.in_force().filter(project__runs=alert.run_id, check_id=alert.check_id).first()
-    if order is not None:
-        alert.muted_at, alert.muted_by_id = order.created_at, order.created_by_id
-        alert.mute_reason, alert.muted_until = order.reason, order.until
-
-
-def _is_worse(alert: Alert, event: AlertEvent) -> bool:
-    """Whether an alert opens again, or is more severe than it was."""
-    ranks = list(Severity)
-    is_back = alert.state == "resolved" and event.kind != "resolve"
-    return is_back or ranks.index(Severity(event.severity)) > ranks.index(Severity(alert.severity))
-
-
-def _worst(alert: Alert, event: AlertEvent) -> float | None:
-    """Return the value furthest beyond the threshold, on the side on which the alert opened.
-
-    That is above where it opened at the threshold itself: what opens below has to be below.
-    """
-    worst, new = alert.worst_value, _finite(event.value)
-    if worst is None or new is None:
-        return new if worst is None else worst
-    if event.kind == "resolve" or alert.threshold is None:
-        return worst
-    return max(worst, new) if worst >= alert.threshold else min(worst, new)
-
-
-def _advice(advice: Any) -> Mapping[str, Any]:
-    return asdict(advice)
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None

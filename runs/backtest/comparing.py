@@ -12,10 +12,10 @@ from nnlab.health.events import AlertEvent
 from nnlab.health.suppression import causes_of
 from nnlab.health.thresholds import Thresholds
 from runs.backtest.outcomes import Outcome, outcomes
-from runs.backtest.rebuilding import NotRebuiltError
 from runs.backtest.replaying import Replay, Replayer
 from runs.models import Alert, Run, Source
 from runs.models.runs import OVER, RunQuerySet
+from runs.rebuilding import NotRebuiltError
 
 HARMFUL = ("warning", "critical")
 USUAL_RUNS = 100

@@ -18,8 +18,8 @@ from nnlab.health.facts import DataFacts, describe_data
 from nnlab.health.monitor import Monitor
 from nnlab.health.thresholds import Thresholds
 from runs import training
-from runs.backtest.rebuilding import OF_TRACE, rebuilt
 from runs.models import Run, Status
+from runs.rebuilding import OF_TRACE, rebuilt
 
 # What these read of the examples has to be taken of the data again.
 OF_DATA = frozenset({"class_balance", "leak", "output_mismatch", "unscaled_data", "initial_loss"})

@@ -60,13 +60,37 @@ def write(run_id: int, number: int, notes: Sequence[Note]) -> None:
     )
 
 
+def rewind(run_id: int, step: int | None) -> int:
+    """Remove the notes of everything after a step, or all of them where it is None.
+
+    Returns the number under which the next notes are written.
+    """
+    rows = Trace.objects.filter(run_id=run_id)
+    if step is None:
+        rows.delete()
+    for row in rows.order_by("-number"):
+        notes = _decoded(row.data)
+        kept = [note for note in notes if note["step"] <= step] if step is not None else []
+        if kept:
+            if len(kept) < len(notes):
+                write(run_id, row.number, kept)
+            return row.number + 1
+        row.delete()
+    return 0
+
+
 def read(run_ids: Collection[int]) -> dict[int, list[dict[str, Any]]]:
     """Read the notes of runs, in the order of writing; runs without any are left out."""
     notes: dict[int, list[dict[str, Any]]] = defaultdict(list)
     rows = Trace.objects.filter(run_id__in=run_ids).order_by("run_id", "number")
     for run_id, data in rows.values_list("run_id", "data"):
-        notes[run_id] += msgspec.msgpack.decode(zlib.decompress(data))
+        notes[run_id] += _decoded(data)
     return notes
+
+
+def _decoded(data: bytes | memoryview) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = msgspec.msgpack.decode(zlib.decompress(data))
+    return found
 
 
 def _note_of(evaluation: Evaluation) -> Note:

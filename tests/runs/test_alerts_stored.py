@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from nnlab.health.events import AlertEvent, EventKind, Severity
 from runs.models import Alert, Mute, Run
-from runs.recording import _store_event
+from runs.findings import _store_event
 from tests.runs import builders
 
 pytestmark = pytest.mark.django_db

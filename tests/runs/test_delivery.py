@@ -11,7 +11,7 @@ import pytest
 from django.db import OperationalError, transaction
 
 from nnlab.engine.records import Records, RunInfo
-from runs import delivery, recording
+from runs import delivery, findings
 from runs.models import Alert, Chunk, Journal, Ledger, Series
 from runs.reading.series import read_series
 from runs.recording import Recorder, RunTakenError
@@ -48,7 +48,7 @@ def test_a_flush_that_fails_leaves_nothing_half_written_and_the_next_brings_it(
         raise OperationalError("the connection is lost")
 
     with monkeypatch.context() as away:
-        away.setattr(recording, "_store_event", fail)
+        away.setattr(findings, "_store_event", fail)
         assert not recorder.flush()
         run.refresh_from_db()
         assert run.steps_run == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -82,6 +83,27 @@ def test_a_paused_run_keeps_its_place_and_its_attempts() -> None:
     assert not lifecycle.finish(first, token)
     assert lifecycle.resume(first)
     assert in_order() == [first, second, third]
+
+
+@pytest.mark.parametrize("change", [lifecycle.resume, lifecycle.cancel])
+def test_a_run_whose_owner_has_changed_their_mind_is_not_held(change: Callable[[int], bool]) -> None:
+    run = build_run()
+    token = lifecycle.claim(run.pk, "host-1:42")
+    assert token is not None
+    assert lifecycle.pause(run.pk)
+    assert change(run.pk)
+    assert not lifecycle.hold(run.pk, token)
+    assert Run.objects.get().status == Status.RUNNING
+
+
+def test_a_run_that_is_handed_back_waits_again_and_the_attempt_does_not_count() -> None:
+    run = build_run()
+    token = lifecycle.claim(run.pk, "host-1:42")
+    assert token is not None
+    assert lifecycle.hand_back({run.pk: uuid.uuid4()}) == 0
+    assert lifecycle.hand_back({run.pk: token}) == 1
+    assert (Run.objects.get().status, Run.objects.get().attempt) == (Status.QUEUED, 0)
+    assert run.attempts.get().outcome == Outcome.GIVEN_BACK
 
 
 def test_who_thinks_again_before_the_worker_has_looked_goes_on(sweep: Sweep) -> None:

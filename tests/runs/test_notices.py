@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from nnlab.health.events import AlertEvent, EventKind, Severity
 from runs.models import Alert, Channel, Mute, Notice, NoticeLine, Run
-from runs.recording import _store_event
+from runs.findings import _store_event
 from tests.runs import builders
 from tests.runs.test_alerts_stored import event
 

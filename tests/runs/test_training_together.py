@@ -15,12 +15,13 @@ from django.utils import timezone
 
 from nnlab.data.preparation import prepare
 from nnlab.engine.config import TrainingConfig
-from nnlab.engine.population import Population, shape_key
+from nnlab.engine.population import shape_key
 from nnlab.engine.problem import Problem
-from runs import lifecycle, queue, submission, training
+from runs import company, lifecycle, queue, submission, training
 from runs.lifecycle import Claims
 from runs.members import Member
 from runs.models import Run, Series, Status
+from runs.populations import KeptPopulation
 from runs.reading.series import read_series
 from runs.tasks import train_next
 from tests.runs.submissions import build_submission
@@ -183,10 +184,10 @@ def test_keys_of_an_older_engine_do_not_put_two_shapes_into_one_population(
 ) -> None:
     made: list[list[str]] = []
 
-    class Noting(Population):
-        def __init__(self, configs: Sequence[TrainingConfig], problem: Problem) -> None:
+    class Noting(KeptPopulation):
+        def __init__(self, configs: Sequence[TrainingConfig], problem: Problem, resume: Any) -> None:
             made.append([shape_key(config) for config in configs])
-            super().__init__(configs, problem)
+            super().__init__(configs, problem, resume)
 
     monkeypatch.setattr(training, "make_population", Noting)
     runs = submitted(grid={"activation": ["relu", "tanh"]}, seeds=2)
@@ -280,7 +281,7 @@ def test_flushes_wait_until_they_take_a_small_share_of_the_time(
     monkeypatch: pytest.MonkeyPatch, flushed: list[int]
 ) -> None:
     write_at_once(monkeypatch)
-    monkeypatch.setattr(training, "FLUSH_SHARE", 1e-9)
+    monkeypatch.setattr(company, "FLUSH_SHARE", 1e-9)
     runs = trained(submitted(training={"steps": 3000}))
     assert flushed == [runs[0].pk]
     assert [run.steps_run for run in runs] == [3000] * 3  # each is flushed at its end all the same

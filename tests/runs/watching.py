@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from nnlab.engine.population import Population
-from runs import training
+from runs import company, training
+from runs.populations import KeptPopulation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +20,7 @@ def interfere(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object], *, at:
     """Do something while the engine's chunk number ``at`` is on its way; return the chunks pulled."""
     pulled: list[Records] = []
 
-    class Watched(Population):
+    class Watched(KeptPopulation):
         def __next__(self) -> tuple[int, Records]:
             index, records = super().__next__()
             if len(pulled) == at:
@@ -34,6 +34,6 @@ def interfere(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object], *, at:
 
 def write_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a member write after each chunk, and ask each time whether it shall stop."""
-    monkeypatch.setattr(training, "FLUSH_SECONDS", 0.0)
-    monkeypatch.setattr(training, "FLUSH_SHARE", math.inf)
-    monkeypatch.setattr(training, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(company, "FLUSH_SECONDS", 0.0)
+    monkeypatch.setattr(company, "FLUSH_SHARE", math.inf)
+    monkeypatch.setattr(company, "LOOK_SECONDS", 0.0)
