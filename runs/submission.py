@@ -18,6 +18,7 @@ from django.utils.text import slugify
 from nnlab.engine.config import TrainingConfig
 from nnlab.engine.population import shape_key
 from runs import lifecycle, queue, specification
+from runs.estimating.estimate import expected_seconds
 from runs.models import Project, Run, Search, Source, Sweep, Trial
 from runs.specification import Planned, Specification, SubmissionError
 from runs.store.params import write_params_of
@@ -183,10 +184,13 @@ def _add_runs(
     trials: Mapping[int, Trial],
 ) -> None:
     places = count(lifecycle.end_of_queue())
-    rows = (
+    rows = [
         _run(spec, one, sweep, parent=parent, name=name, place=next(places), trials=trials)
         for spec, one, name in planned
-    )
+    ]
+    expected = expected_seconds((spec, one) for spec, one, _ in planned)
+    for run, (_, one, _) in zip(rows, planned, strict=True):
+        run.expected_seconds = expected.get((one.group, one.steps))
     runs = Run.objects.bulk_create(rows, batch_size=_AT_ONCE)
     write_params_of(runs)
     queue.wake_on_commit({run.queue for run in runs})

@@ -12,6 +12,7 @@ from ninja import Body, Router, Schema, Status
 from runs import submission
 from runs.api.access import require
 from runs.api.schemas import ErrorsOut, SweepIn, SweepOut
+from runs.estimating.estimate import Estimate, estimate
 from runs.models import Sweep
 from runs.preflight import Finding, forecast
 from runs.specification import SubmissionError
@@ -42,8 +43,37 @@ class FindingOut(Schema):
     configurations: int
 
 
+class SpanOut(Schema):
+    """Seconds, and between which bounds they probably are."""
+
+    seconds: float
+    low: float
+    high: float
+
+
+class CostOut(Schema):
+    """What a submission would cost.
+
+    ``work`` is that of one process of a worker, ``wall`` the time until its last run ends once the first has
+    begun, ``ahead`` the seconds that the queue takes before; each is null where it cannot be told, and
+    ``problem`` says why. ``source`` says what it was learned from.
+    """
+
+    work: SpanOut | None
+    wall: SpanOut | None
+    ahead: float | None
+    processes: int
+    waiting: int
+    steps: int
+    memory_bytes: int
+    points: int
+    stored_bytes: int
+    source: str
+    problem: str
+
+
 class ForecastOut(Schema):
-    """What a submission would be: its runs, and what checks find of its configurations.
+    """What a submission would be: its runs, what checks find of its configurations, and what it costs.
 
     ``judged`` of the ``networks`` were looked at; ``problem`` says why none was.
     """
@@ -54,6 +84,7 @@ class ForecastOut(Schema):
     judged: int
     findings: list[FindingOut]
     problem: str
+    cost: CostOut
 
 
 @router.post(
@@ -63,7 +94,10 @@ class ForecastOut(Schema):
     openapi_extra=_BODY,
 )
 def check_sweep(request: HttpRequest, payload: Body[dict[str, Any]]) -> Status[Any]:
-    """Check a submission as ``POST /sweeps`` does, and tell what health checks find before step 1."""
+    """Check a submission as ``POST /sweeps`` does; tell what health checks find, and what it would cost.
+
+    Networks of which nothing is known yet are trained for a moment: it takes two seconds at most.
+    """
     require(request, "runs.submit_sweep")
     try:
         spec = submission.parse(payload)
@@ -73,12 +107,13 @@ def check_sweep(request: HttpRequest, payload: Body[dict[str, Any]]) -> Status[A
     return Status(
         200,
         {
-            "runs": len(spec.runs),
+            "runs": spec.all_runs,
             "configurations": found.configurations,
             "networks": found.networks,
             "judged": found.judged,
             "findings": [_finding(finding) for finding in found.findings],
             "problem": found.problem,
+            "cost": _cost(estimate(spec)),
         },
     )
 
@@ -103,6 +138,11 @@ def submit_sweep(request: HttpRequest, payload: Body[dict[str, Any]]) -> Status[
 def read_sweep(request: HttpRequest, sweep_id: int) -> dict[str, Any]:
     """Give a sweep and the ids of its runs."""
     return _sweep(get_object_or_404(Sweep.objects.select_related("project"), pk=sweep_id))
+
+
+def _cost(found: Estimate) -> dict[str, Any]:
+    spans = {name: span and span._asdict() for name, span in (("work", found.work), ("wall", found.wall))}
+    return {name: getattr(found, name) for name in CostOut.model_fields} | spans
 
 
 def _finding(finding: Finding) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from runs.models.access import ApiToken
 from runs.models.alerts import Alert, Mute
+from runs.models.allowances import Allowance
 from runs.models.attempts import Attempt, Outcome
 from runs.models.checkpoints import Checkpoint, CheckpointPart
 from runs.models.filters import SavedFilter
@@ -13,6 +14,7 @@ from runs.models.notices import Channel, Notice, NoticeLine
 from runs.models.projects import Project
 from runs.models.runs import ACTIVE, OVER, Queue, Run, Source, Status
 from runs.models.searches import Mark, Rung, Search, Trial
+from runs.models.speeds import Speed
 from runs.models.sweeps import Sweep
 from runs.models.traces import Trace
 from runs.models.workers import Release, Worker
@@ -21,6 +23,7 @@ __all__ = [
     "ACTIVE",
     "OVER",
     "Alert",
+    "Allowance",
     "ApiToken",
     "Attempt",
     "Channel",
@@ -49,6 +52,7 @@ __all__ = [
     "Search",
     "Series",
     "Source",
+    "Speed",
     "Status",
     "Sweep",
     "Trace",

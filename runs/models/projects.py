@@ -13,6 +13,12 @@ class Project(models.Model):
     slug = models.SlugField(unique=True, max_length=60, allow_unicode=True)
     name = models.CharField(max_length=100)
     description = models.TextField(blank=True)
+    max_running = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Runs at once; empty for the installation's bound."
+    )
+    max_queued = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Runs that wait; empty for the installation's bound."
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:

@@ -165,6 +165,9 @@ class Run(models.Model):
     memory_limit_mb = models.PositiveIntegerField(
         null=True, blank=True, help_text="That training may take; empty for the installation's limit."
     )
+    expected_seconds = models.FloatField(
+        null=True, editable=False, help_text="Of a process, as was expected when it was submitted."
+    )
     queued_at = models.DateTimeField(db_default=Now(), editable=False)
     tier = models.CharField(
         max_length=10, blank=True, default="", help_text="What trains it: numpy, native, cupy."
@@ -230,6 +233,8 @@ class Run(models.Model):
                 fields=["sweep", "shape_key", "-priority", "place", "id"],
                 condition=Q(status="queued"),
             ),
+            # For what past runs of a kind took.
+            models.Index(name="run_past", fields=["shape_key"], condition=Q(status="finished")),
             # For the trash, and for leaving it out.
             models.Index(name="run_in_trash", fields=["deleted_at"], condition=Q(deleted_at__isnull=False)),
             # For the runs table: newest first within a project, and all that it counts, sorts and filters

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods
 from nnlab.data.config import DataConfig
 from nnlab.engine.config import TrainingConfig
 from runs import submission
+from runs.estimating.estimate import estimate
 from runs.forms import FOLDED, SweepForm
 from runs.models import Alert, Project, Run, Source
 from runs.pages.frame import needs, render_page, signed_in
@@ -33,10 +34,11 @@ def new(request: HttpRequest) -> HttpResponse:
     if source and changes:
         initial["name"] = f"Run {source.pk}: {notes[0].partition(':')[0]}"[:100]
     form = SweepForm(request.POST or None, initial=initial)
-    preview = found = None
+    preview = found = cost = None
     if form.is_valid() and form.specification is not None:
         if "preview" in request.POST:
             preview, found = _preview(form.specification), forecast(form.specification)
+            cost = estimate(form.specification)
         else:
             try:
                 return _submitted(request, form, source)
@@ -50,6 +52,7 @@ def new(request: HttpRequest) -> HttpResponse:
         "notes": notes,
         "preview": preview,
         "found": found,
+        "cost": cost,
         "folded": FOLDED,
         "more_open": _more_open(form, changes),
     }
@@ -58,7 +61,7 @@ def new(request: HttpRequest) -> HttpResponse:
 
 
 def _preview(specification: Specification) -> dict[str, int]:
-    """Say what a submission would cost, before it is one."""
+    """Count what a submission asks for, before it is one."""
     steps = [run.steps for run in specification.runs]
     parameters = [run.parameters for run in specification.runs]
     return {

@@ -13,6 +13,8 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from runs import console, submission
+from runs.estimating.estimate import Estimate, Span, estimate
+from runs.pages.formats import duration
 from runs.preflight import forecast
 from runs.specification import SubmissionError
 
@@ -27,7 +29,9 @@ class Command(BaseCommand):
         parser.add_argument("file", help="such as sweep.toml")
         parser.add_argument("--user", help="submit in this user's name")
         parser.add_argument(
-            "--check", action="store_true", help="only check it: how many runs, and what is wrong with them"
+            "--check",
+            action="store_true",
+            help="only check it: how many runs, what is wrong with them, and what they would cost",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -38,7 +42,8 @@ class Command(BaseCommand):
             for line in forecast(spec).lines:
                 self.stderr.write(line, self.style.WARNING)
             if options["check"]:
-                self.stdout.write(f"{len(spec.runs)} run(s), nothing submitted")
+                self.stdout.write("\n".join(_cost(estimate(spec))))
+                self.stdout.write(f"{spec.all_runs} run(s), nothing submitted")
                 return
             sweep = submission.submit(spec, _user(options["user"]))
         except SubmissionError as error:
@@ -47,6 +52,22 @@ class Command(BaseCommand):
         self.stdout.write(
             f"Submitted {len(spec.runs)} run(s) as sweep {sweep.pk}: {sweep.get_absolute_url()}"
         )
+
+
+def _cost(found: Estimate) -> list[str]:
+    """Say what a submission would cost."""
+    work = "" if found.work is None else f"work: {_range(found.work)} of one process, {found.source}"
+    time = "time: no worker that could take it is running"
+    if found.wall is not None and found.ahead is not None:
+        processes = f"{found.processes} process{'' if found.processes == 1 else 'es'}"
+        time = f"time: {_range(found.wall)} with {processes}, after {duration(found.ahead)} for the queue"
+    memory = f"memory: about {found.memory_mb:,} MB for the largest run"
+    stored = f"stored: about {found.points:,} points, {found.stored_mb:,.1f} MB"
+    return [line for line in (found.problem, work, time, memory, stored) if line]
+
+
+def _range(span: Span) -> str:
+    return f"{duration(span.seconds)} ({duration(span.low)} to {duration(span.high)})"
 
 
 def _read(name: str) -> dict[str, Any]:
