@@ -20,7 +20,7 @@ from celery.signals import (
 )
 from django.conf import settings
 
-from nnlab import healthcheck, logs
+from nnlab import broker, healthcheck, logs
 from nnlab import threads as threads  # noqa: PLC0414 - it only has to be imported, before NumPy is
 from nnlab.supervisor import die_with_parent
 
@@ -28,6 +28,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "nnlab.settings")
 
 logger = logging.getLogger(__name__)
 
+broker.install()
 app = Celery("nnlab")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["runs"])

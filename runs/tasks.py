@@ -38,7 +38,7 @@ def train_next(name: str) -> None:
         return
     claims = buckets.claim_next(name, f"{socket.gethostname()}:{os.getpid()}")
     if not claims:
-        logger.info("no run waits in queue %s", name)
+        logger.info("no run waits in queue %.40s", name)
         return
     try:
         with logs.bound(run_ids=list(claims)):

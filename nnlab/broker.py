@@ -1,0 +1,33 @@
+"""The way to the broker: what is no message there is dropped, for it would end a worker with all its runs."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from kombu.transport import TRANSPORT_ALIASES, redis
+
+logger = logging.getLogger(__name__)
+
+
+class Channel(redis.Channel):
+    """Reads messages that may have been written by anything that has the broker's password."""
+
+    def _brpop_read(self, **options: Any) -> Any:
+        """Take one message; Celery answers for those that it can read."""
+        try:
+            return super()._brpop_read(**options)
+        except (ValueError, TypeError, LookupError, AttributeError):
+            logger.warning("dropped from the broker's queue, because it is no message", exc_info=True)
+            return True  # as if one had been read
+
+
+class Transport(redis.Transport):
+    """Celery's own, with these channels."""
+
+    Channel = Channel
+
+
+def install() -> None:
+    """Let this module take the place of Celery's own for all addresses of brokers, also those of sockets."""
+    TRANSPORT_ALIASES.update(dict.fromkeys(("redis", "rediss"), f"{__name__}:Transport"))
