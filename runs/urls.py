@@ -75,4 +75,5 @@ urlpatterns = [
     path("api/", own_access(api.urls)),
     path("healthz", probes.healthz, name="healthz"),
     path("readyz", probes.readyz, name="readyz"),
+    path("metrics", probes.metrics, name="metrics"),
 ]

@@ -130,11 +130,16 @@ def _standing(worker: Worker, release: Release | None, held: Sequence[Attempt]) 
     why_idle = "" if worker.ended_at else workers.misfit(worker.versions, release)
     runs = [attempt.run for attempt in held]
     return Standing(
-        worker, _state(worker, why_idle), why_idle, runs, getattr(held[0], "count", 0) if held else 0
+        worker, state_of(worker, why_idle), why_idle, runs, getattr(held[0], "count", 0) if held else 0
     )
 
 
-def _state(worker: Worker, why_idle: str) -> State:
+def state_of(worker: Worker, why_idle: str) -> State:
+    """Tell how a worker stands. It needs its silence.
+
+    Args:
+        why_idle: why its code does not fit this installation; empty where it does.
+    """
     if worker.ending:
         return State(worker.ending)
     if timedelta(seconds=worker.silence) > workers.SILENT_AFTER:
