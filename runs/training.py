@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection
 
 from nnlab.data.config import DataConfig
 from nnlab.data.errors import DataError
@@ -23,27 +20,24 @@ from nnlab.engine.problem import Problem
 from nnlab.health.facts import DataFacts, describe_data
 from runs import leaving, lifecycle
 from runs.company import Company, is_ours
+from runs.heartbeat import heartbeat
 from runs.lifecycle import Claims
 from runs.members import Member
 from runs.models import Run
 from runs.populations import make_population
-from runs.store.outage import AWAY
-
-logger = logging.getLogger(__name__)
-
 
 def train_claimed(claims: Claims) -> None:
     """Train claimed runs of one sweep to their ends, and say how each ended.
 
     A run whose configuration cannot be trained fails with the reason, and the others go on without it.
     """
-    with leaving.noticed() as is_leaving, _heartbeat(claims):
-        _train_all(claims, is_leaving)
+    with leaving.noticed() as is_leaving, heartbeat(claims) as hear:
+        _train_all(claims, is_leaving, hear)
         if is_leaving():
             lifecycle.hand_back(claims)  # those that did not begin
 
 
-def _train_all(claims: Claims, is_leaving: Callable[[], bool]) -> None:
+def _train_all(claims: Claims, is_leaving: Callable[[], bool], hear: Callable[[], None]) -> None:
     runs = list(Run.objects.filter(pk__in=claims).in_order_of_queue())
     try:
         prepared = prepare(DataConfig.from_dict(runs[0].config["data"]), Path(settings.CSV_FOLDER))
@@ -56,7 +50,7 @@ def _train_all(claims: Claims, is_leaving: Callable[[], bool]) -> None:
     begun = [_begun(run, claims[run.pk], problem, facts, prepared) for run in runs]
     for members in _by_shape(member for member in begun if member is not None):
         if not is_leaving():
-            _train(members, problem, is_leaving)
+            _train(members, problem, is_leaving, hear)
 
 
 def _begun(run: Run, token: UUID, problem: Problem, facts: DataFacts, prepared: Prepared) -> Member | None:
@@ -78,12 +72,15 @@ def _by_shape(members: Iterable[Member]) -> list[list[Member]]:
     return list(shapes.values())
 
 
-def _train(members: list[Member], problem: Problem, is_leaving: Callable[[], bool]) -> None:
+def _train(
+    members: list[Member], problem: Problem, is_leaving: Callable[[], bool], hear: Callable[[], None]
+) -> None:
     """Train members together until each has ended by itself, had to leave or was taken away."""
     configs, resume = [member.config for member in members], [member.resume for member in members]
     with closing(make_population(configs, problem, resume)) as population:
         company = Company(population, members, is_leaving)
         for index, records in population:
+            hear()
             company.take(index, records)
             company.flush_the_next()
             company.obey()
@@ -102,31 +99,3 @@ def problem_of(prepared: Prepared) -> Problem:
         outputs=prepared.outputs,
         target_scale=prepared.target_scale,
     )
-
-
-@contextmanager
-def _heartbeat(claims: Claims) -> Iterator[None]:
-    """Prolong the leases from a thread, so that a long step or a slow disk does not cost the runs."""
-    ended = threading.Event()
-    thread = threading.Thread(
-        target=_beat, args=(claims, ended), name=f"heartbeat-{next(iter(claims))}", daemon=True
-    )
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
-
-
-def _beat(claims: Claims, ended: threading.Event) -> None:
-    try:
-        while not ended.wait(lifecycle.HEARTBEAT.total_seconds()):
-            try:
-                if not lifecycle.beat(claims):
-                    return
-            except AWAY as error:  # the database is away: the leases may outlast it
-                logger.warning("heartbeat of %s run(s) failed: %s", len(claims), error)
-                connection.close()
-    finally:
-        connection.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
@@ -16,7 +17,8 @@ from django.utils import timezone
 
 from nnlab.celery import app
 from nnlab.data.preparation import prepare
-from runs import lifecycle, submission, training
+from runs import company, lifecycle, submission, training
+from runs.heartbeat import heartbeat
 from runs.lifecycle import Claims
 from runs.models import Run, Series, Status
 from runs.reading.series import read_series
@@ -301,7 +303,7 @@ def test_the_heartbeat_prolongs_the_lease_while_a_step_takes_long(
 @pytest.mark.django_db(transaction=True)
 def test_the_heartbeat_ends_by_itself_when_the_run_was_taken(beats: threading.Semaphore) -> None:
     run = build_running_run()
-    with training._heartbeat({run.pk: uuid.uuid4()}):
+    with heartbeat({run.pk: uuid.uuid4()}):
         assert beats.acquire(timeout=20)
         for thread in threading.enumerate():
             if thread.name == f"heartbeat-{run.pk}":
@@ -327,6 +329,29 @@ def test_the_heartbeat_outlives_a_database_that_is_away_for_a_while(
 
     monkeypatch.setattr(lifecycle, "HEARTBEAT", timedelta(milliseconds=1))
     monkeypatch.setattr(lifecycle, "beat", beat)
-    with caplog.at_level(logging.WARNING, "runs.training"), training._heartbeat({run.pk: uuid.uuid4()}):
+    with caplog.at_level(logging.WARNING, "runs.heartbeat"), heartbeat({run.pk: uuid.uuid4()}):
         assert recovered.wait(20)
     assert caplog.text.count("heartbeat of 1 run(s) failed") == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_run_is_cancelled_while_a_step_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runs.heartbeat.HELD_UP_SECONDS", 0.01)
+    monkeypatch.setattr("runs.heartbeat.LOOK_SECONDS", 0.01)
+    run = submitted(training=LONG)
+    during: list[str] = []
+
+    def step_long() -> None:
+        lifecycle.cancel(run.pk)
+        for _ in range(500):
+            status = Run.objects.values_list("status", flat=True).get(pk=run.pk)
+            if status == Status.CANCELLED:
+                break
+            time.sleep(0.02)
+        during.append(status)
+
+    interfere(monkeypatch, step_long, at=3)
+    monkeypatch.setattr(company, "FLUSH_SECONDS", 0.0)
+    run = trained(run)
+    assert during == [Status.CANCELLED]
+    assert (run.status, run.stop_reason, run.token) == (Status.CANCELLED, "cancelled", None)
