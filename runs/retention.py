@@ -26,6 +26,7 @@ from runs import delivery, lifecycle
 from runs.models import (
     ACTIVE,
     OVER,
+    CheckpointPart,
     Chunk,
     Journal,
     Project,
@@ -49,11 +50,13 @@ _HEAVY: tuple[tuple[type[models.Model], tuple[str, ...]], ...] = (
     (Pyramid, ("steps", "data")),
     (Chunk, ("steps", "data")),
     (Trace, ("data",)),
+    (CheckpointPart, ("data",)),
     (Series, ()),
     (RunMetric, ()),
     (RunParam, ()),
 )
 SLICE = 500  # rows of one transaction: of chunks some 5 MB
+_SLICE_OF = {CheckpointPart: 8}  # rows of a megabyte
 
 
 @dataclass(frozen=True)
@@ -205,7 +208,8 @@ def _remove_slice(run_id: int, rows: QuerySet[Any], heavy: tuple[str, ...]) -> i
     """Remove some of a run's rows. Returns their size; None where there are none, or somebody is at it."""
     if not _is_ours(run_id):
         return None
-    last = rows.order_by("pk").values_list("pk", flat=True)[SLICE - 1 : SLICE].first()
+    most = _SLICE_OF.get(rows.model, SLICE)
+    last = rows.order_by("pk").values_list("pk", flat=True)[most - 1 : most].first()
     some = rows if last is None else rows.filter(pk__lte=last)
     sizes = some.aggregate(**{name: Coalesce(Sum(Length(name)), 0) for name in heavy})
     removed, _ = some.delete()

@@ -54,7 +54,10 @@ class WorkersOut(Schema):
 
 
 class AttemptOut(Schema):
-    """A try at a run; ``outcome`` is empty while it goes on, ``process`` for a program outside."""
+    """A try at a run; ``outcome`` is empty while it goes on, ``process`` for a program outside.
+
+    ``note`` says why it did not go on from a checkpoint, or why none is kept.
+    """
 
     number: int
     process: str
@@ -63,6 +66,7 @@ class AttemptOut(Schema):
     isa: str
     versions: dict[str, str]
     began_after: int
+    note: str
     last_step: int
     started_at: datetime
     ended_at: datetime | None

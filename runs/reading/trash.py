@@ -24,12 +24,16 @@ def trash(project: str = "") -> QuerySet[Any]:
 
 
 def sized(runs: QuerySet[Run]) -> QuerySet[Any]:
-    """Say how many bytes the points of each run take: as counted by their writer, or else by looking."""
+    """Say how many bytes the points of each run take, as counted by their writer or else by looking.
+
+    Its checkpoint is among them.
+    """
     chunks = Chunk.objects.annotate(size=Coalesce(Length("steps"), 0) + Length("data"))
     journal = Journal.objects.annotate(size=Length("batch"))
     return runs.annotate(
         size=Coalesce(F("ledger__stored_bytes"), _total(chunks), 0, output_field=BigIntegerField())
         + Coalesce(_total(journal), 0)
+        + Coalesce(F("checkpoint__size"), 0)
     )
 
 

@@ -137,6 +137,7 @@ def test_a_runs_page_lists_its_attempts_and_how_each_ended(reader: Client) -> No
             lifecycle.mark_lost()
             lifecycle.settle_lost()
     Attempt.objects.filter(number=2).update(began_after=50)
+    Attempt.objects.filter(number=3).update(note="It began anew, for its checkpoint is older.")
     text = text_of(reader, run.get_absolute_url())
     for words in (
         "host-0:5",
@@ -145,6 +146,7 @@ def test_a_runs_page_lists_its_attempts_and_how_each_ended(reader: Client) -> No
         "from 50 to 107",
         "its worker fell silent",
         "goes on</span>",
+        "It began anew, for its checkpoint is older.",
     ):
         assert words in text
     live = reader.get(reverse("run-live", args=[run.pk])).json()

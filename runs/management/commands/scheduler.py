@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import close_old_connections, connection
 
 from nnlab import healthcheck
-from runs import lifecycle, queue, retention
+from runs import keeping, lifecycle, queue, retention
 from runs.notices import sending
 from runs.outside import summary
 from runs.store.outage import AWAY
@@ -40,7 +40,7 @@ class Command(BaseCommand):
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stopping.set())
         reached_since = monotonic()
-        upkeep, courier = Upkeep(), _Courier()
+        upkeep, courier, sweeper = Upkeep(), _Courier(), keeping.Sweeper()
         while True:
             healthcheck.show_life("scheduler")
             try:
@@ -48,6 +48,7 @@ class Command(BaseCommand):
                 queue.reconcile(judging=monotonic() - reached_since > HEARD_SECONDS)
                 _empty_trash()
                 upkeep.look()
+                sweeper.look()
                 courier.look()
             except AWAY as error:
                 logger.warning("the database does not answer: %s", error)
