@@ -51,6 +51,8 @@ class RunOut(Schema):
     sweep: int
     source: str
     status: str
+    queue: str
+    priority: int
     stop_reason: str
     error: str
     attempt: int

@@ -188,9 +188,10 @@ def waiting(
     return _page(groups, start, size)
 
 
-def paused(choice: Choice, *, size: int = LINES) -> Lines:
+def paused(choice: Choice, *, size: int = LINES, each: bool = False) -> Lines:
     """Return the first of the runs that wait until somebody lets them go on."""
-    return _page(_groups(Run.objects.filter(status=Status.PAUSED).in_order_of_queue(), choice), 0, size)
+    held = Run.objects.filter(status=Status.PAUSED).in_order_of_queue()
+    return _page(_groups(held, choice, each=each), 0, size)
 
 
 def position(run: Run) -> int:
