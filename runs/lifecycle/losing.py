@@ -5,19 +5,38 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
-from django.db.models import F
-from django.db.models.functions import Now
+from django.db.models import Case, Exists, F, OuterRef, PositiveIntegerField, Value, When
+from django.db.models.functions import Greatest, Now
 
 from runs import attempts
 from runs.lifecycle.claiming import Claims, held
 from runs.lifecycle.ending import RELEASED
-from runs.models import Outcome, Run, Source, Status
+from runs.models import Checkpoint, Outcome, Run, Source, Status
 from runs.store import summaries
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
 
 MAX_ATTEMPTS = 3
+
+# A run that takes its workers down shall not do so for ever, and a long one shall outlive any number of bad
+# days: an attempt that went on from a checkpoint and came to a later one has cost nothing. The first one
+# counts all the same, for a run that was ever lost trains without company.
+_CAME_FURTHER = Exists(
+    Checkpoint.objects.filter(
+        run=OuterRef("pk"),
+        run__attempts__ended_at=None,
+        run__attempts__began_after__gt=0,
+        run__attempts__began_after__lt=F("step"),
+    )
+)
+_ATTEMPTS_THAT_COUNT = Case(
+    When(
+        _CAME_FURTHER, then=Greatest(F("attempt") - Value(1), Value(1), output_field=PositiveIntegerField())
+    ),
+    default=F("attempt"),
+    output_field=PositiveIntegerField(),
+)
 
 
 def surrender(claims: Claims, reason: str = "", error: str = "") -> int:
@@ -32,7 +51,7 @@ def surrender(claims: Claims, reason: str = "", error: str = "") -> int:
 def mark_lost() -> int:
     """Take the runs of silent workers away from them. Returns how many."""
     silent = Run.objects.filter(status=Status.RUNNING, lease_until__lt=Now())
-    return _lose(silent, Outcome.LOST, "silent")
+    return _lose(silent, Outcome.LOST, "silent", attempt=_ATTEMPTS_THAT_COUNT)
 
 
 def release(host: str, *, orderly: bool) -> int:
@@ -45,7 +64,7 @@ def release(host: str, *, orderly: bool) -> int:
     if orderly:
         _lose(left, Outcome.GIVEN_BACK, "stopped", attempt=F("attempt") - 1)
     else:
-        _lose(left, Outcome.LOST, "crashed")
+        _lose(left, Outcome.LOST, "crashed", attempt=_ATTEMPTS_THAT_COUNT)
     return settle_lost()
 
 
@@ -90,7 +109,7 @@ def settle_lost() -> int:
         ended_at=Now(),
         stop_reason="worker lost",
         pause_requested=False,
-        error=f"The worker fell silent in each of {MAX_ATTEMPTS} attempts; its log may say why.",
+        error=f"The worker fell silent in {MAX_ATTEMPTS} attempts that came no further; its log may say why.",
     )
     lost.filter(pause_requested=True).update(status=Status.PAUSED, pause_requested=False)
     return lost.update(status=Status.QUEUED, queued_at=Now(), started_at=None)
