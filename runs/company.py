@@ -12,6 +12,7 @@ from django.db import connection
 
 from nnlab.engine.records import Ending
 from runs import lifecycle
+from runs.judging import Judge
 from runs.lifecycle import Wish
 from runs.members import Member, Parting
 from runs.recording import RunTakenError
@@ -35,13 +36,19 @@ class Company:
     """The members of a population that go on, in the order in which they are flushed.
 
     Args:
+        judge: of the search that they belong to.
         is_leaving: whether the worker is being stopped, so that all members have to leave.
     """
 
     def __init__(
-        self, population: AnyPopulation, members: Iterable[Member], is_leaving: Callable[[], bool]
+        self,
+        population: AnyPopulation,
+        members: Iterable[Member],
+        judge: Judge,
+        is_leaving: Callable[[], bool],
     ) -> None:
         self._population = population
+        self._judge = judge
         self._members = dict(enumerate(members))
         self._is_leaving = is_leaving
         self._ending: list[
@@ -49,6 +56,7 @@ class Company:
         ] = []  # they have left, and the database has not heard of it
         self._next_flush = 0.0
         self._next_look = monotonic() + LOOK_SECONDS
+        self._next_heed = monotonic() + LOOK_SECONDS
         self._to_hold: set[int] = set()
         self._to_keep: set[int] = set()
         self._rhythm = _Rhythm()
@@ -57,6 +65,9 @@ class Company:
         """Take a member's records; it leaves where they are its last, or it has to."""
         member = self._members[index]
         member.take(records)
+        self._judge.hear(member.run_id, records)
+        if records.ended is not None:
+            self._heed(ended=member.run_id)  # what it has shown counts for the others
         why = self._why_parting(index, records)
         if why is None:
             if index in self._to_keep:
@@ -95,6 +106,11 @@ class Company:
                 self._leave(index, Parting.CANCELLED)
         self._next_look = monotonic() + LOOK_SECONDS
 
+    def heed(self) -> None:
+        """Let those leave whom the rules of their search stop, as soon as these have something to say."""
+        if self._judge.is_due or (self._judge.is_halving and monotonic() >= self._next_heed):
+            self._heed()
+
     def wait_for_the_rest(self) -> None:
         """Write how the last members left, once the database is there again."""
         while self._ending and not self._is_leaving():
@@ -102,6 +118,21 @@ class Company:
             waiting, self._ending = self._ending, []
             for member, why in waiting:
                 self._conclude(member, why)
+
+    def _heed(self, ended: int | None = None) -> None:
+        claims = {member.run_id: member.token for member in self._members.values()}
+        try:
+            verdicts = self._judge.verdicts(claims)
+        except AWAY as error:
+            _log_away(error)
+            return
+        finally:
+            self._next_heed = monotonic() + LOOK_SECONDS
+        for index, member in list(self._members.items()):
+            verdict = verdicts.get(member.run_id)
+            if verdict is not None and member.run_id != ended:
+                member.halt(verdict)
+                self._leave(index, Parting.HALTED)
 
     def _why_parting(self, index: int, records: Records) -> Parting | None:
         if records.ended is not None:
@@ -148,8 +179,7 @@ class Company:
         try:
             return lifecycle.wishes(claims)
         except AWAY as error:
-            logger.warning("the database does not answer, training goes on: %s", error)
-            connection.close()
+            _log_away(error)
             return {}
 
 
@@ -179,6 +209,11 @@ class _Rhythm:
         began = monotonic()
         yield
         self.spent += monotonic() - began
+
+
+def _log_away(error: Exception) -> None:
+    logger.warning("the database does not answer, training goes on: %s", error)
+    connection.close()
 
 
 def is_ours(write: Callable[[], None]) -> bool:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from nnlab.engine.problem import Problem
     from nnlab.engine.records import NonFinite, Records, RunInfo
     from nnlab.health.facts import DataFacts
+    from runs.judging import Verdict
     from runs.models import Run
 
 logger = logging.getLogger(__name__)
@@ -33,9 +34,13 @@ _MOST_ARRAYS = 4  # of a number per parameter: itself, the optimizer's two momen
 
 
 class Parting(Enum):
-    """Why a run leaves a population: it has ended, its owner wants it cancelled or held, the worker stops."""
+    """Why a run leaves a population.
+
+    It has ended, a rule of its search stops it, its owner wants it cancelled or held, the worker stops.
+    """
 
     ENDED = auto()
+    HALTED = auto()
     CANCELLED = auto()
     HELD = auto()
     GIVEN_BACK = auto()
@@ -62,17 +67,18 @@ class Member:
         self.config = TrainingConfig.from_dict(run.config["training"])
         self.flushed = monotonic()
         self.resume: bytes | None = None
-        self._run, self._problem, self._facts = run, problem, facts
-        self._info = describe(self.config, problem)
+        self.run, self._problem, self._facts = run, problem, facts
+        self.info = describe(self.config, problem)
         self._origin: dict[str, str] = {}
         self._monitor = self._new_monitor()
-        self._recorder = Recorder(run.pk, token, self._info)
+        self._recorder = Recorder(run.pk, token, self.info)
         self._unwatched: list[Records] = []
         self._last: Records | None = None
+        self._verdict: Verdict | None = None
 
     def start(self, target_unit: str, data_version: str) -> None:
         """Go on from the run's checkpoint, or write what is known before step 1."""
-        self._origin = resuming.origin(self._info.tier, isa_of(self._info.tier), data_version)
+        self._origin = resuming.origin(self.info.tier, isa_of(self.info.tier), data_version)
         found = resuming.find(self.run_id, self._origin, self.config, self._problem)
         why_anew = found.why_anew
         if found.checkpoint is not None:
@@ -120,6 +126,10 @@ class Member:
         self._recorder.record_events(self._monitor.close())
         self._last = last
 
+    def halt(self, verdict: Verdict) -> None:
+        """Take that the run is to stop, and why; ``conclude`` writes it."""
+        self._verdict = verdict
+
     def conclude(self, why: Parting) -> bool:
         """Write the rest, and that the run leaves; False where the database is away, to be tried again."""
         self._watch()
@@ -144,16 +154,16 @@ class Member:
             keeps_alerts=resuming.is_watched_alike(kept),
             note=self._why_not_kept(),
         )
-        self._recorder.record_events(resuming.read_again(self._monitor, self._run))
+        self._recorder.record_events(resuming.read_again(self._monitor, self.run))
         self.resume = found.data
         logger.info("run %s goes on after step %s", self.run_id, kept.step)
 
     def _new_monitor(self) -> Monitor:
-        config = {**self._run.config["training"], "data": self._run.config["data"]}
-        return Monitor(self._info, config, facts=self._facts)
+        config = {**self.run.config["training"], "data": self.run.config["data"]}
+        return Monitor(self.info, config, facts=self._facts)
 
     def _why_not_kept(self) -> str:
-        size = self._info.parameters * int(self.config.dtype.removeprefix("float")) // 8 * _MOST_ARRAYS
+        size = self.info.parameters * int(self.config.dtype.removeprefix("float")) // 8 * _MOST_ARRAYS
         if size <= settings.CHECKPOINT_LIMIT:
             return ""
         limit = settings.CHECKPOINT_LIMIT // 2**20
@@ -172,6 +182,8 @@ class Member:
         claim = self.run_id, self.token
         if why is Parting.CANCELLED:
             lifecycle.stop(*claim)
+        elif why is Parting.HALTED and self._verdict is not None:
+            lifecycle.finish(*claim, self._verdict.reason, self._verdict.words)
         elif why is Parting.ENDED:
             self._write_ending()
         elif why is Parting.GIVEN_BACK or not lifecycle.hold(*claim):  # or its owner has changed their mind
@@ -182,7 +194,7 @@ class Member:
         if last is None or last.ended is None:
             raise RuntimeError(f"expected a run that has ended, got run {self.run_id}; tell it with end()")
         if last.ended is Ending.DIVERGED:
-            message = _divergence(last.nonfinite, self._info)
+            message = _divergence(last.nonfinite, self.info)
             lifecycle.fail(self.run_id, self.token, "diverged", message)
         else:
             lifecycle.finish(self.run_id, self.token, last.ended)

@@ -35,13 +35,13 @@ class Rungs:
     first: int
     in_epochs: bool
 
-    def of(self, plan: Plan) -> Halving:
+    def in_steps(self, steps_per_epoch: int) -> Halving:
         """Return the rungs of a run in steps."""
-        return Halving(self.first * (plan.steps_per_epoch if self.in_epochs else 1), self.factor)
+        return Halving(self.first * (steps_per_epoch if self.in_epochs else 1), self.factor)
 
     def has_rung(self, plan: Plan) -> bool:
         """Whether a run meets a rung before its end."""
-        return any(self.of(plan).rungs(plan.steps))
+        return any(self.in_steps(plan.steps_per_epoch).rungs(plan.steps))
 
     @property
     def canonical(self) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import transaction
+from django.db.models.functions import Now
 from django.utils.text import slugify
 
 from nnlab.engine.config import TrainingConfig
@@ -154,7 +155,10 @@ def _store(
         trials: dict[int, Trial] = {}
         if spec.search is not None:
             search = Search.objects.create(
-                sweep=sweep, metric=spec.goal, trials_wanted=spec.all_runs // len(spec.seeds)
+                sweep=sweep,
+                metric=spec.goal,
+                trials_wanted=spec.all_runs // len(spec.seeds),
+                closed_at=None if spec.all_runs > len(spec.runs) else Now(),
             )
             trials = add_trials(search, {one.trial or 0: one.point for one in spec.runs})
         _add_runs(planned, sweep, parent, trials)

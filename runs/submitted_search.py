@@ -137,7 +137,10 @@ def _rungs(value: object) -> Rungs | None:
 def _rules(value: object) -> tuple[Rule, ...]:
     if not isinstance(value, list | tuple) or len(value) > MAX_RULES:
         raise ConfigError("search.stop_rules", f"expected a list of at most {MAX_RULES}, got {value!r}")
-    return tuple(_rule(f"rule {place}", one) for place, one in enumerate(value, start=1))
+    rules = tuple(_rule(f"rule {place}", one) for place, one in enumerate(value, start=1))
+    if sum(isinstance(rule, Median) for rule in rules) > 1:
+        raise ConfigError("search.stop_rules", "expected one median rule at most, got several")
+    return rules
 
 
 def _rule(which: str, value: object) -> Rule:

@@ -15,6 +15,7 @@ from nnlab.celery import app
 from runs import buckets, lifecycle, queue, registration, training, workers
 from runs.lifecycle import Claims
 from runs.queue import TRAIN_TASK
+from runs.searching import proposing
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +44,7 @@ def train_next(name: str) -> None:
     try:
         with logs.bound(run_ids=list(claims)):
             _train(claims)
+            proposing.propose_for(claims)
     finally:
         queue.wake_next(name)
 

@@ -21,6 +21,7 @@ from nnlab.health.facts import DataFacts, describe_data
 from runs import leaving, lifecycle
 from runs.company import Company, is_ours
 from runs.heartbeat import heartbeat
+from runs.judging import Judge
 from runs.lifecycle import Claims
 from runs.members import Member
 from runs.models import Run
@@ -77,12 +78,14 @@ def _train(
 ) -> None:
     """Train members together until each has ended by itself, had to leave or was taken away."""
     configs, resume = [member.config for member in members], [member.resume for member in members]
+    judge = Judge([(member.run, member.info) for member in members])
     with closing(make_population(configs, problem, resume)) as population:
-        company = Company(population, members, is_leaving)
+        company = Company(population, members, judge, is_leaving)
         for index, records in population:
             hear()
             company.take(index, records)
             company.flush_the_next()
+            company.heed()
             company.obey()
             company.keep_now_and_then()
         company.wait_for_the_rest()

@@ -1,17 +1,18 @@
 """What people want of runs: cancel, pause, resume, try again.
 
-Every function takes many runs at once: a sweep of ten thousand is cancelled by three statements.
+Every function takes many runs at once: a sweep of ten thousand is cancelled by four statements.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Now
 
 from runs.lifecycle.ordering import end_of_queue
-from runs.models import Run, Source, Status
+from runs.models import Run, Search, Source, Status
 
 _ANEW: dict[str, Any] = {
     "status": Status.QUEUED,
@@ -37,9 +38,21 @@ def cancel(run_id: int) -> bool:
 
 
 def cancel_all(runs: QuerySet[Run]) -> int:
-    """Ask runs to stop. Returns how many were not over yet."""
-    # Between two looks a running run may have gone back to the queue, so the queue is asked once more.
-    return _cancel_waiting(runs) + _ask(runs, cancel_requested=True) + _cancel_waiting(runs)
+    """Ask runs to stop. Returns how many were not over yet.
+
+    A search of which nothing is left that trains or waits makes no more trials.
+    """
+    searches = Search.objects.filter(closed_at=None, sweep__in=runs.order_by().values("sweep"))
+    keys = list(searches.values_list("pk", flat=True))
+    if not keys:
+        return _cancel(runs)
+    with transaction.atomic():
+        held = Search.objects.filter(pk__in=keys)
+        list(held.select_for_update())  # nobody adds trials meanwhile
+        cancelled = _cancel(runs)
+        wanted = Run.objects.not_over().filter(sweep=OuterRef("pk"), cancel_requested=False)
+        held.filter(~Exists(wanted)).update(closed_at=Now())
+    return cancelled
 
 
 def pause(run_id: int) -> bool:
@@ -79,6 +92,11 @@ def requeue_all(runs: QuerySet[Run]) -> int:
     """
     tried = runs.filter(source=Source.ENGINE, status__in=[Status.FAILED, Status.CANCELLED], deleted_at=None)
     return tried.update(queued_at=Now(), place=end_of_queue(), **_ANEW)
+
+
+def _cancel(runs: QuerySet[Run]) -> int:
+    # Between two looks a running run may have gone back to the queue, so the queue is asked once more.
+    return _cancel_waiting(runs) + _ask(runs, cancel_requested=True) + _cancel_waiting(runs)
 
 
 def _cancel_waiting(runs: QuerySet[Run]) -> int:

@@ -18,9 +18,13 @@ if TYPE_CHECKING:
 RELEASED: dict[str, Any] = {"token": None, "lease_until": None}  # the columns of a run that nobody holds
 
 
-def finish(run_id: int, token: UUID, reason: str = "end") -> bool:
-    """End a run that trained to its last step, or stopped early because it had learned what it could."""
-    return over(_own(run_id, token), run_id, Status.FINISHED, reason)
+def finish(run_id: int, token: UUID, reason: str = "end", words: str = "") -> bool:
+    """End a run that trained to its last step, or stopped early because it had learned what it could.
+
+    Args:
+        words: why a rule of its search stopped it, for its owner.
+    """
+    return over(_own(run_id, token), run_id, Status.FINISHED, reason, words)
 
 
 def fail(run_id: int, token: UUID, reason: str, error: str) -> bool:

@@ -32,6 +32,7 @@ class Status(models.TextChoices):
 
 ACTIVE = (Status.QUEUED, Status.RUNNING, Status.PAUSED, Status.LOST)
 OVER = (Status.FINISHED, Status.FAILED, Status.CANCELLED)
+HALTED = ("halved", "stop rule")  # stop reasons of runs that a search did not let train to their ends
 
 
 class Source(models.TextChoices):
@@ -271,6 +272,11 @@ class Run(models.Model):
     def diverged(self) -> bool:
         """Whether the run ended because its numbers stopped being finite."""
         return self.stop_reason == "diverged"
+
+    @property
+    def was_halted(self) -> bool:
+        """Whether a search stopped it before its end: its score is of less training than others'."""
+        return self.stop_reason in HALTED
 
     @property
     def host(self) -> str:

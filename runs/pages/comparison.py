@@ -167,7 +167,8 @@ def level_text(factor: str, level: Any) -> str:
 
 
 def _member(run: Run, metric: str) -> Member:
-    counts = run.diverged or (run.status == Status.FINISHED and metric in run.summary)
+    is_whole = run.status == Status.FINISHED and not run.was_halted  # others have trained less
+    counts = run.diverged or (is_whole and metric in run.summary)
     value = None if run.diverged else _finite(run.summary.get(metric))
     levels = {factor: getattr(run, factor) for factor in (*FACTORS, *MORE_FACTORS)}
     if run.source == Source.OUTSIDE:

@@ -65,6 +65,8 @@ _OUTCOMES = {  # of a fix: an icon, and the state whose colour it has
 _STOP_REASONS = {
     "end": "all steps were run",
     "early stop": "validation loss no longer fell; the best network was given back",
+    "halved": "other trials of its search were better by then",
+    "stop rule": "a rule of its search stopped it",
     "diverged": "its numbers stopped being finite",
     "cancelled": "somebody asked for it",
     "error": "it failed",

@@ -158,6 +158,7 @@ def test_what_is_searched_does_not_depend_on_how_often_it_is_parsed() -> None:
         ({"stop_rules": [{"above": math.inf}]}, "search.stop_rules", "a finite number as bound, got inf"),
         ({"stop_rules": [{"metric": "loss", "above": 5}]}, "search.stop_rules", "got 'loss'"),
         ({"stop_rules": [{"median": True}]}, "search.stop_rules", "after_step: expected a whole number"),
+        ({"stop_rules": [{"median": True, "after_step": 1}] * 2}, "search.stop_rules", "one median rule"),
         ({"stop_rules": [{"median": True, "above": 3}]}, "search.stop_rules", "with after_step alone"),
     ],
 )
