@@ -21,6 +21,7 @@ from typing import Any
 
 import psycopg
 
+from tests.benchmarks.jobs import bouncer
 from tests.services.installation import CHECKOUT, clean_environment, nnlab
 from tests.services.stores import Postgresql, postgresql_server
 
@@ -53,6 +54,15 @@ def main() -> int:
     ):
         environment = _prepared(server, Path(folder))
         found = [_measured(server, environment, crew, arguments.seconds) for crew in arguments.crews]
+        if bouncer.is_there():
+            pool = Path(folder) / "pool"
+            pool.mkdir()
+            with bouncer.bouncer(server.address, pool) as pooled:
+                through = {**environment, "DATABASE_URL": pooled}
+                last = _measured(server, through, arguments.crews[-1], arguments.seconds)
+            found.append({**last, "pool": bouncer.POOL})
+        else:
+            print("no pgbouncer on PATH: the pool is not measured", flush=True)
     for one in found:
         print(json.dumps(one), flush=True)
     RESULTS.write_text(json.dumps({"machine": platform.platform(), "crews": found}, indent=1))
