@@ -166,7 +166,11 @@ TIME_ZONE = "UTC"
 REDIS_URL = _secret("REDIS_URL")
 BROKER_SOCKET = None if REDIS_URL else home.broker_socket(NNLAB_HOME)
 _VISIBILITY_TIMEOUT = 24 * 3600
+# What an attempt at a run may take where its submission does not say, and the most that one may say.
 RUN_TIME_LIMIT = env.int("NNLAB_RUN_TIME_LIMIT", default=6 * 3600)  # seconds
+MAX_RUN_TIME_LIMIT = max(RUN_TIME_LIMIT, env.int("NNLAB_MAX_RUN_TIME_LIMIT", default=24 * 3600))
+RUN_MEMORY_LIMIT_MB = env.int("NNLAB_RUN_MEMORY_LIMIT_MB", default=4096)
+MAX_RUN_MEMORY_LIMIT_MB = max(RUN_MEMORY_LIMIT_MB, env.int("NNLAB_MAX_RUN_MEMORY_LIMIT_MB", default=16_384))
 CELERY_BROKER_URL = REDIS_URL or f"redis+socket://{BROKER_SOCKET}"
 # A submission must not wait for a broker that is away: it fails at once, and the reconciler publishes later.
 # The workers have a patience of their own, and it is without end.
@@ -186,8 +190,9 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_QUEUES = [Queue(name, Exchange(name), routing_key=name) for name in ("cpu", "gpu")]
 CELERY_TASK_CREATE_MISSING_QUEUES = False  # a queue's name that is mistyped is refused, and not waited at
 CELERY_TASK_DEFAULT_QUEUE = "cpu"
-CELERY_TASK_SOFT_TIME_LIMIT = RUN_TIME_LIMIT
-CELERY_TASK_TIME_LIMIT = RUN_TIME_LIMIT + 120
+# Behind the limit that training itself obeys, for an attempt that is stuck; it may be several runs together.
+CELERY_TASK_SOFT_TIME_LIMIT = MAX_RUN_TIME_LIMIT + 600
+CELERY_TASK_TIME_LIMIT = MAX_RUN_TIME_LIMIT + 720
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 # A process makes room for a new one after so many tasks, or the task in which it grew beyond so many bytes.
 CELERY_WORKER_MAX_TASKS_PER_CHILD = 50

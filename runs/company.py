@@ -50,6 +50,7 @@ class Company:
         self._population = population
         self._judge = judge
         self._members = dict(enumerate(members))
+        self._had_company = len(self._members) > 1
         self._is_leaving = is_leaving
         self._ending: list[
             tuple[Member, Parting]
@@ -139,6 +140,8 @@ class Company:
             return Parting.ENDED
         if self._is_leaving():
             return Parting.GIVEN_BACK
+        if self._members[index].is_out_of_time:
+            return Parting.SENT_ALONE if self._had_company else Parting.TIMED_OUT
         return Parting.HELD if index in self._to_hold else None
 
     def _keep(self, index: int, member: Member) -> None:

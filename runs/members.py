@@ -14,7 +14,7 @@ from nnlab.engine.config import TrainingConfig
 from nnlab.engine.records import Ending
 from nnlab.engine.training import describe, joined
 from nnlab.health.monitor import Monitor
-from runs import lifecycle, resuming
+from runs import lifecycle, limits, resuming
 from runs.recording import Recorder, isa_of
 from runs.resuming import NotRebuiltError
 from runs.store.outage import AWAY
@@ -36,7 +36,8 @@ _MOST_ARRAYS = 4  # of a number per parameter: itself, the optimizer's two momen
 class Parting(Enum):
     """Why a run leaves a population.
 
-    It has ended, a rule of its search stops it, its owner wants it cancelled or held, the worker stops.
+    It has ended, a rule of its search stops it, its owner wants it cancelled or held, the worker stops, or
+    its time is over; where it had company, it is given another attempt alone.
     """
 
     ENDED = auto()
@@ -44,6 +45,8 @@ class Parting(Enum):
     CANCELLED = auto()
     HELD = auto()
     GIVEN_BACK = auto()
+    TIMED_OUT = auto()
+    SENT_ALONE = auto()
 
 
 class Member:
@@ -65,7 +68,7 @@ class Member:
     def __init__(self, run: Run, token: UUID, problem: Problem, facts: DataFacts) -> None:
         self.run_id, self.token = run.pk, token
         self.config = TrainingConfig.from_dict(run.config["training"])
-        self.flushed = monotonic()
+        self.flushed = self._began = monotonic()
         self.resume: bytes | None = None
         self.run, self._problem, self._facts = run, problem, facts
         self.info = describe(self.config, problem)
@@ -74,6 +77,7 @@ class Member:
         self._recorder = Recorder(run.pk, token, self.info)
         self._unwatched: list[Records] = []
         self._last: Records | None = None
+        self._step = 0
         self._verdict: Verdict | None = None
 
     def start(self, target_unit: str, data_version: str) -> None:
@@ -99,6 +103,7 @@ class Member:
         """Take what a chunk of steps yielded; nothing is written yet, and no check is asked."""
         self._recorder.record(records, ())
         self._unwatched.append(records)
+        self._step = max(self._step, records.last_step)
 
     @property
     def can_be_kept(self) -> bool:
@@ -108,6 +113,11 @@ class Member:
     def keep(self, checkpoint: bytes) -> None:
         """Take a checkpoint of the run as it stands after the last records; the next flush writes it."""
         self._recorder.keep(checkpoint, self._origin)
+
+    @property
+    def is_out_of_time(self) -> bool:
+        """Whether its attempt has taken as long as it may."""
+        return monotonic() - self._began > limits.time_limit_of(self.run)
 
     @property
     def keeps(self) -> bool:
@@ -186,8 +196,15 @@ class Member:
             lifecycle.finish(*claim, self._verdict.reason, self._verdict.words)
         elif why is Parting.ENDED:
             self._write_ending()
+        elif why is Parting.TIMED_OUT:
+            lifecycle.fail(*claim, "time limit", self._out_of_time())
+        elif why is Parting.SENT_ALONE:
+            lifecycle.surrender(dict([claim]), "time limit", self._out_of_time())
         elif why is Parting.GIVEN_BACK or not lifecycle.hold(*claim):  # or its owner has changed their mind
             lifecycle.hand_back(dict([claim]))
+
+    def _out_of_time(self) -> str:
+        return limits.out_of_time(limits.time_limit_of(self.run), self._step, self.info.steps)
 
     def _write_ending(self) -> None:
         last = self._last

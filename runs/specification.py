@@ -23,11 +23,12 @@ from nnlab.engine.config import TrainingConfig
 from nnlab.search.space import Point
 from nnlab.search.stopping import Threshold
 from runs.search_plans import SearchPlan, goals
+from runs.submitted_job import Job, read_job
 from runs.submitted_networks import Limits, checked, cost
 from runs.submitted_search import read_search
 from runs.submitted_values import Faults, read_grid, read_label, read_seeds, read_table
 
-_KEYS = ("project", "name", "data", "training", "grid", "search", "seeds")
+_KEYS = ("project", "name", "data", "training", "grid", "search", "seeds", "job")
 
 
 class SubmissionError(ValueError):
@@ -78,6 +79,7 @@ class Specification:
     shape: Shape
     runs: tuple[Planned, ...]
     search: SearchPlan | None = None
+    job: Job = field(default_factory=Job)
 
     @property
     def axes(self) -> tuple[str, ...]:
@@ -107,6 +109,7 @@ class Specification:
             "grid": {axis: list(values) for axis, values in self.grid.items()},
             "seeds": list(self.seeds),
             **({"search": self.search.canonical} if self.search else {}),
+            **({"job": self.job.changed} if self.job.changed else {}),
         }
 
     def further(self, number: int, point: Point, limits: Limits) -> list[Planned]:
@@ -129,7 +132,7 @@ def parse(mapping: Mapping[str, Any], *, csv_folder: Path, limits: Limits) -> Sp
         mapping: ``project`` and ``name``; ``data`` as DataConfig's fields; ``training`` as TrainingConfig's
             fields, with ``depth`` and ``width`` as a shorthand for equal layers; ``grid`` with a list of
             values for some of them; or ``search`` (submitted_search.py); ``seeds`` as a list, or as a number
-            n for the seeds 0 .. n-1.
+            n for the seeds 0 .. n-1; ``job`` with what else matters to workers (submitted_job.py).
 
     Raises:
         SubmissionError: with all that is wrong, by field; nothing was stored.
@@ -146,6 +149,7 @@ def parse(mapping: Mapping[str, Any], *, csv_folder: Path, limits: Limits) -> Sp
     seeds = faults.collect(read_seeds, mapping.get("seeds", 1))
     grid = faults.collect(read_grid, mapping.get("grid", {}))
     search = read_search(mapping["search"], faults) if "search" in mapping else None
+    job = read_job(mapping.get("job", {}), limits.time_limit, limits.memory_limit_mb, faults)
     chosen = faults.collect(read_table, "data", mapping.get("data", {}))
     training = faults.collect(read_table, "training", mapping.get("training", {}))
     data, shape = (None, None) if chosen is None else _data(chosen, csv_folder, faults)
@@ -158,7 +162,7 @@ def parse(mapping: Mapping[str, Any], *, csv_folder: Path, limits: Limits) -> Sp
         raise SubmissionError(faults.found)
     planned = _planned(networks, search, seeds, data, shape)
     return Specification(
-        project or "", name or "", data, training or {}, grid or {}, seeds, shape, planned, search
+        project or "", name or "", data, training or {}, grid or {}, seeds, shape, planned, search, job
     )
 
 

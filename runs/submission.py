@@ -7,6 +7,7 @@ is sent again by the reconciler.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from itertools import count
 from typing import Any
 
@@ -19,13 +20,15 @@ from django.utils.text import slugify
 from nnlab.engine.config import TrainingConfig
 from nnlab.engine.population import shape_key
 from runs import lifecycle, queue, specification
-from runs.estimating.estimate import expected_seconds
+from runs.estimating.estimate import expected_seconds, needed_mb
 from runs.models import Project, Run, Search, Source, Sweep, Trial
 from runs.specification import Planned, Specification, SubmissionError
 from runs.store.params import write_params_of
+from runs.submitted_job import Job
 from runs.submitted_networks import Limits
 
 _AT_ONCE = 100  # runs in a statement: a longer one takes PostgreSQL's driver longer to read than to send
+HOPELESS = 1.5  # times its limit: the estimate of a network's memory is on the safe side
 _NAMED = ("depth", "width", "hidden_units", "activation", "dropout")  # axes that a run's name shows anyway
 
 
@@ -35,9 +38,15 @@ def parse(mapping: Mapping[str, Any]) -> Specification:
     Raises:
         SubmissionError: with all that is wrong, by field.
     """
-    limits = Limits(settings.MAX_RUNS_PER_SWEEP, settings.MAX_STEPS_PER_RUN)
+    limits = Limits(
+        settings.MAX_RUNS_PER_SWEEP,
+        settings.MAX_STEPS_PER_RUN,
+        settings.MAX_RUN_TIME_LIMIT,
+        settings.MAX_RUN_MEMORY_LIMIT_MB,
+    )
     spec = specification.parse(mapping, csv_folder=settings.CSV_FOLDER, limits=limits)
     project_slug(spec.project)
+    _check_memory(spec)
     return spec
 
 
@@ -101,12 +110,14 @@ def as_mapping(run: Run) -> dict[str, Any]:
     """Describe one run as a submission of its own."""
     training = dict(run.config["training"])
     seed = training.pop("seed")
+    job = Job(run.queue, run.priority, run.time_limit, run.memory_limit_mb)
     return {
         "project": run.project.slug,
         "name": run.name,
         "data": run.config["data"],
         "training": training,
         "seeds": [seed],
+        **({"job": job.changed} if job.changed else {}),
     }
 
 
@@ -192,7 +203,7 @@ def _add_runs(
         _run(spec, one, sweep, parent=parent, name=name, place=next(places), trials=trials)
         for spec, one, name in planned
     ]
-    expected = expected_seconds((spec, one) for spec, one, _ in planned)
+    expected = expected_seconds(((spec, one) for spec, one, _ in planned), planned[0][0].job.queue)
     for run, (_, one, _) in zip(rows, planned, strict=True):
         run.expected_seconds = expected.get((one.group, one.steps))
     runs = Run.objects.bulk_create(rows, batch_size=_AT_ONCE)
@@ -234,7 +245,21 @@ def _run(
         steps_requested=planned.steps,
         shape_key=shape_key(config),
         place=place,
+        **asdict(spec.job),
     )
+
+
+def _check_memory(spec: Specification) -> None:
+    """Refuse networks that have no chance within their limit; what is less clear, training itself shows."""
+    limit = spec.job.memory_limit_mb or settings.RUN_MEMORY_LIMIT_MB
+    most = max(needed_mb(spec, one) for one in {run.group: run for run in spec.runs}.values())
+    if most > HOPELESS * limit:
+        text = (
+            f"memory_limit_mb: expected networks that fit into {limit:,} MB, got one that needs about"
+            f" {most:,} MB; use narrower layers or a smaller batch, or a limit of up to"
+            f" {settings.MAX_RUN_MEMORY_LIMIT_MB:,} MB"
+        )
+        raise SubmissionError({"memory_limit_mb": [text]})
 
 
 def _name(config: TrainingConfig, axes: Iterable[str]) -> str:

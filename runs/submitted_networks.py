@@ -17,10 +17,17 @@ _SHORTHANDS = ("depth", "width")
 
 @dataclass(frozen=True)
 class Limits:
-    """What one submission may ask for."""
+    """What one submission may ask for.
+
+    Args:
+        time_limit: seconds of an attempt at a run.
+        memory_limit_mb: of one run.
+    """
 
     runs: int
     steps: int
+    time_limit: int = 86_400
+    memory_limit_mb: int = 65_536
 
 
 def checked(

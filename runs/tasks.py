@@ -12,8 +12,9 @@ from celery.signals import celeryd_after_setup, worker_ready
 
 from nnlab import logs
 from nnlab.celery import app
-from runs import buckets, lifecycle, queue, registration, training, workers
+from runs import buckets, lifecycle, limits, queue, registration, training, workers
 from runs.lifecycle import Claims
+from runs.models import Run
 from runs.queue import TRAIN_TASK
 from runs.searching import proposing
 
@@ -57,6 +58,8 @@ def _train(claims: Claims) -> None:
     except SoftTimeLimitExceeded:
         limit = app.conf.task_soft_time_limit
         _break_off(claims, "time limit", f"The run took longer than {limit:,} s; ask for fewer steps.")
+    except MemoryError:
+        _break_off(claims, "memory limit", limits.out_of_memory(Run.objects.filter(pk__in=claims)))
     except Exception as error:
         _break_off(claims, "error", f"{type(error).__name__}: {error}")
         raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from nnlab.engine.errors import EngineError
 from nnlab.engine.population import shape_key
 from nnlab.engine.problem import Problem
 from nnlab.health.facts import DataFacts, describe_data
-from runs import leaving, lifecycle
+from runs import leaving, lifecycle, limits
 from runs.company import Company, is_ours
 from runs.heartbeat import heartbeat
 from runs.judging import Judge
@@ -26,6 +26,7 @@ from runs.lifecycle import Claims
 from runs.members import Member
 from runs.models import Run
 from runs.populations import make_population
+
 
 def train_claimed(claims: Claims) -> None:
     """Train claimed runs of one sweep to their ends, and say how each ended.
@@ -40,6 +41,13 @@ def train_claimed(claims: Claims) -> None:
 
 def _train_all(claims: Claims, is_leaving: Callable[[], bool], hear: Callable[[], None]) -> None:
     runs = list(Run.objects.filter(pk__in=claims).in_order_of_queue())
+    with limits.bounded_memory(runs):
+        _prepare_and_train(runs, claims, is_leaving, hear)
+
+
+def _prepare_and_train(
+    runs: Sequence[Run], claims: Claims, is_leaving: Callable[[], bool], hear: Callable[[], None]
+) -> None:
     try:
         prepared = prepare(DataConfig.from_dict(runs[0].config["data"]), Path(settings.CSV_FOLDER))
     except DataError as error:

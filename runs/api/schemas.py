@@ -25,6 +25,7 @@ class SweepIn(Schema):
     training: Any = {}
     grid: Any = {}
     seeds: Any = 1
+    job: Any = {}
 
 
 class SweepOut(Schema):

@@ -97,13 +97,13 @@ class Estimate:
         return f"from the count of operations alone{where}"
 
 
-def estimate(spec: Specification, *, queue: str = Queue.CPU, probing: bool = True) -> Estimate:
+def estimate(spec: Specification, *, probing: bool = True) -> Estimate:
     """Say what a submission will cost.
 
     Args:
         probing: train networks of which nothing is known for a moment, 1.5 s in all at most.
     """
-    by_run = _by_run((spec, run) for run in spec.runs)
+    queue, by_run = spec.job.queue, _by_run((spec, run) for run in spec.runs)
     works = dict(Counter(by_run[run.group, run.steps] for run in spec.runs))
     expectations = Expectations(works, queue)
     problem = _probed(spec, expectations) if probing else ""
@@ -123,6 +123,11 @@ def expected_seconds(
     expectations = Expectations(Counter(by_run[run.group, run.steps] for _, run in runs), queue)
     found = {key: expectations.of(one) for key, one in by_run.items()}
     return {key: told.seconds for key, told in found.items() if told is not None}
+
+
+def needed_mb(spec: Specification, run: Planned) -> int:
+    """Estimate the memory of one run."""
+    return ceil(work.memory_of(run.training, run.parameters, spec.shape) / MB)
 
 
 def _by_run(planned: Iterable[tuple[Specification, Planned]]) -> dict[tuple[str, int], Work]:
