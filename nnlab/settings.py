@@ -95,8 +95,10 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA mmap_size=268435456;",
     }
 
-else:  # a host that does not answer at all must not hold up a training for minutes
-    DATABASES["default"]["OPTIONS"] = {"connect_timeout": 5} | DATABASES["default"].get("OPTIONS", {})
+else:  # a host that does not answer any more must not hold up a training for minutes
+    _PATIENCE = {"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 2}
+    _PATIENCE["tcp_user_timeout"] = 20_000  # milliseconds; the others are seconds
+    DATABASES["default"]["OPTIONS"] = _PATIENCE | DATABASES["default"].get("OPTIONS", {})
 
 # Who may come in
 AUTHENTICATION_BACKENDS = [
@@ -199,6 +201,8 @@ CELERY_WORKER_MAX_TASKS_PER_CHILD = 50
 CELERY_WORKER_MAX_MEMORY_PER_CHILD = env.int("NNLAB_WORKER_MEMORY_MB", default=1024) * 1024  # kB
 # What uses a GPU cannot be forked off a process that has looked at it.
 CELERY_WORKER_POOL_START_METHOD = "spawn" if env.str("NNLAB_TIER", default="") == "cupy" else "fork"
+# That a worker which is told to stop leaves its processes to save what they train and give it back.
+STOP_SECONDS = env.float("NNLAB_STOP_SECONDS", default=8.0)
 # While the broker is away a run goes on: its message says nothing that its row does not know.
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
@@ -206,8 +210,9 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 # Deleted runs are purged once they were in the trash for so many days; 0: never.
 TRASH_DAYS = env.int("NNLAB_TRASH_DAYS", default=30)
 
-# Checkpoints of runs: a network whose own could be larger than the limit trains without. Those of runs that
-# are over are kept for so many days, the newest of them within so many bytes, to go on with such a run.
+# Checkpoints of runs: so many seconds apart, at least. A network whose own could be larger than the limit has
+# none. Those of runs that are over are kept for so many days, the newest of them within so many bytes.
+CHECKPOINT_SECONDS = env.float("NNLAB_CHECKPOINT_SECONDS", default=30.0)
 CHECKPOINT_LIMIT = env.int("NNLAB_CHECKPOINT_LIMIT_MB", default=128) * 2**20
 CHECKPOINT_DAYS = env.int("NNLAB_CHECKPOINT_DAYS", default=30)
 CHECKPOINT_BUDGET = env.int("NNLAB_CHECKPOINT_BUDGET_MB", default=2048) * 2**20

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, InternalError, OperationalError
 
-AWAY = (OperationalError, InterfaceError)
+# The last is what PostgreSQL says to a client that was silent for too long in the middle of a transaction.
+AWAY = (OperationalError, InterfaceError, InternalError)
