@@ -27,10 +27,20 @@ from runs.form_fields import (
     choices,
 )
 from runs.models import Project, Run
+from runs.search_fields import (
+    SEARCH_FIELDS,
+    SHOWN_AT,
+    SearchFields,
+    is_grid,
+    lone_ranges,
+    range_of,
+    search_of,
+)
 from runs.specification import Specification, SubmissionError
 from runs.submitted_values import MAX_LABEL, MAX_SEEDS
 
-FOLDED = "More"  # the group that a page may fold: settings that most people leave alone
+FOLDED = "More"  # groups that a page may fold: settings that most people leave alone
+SEARCH = "Search"
 FIELDSETS = (
     ("Experiment", ("project", "name")),
     ("Data", ("dataset", "recipe", "target", "validation_share", "split_seed")),
@@ -39,6 +49,7 @@ FIELDSETS = (
         "Training",
         ("optimizer", "learning_rate", "batch_size", "epochs", "steps", "l1", "l2", "clip_norm", "seeds"),
     ),
+    (SEARCH, SEARCH_FIELDS),
     (
         FOLDED,
         (
@@ -68,7 +79,7 @@ _EMPTY_WHERE_USUAL = ("weight_decay", "warmup_steps", "decay_rate", "decay_every
 _SWITCHES = ("shuffle", "batch_norm", "class_weights")
 
 
-class SweepForm(FurtherFields):
+class SweepForm(SearchFields, FurtherFields):
     """Submit a run or a sweep: a field with several values becomes an axis of the grid."""
 
     project = PlainField(
@@ -153,12 +164,14 @@ class SweepForm(FurtherFields):
         for field, typed in layered.items():
             if field in _AXES and len(cleaned[field]) > 1:
                 self.add_error(typed, f"{field}: expected several to try, or one for each layer; got both")
+        for field in lone_ranges(cleaned, _AXES):
+            self.add_error(field, f"{field}: a range needs a search; choose another method than grid there")
         if not self.errors:
             try:
                 self.specification = submission.parse(as_mapping(cleaned))
             except SubmissionError as error:
                 for field, messages in error.errors.items():
-                    shown = layered.get(field, field)
+                    shown = (layered | SHOWN_AT).get(field, field)
                     for message in messages:
                         self.add_error(shown if shown in self.fields else None, message)
         return cleaned
@@ -206,10 +219,11 @@ def as_mapping(cleaned: Mapping[str, Any]) -> dict[str, Any]:
     grid: dict[str, Any] = {}
     for field in (*_AXES, "hidden_units"):
         values = cleaned[field]
-        if len(values) == 1:
+        if len(values) == 1 and not range_of(values[0]):
             training[field] = values[0]
         elif values:
             grid[field] = values
+    search = search_of(cleaned, grid)
     training |= {field: cleaned[field] for field in _SINGLE if cleaned[field] not in {None, ""}}
     training |= {field: cleaned[typed] for typed, field in _LAYERED.items() if cleaned[typed]}
     training |= {field: ANSWERS.get(cleaned[field], cleaned[field]) for field in _SWITCHES if cleaned[field]}
@@ -222,7 +236,8 @@ def as_mapping(cleaned: Mapping[str, Any]) -> dict[str, Any]:
         "name": cleaned["name"],
         "data": {field: cleaned[field] for field in given} | switches,
         "training": training,
-        "grid": grid,
+        "grid": grid if is_grid(cleaned) else {},
+        **({"search": search} if search else {}),
         "seeds": _seeds(cleaned["seeds"], cleaned["first_seed"]),
     }
 

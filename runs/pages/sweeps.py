@@ -15,7 +15,7 @@ from nnlab.data.config import DataConfig
 from nnlab.engine.config import TrainingConfig
 from runs import submission
 from runs.estimating.estimate import estimate
-from runs.forms import FOLDED, SweepForm
+from runs.forms import FOLDED, SEARCH, SweepForm
 from runs.models import Alert, Project, Run, Source
 from runs.pages.frame import needs, render_page, signed_in
 from runs.pages.selection import run_numbers
@@ -53,8 +53,8 @@ def new(request: HttpRequest) -> HttpResponse:
         "preview": preview,
         "found": found,
         "cost": cost,
-        "folded": FOLDED,
-        "more_open": _more_open(form, changes),
+        "folded": (SEARCH, FOLDED),
+        "open": [title for title in (SEARCH, FOLDED) if _is_open(form, title, changes)],
     }
     refused = form.is_bound and preview is None
     return render_page(request, "runs/sweep_new.html", context, status=400 if refused else 200)
@@ -65,22 +65,23 @@ def _preview(specification: Specification) -> dict[str, int]:
     steps = [run.steps for run in specification.runs]
     parameters = [run.parameters for run in specification.runs]
     return {
-        "runs": len(steps),
-        "configurations": len({run.group for run in specification.runs}),
+        "runs": specification.all_runs,
+        "later": specification.all_runs - len(steps),
+        "configurations": specification.all_runs // len(specification.seeds),
         "seeds": len(specification.seeds),
         "least_steps": min(steps),
         "most_steps": max(steps),
-        "all_steps": sum(steps),
+        "all_steps": sum(steps) * specification.all_runs // len(steps),
         "smallest": min(parameters),
         "largest": max(parameters),
         "rows": specification.shape.train_rows,
     }
 
 
-def _more_open(form: SweepForm, changes: Mapping[str, Any]) -> bool:
-    """Whether one of the seldom fields was refused, advised, or holds something else than a new form's."""
-    seldom = next((fields for title, fields in form.fieldsets if title == FOLDED), [])
-    return any(field.errors or field.name in changes or not _is_untouched(field) for field in seldom)
+def _is_open(form: SweepForm, title: str, changes: Mapping[str, Any]) -> bool:
+    """Whether a field of a folded group was refused, advised, or holds something else than a new form's."""
+    fields = dict(form.fieldsets)[title]
+    return any(field.errors or field.name in changes or not _is_untouched(field) for field in fields)
 
 
 def _is_untouched(field: BoundField) -> bool:

@@ -222,3 +222,70 @@ def test_advice_changes_what_it_speaks_of_and_nothing_else() -> None:
 @pytest.mark.parametrize("text", ["<script>alert(1)</script>", "1,,2", "٣", "1_0", "0x10", "1" * 5000])
 def test_odd_text_in_a_number_is_refused_or_read_but_never_an_error_of_ours(text: str) -> None:
     SweepForm({**TYPED, "width": text, "seeds": text, "learning_rate": text, "hidden_units": text}).is_valid()
+
+
+SEARCHED = {"search_method": "random", "search_trials": "6", "learning_rate": "0.0001 .. 0.1 log"}
+
+
+def test_a_range_is_searched_along_with_fields_of_several_values() -> None:
+    spec = canonical(**SEARCHED, depth="0 .. 3", width="8..64 step 8", activation=["relu", "tanh"])
+    assert spec["grid"] == {}
+    assert spec["search"] == {
+        "method": "random",
+        "trials": 6,
+        "seed": 0,
+        "space": {
+            "depth": {"low": 0, "high": 3},
+            "width": {"low": 8, "high": 64, "step": 8},
+            "activation": ["relu", "tanh"],
+            "learning_rate": {"low": 0.0001, "high": 0.1, "log": True},
+        },
+    }
+
+
+def test_goal_rungs_and_rules_are_typed_in_words() -> None:
+    rules = "val_loss above 5 after 100; below 0.1; median after 2"
+    spec = canonical(
+        **SEARCHED,
+        search_goal="val_loss",
+        halving_epochs="1",
+        halving_factor="2",
+        steps="50",
+        stop_rules=rules,
+    )
+    assert spec["search"]["goal"] == "val_loss"
+    assert spec["search"]["halving"] == {"factor": 2, "first_epochs": 1}
+    assert spec["search"]["stop_rules"] == [
+        {"metric": "val_loss", "above": 5.0, "after_step": 100},
+        {"below": 0.1, "after_step": 0},
+        {"median": True, "after_step": 2},
+    ]
+
+
+def test_a_grid_can_be_halved_from_the_form() -> None:
+    spec = canonical(depth="1, 2", halving_epochs="1", steps="50")
+    assert spec["grid"] == {"depth": [1, 2]}
+    assert spec["search"] == {"method": "grid", "halving": {"factor": 3, "first_epochs": 1}}
+
+
+@pytest.mark.parametrize(
+    ("typed", "field", "message"),
+    [
+        ({"search_method": "grid", "search_trials": ""}, "learning_rate", "a range needs a search"),
+        ({"search_trials": ""}, "search_trials", "a whole number, got None"),
+        ({"search_trials": "many"}, "search_trials", "a whole number, got &#x27;many&#x27;"),
+        ({"learning_rate": "0.1"}, "search_method", "at least one axis to search along"),
+        ({"learning_rate": "0 .. 0.1 log"}, "learning_rate", "low above 0 on a logarithmic range"),
+        ({"learning_rate": "a .. b"}, "learning_rate", "a finite number as low, got &#x27;a&#x27;"),
+        ({"search_goal": "val_rmse"}, "search_goal", "one of val_accuracy, val_loss"),
+        ({"halving_factor": "3"}, "halving_epochs", "one of first_epochs and first_steps"),
+        ({"stop_rules": "stop it"}, "stop_rules", "got &#x27;stop it&#x27;"),
+        ({"search_method": "magic"}, "search_method", "one of grid, random"),
+    ],
+)
+def test_what_is_wrong_with_a_search_stands_beside_its_field(
+    typed: dict[str, str], field: str, message: str
+) -> None:
+    form = SweepForm({**TYPED, **SEARCHED, **typed})
+    assert not form.is_valid()
+    assert message in str(form.errors[field])

@@ -72,6 +72,13 @@ def test_seldom_settings_are_folded_unless_one_was_touched(writer: Client) -> No
     assert "<details open>" in refused
 
 
+def test_the_runs_of_a_search_are_counted_with_those_that_come_later(writer: Client) -> None:
+    search = {"search_method": "bayesian", "search_trials": "20", "learning_rate": "0.001 .. 0.1 log"}
+    text = writer.post(reverse("sweep-new"), {**GOOD, **search, "preview": "1"}).content.decode()
+    assert "of the runs are proposed later" in text
+    assert text.count("<details open>") == 1
+
+
 def test_a_single_run_leads_to_its_page(writer: Client) -> None:
     answer = writer.post(reverse("sweep-new"), {**GOOD, "depth": "1", "seeds": "1"})
     assert answer["Location"] == Run.objects.get().get_absolute_url()
