@@ -16,11 +16,11 @@ from runs.api import controls, sweeps
 from runs.api.access import require
 from runs.api.answers import found, run_answer
 from runs.api.schemas import Key, RunOut
+from runs.estimating.starts import Expected, expected_starts
 from runs.models import Run, Status, Sweep
 from runs.models.runs import MAX_PRIORITY, RunQuerySet
 from runs.reading.queue import Training, training
 from runs.reading.waiting import Choice, Line, Mark, paused, waiting
-from runs.reading.workers import why_waiting
 from runs.steering import ACTIONS, STEER, move
 
 MAX_RUNS = 1000
@@ -42,7 +42,10 @@ class TrainingOut(Schema):
 
 
 class WaitingOut(Schema):
-    """A run in the queue; ``position`` counts from 1 among those that wait for the same workers."""
+    """A run in the queue; ``position`` counts from 1 among those that wait for the same workers.
+
+    ``starts_in`` and ``ends_in`` are seconds from now, about; null where that cannot be told.
+    """
 
     id: int
     name: str
@@ -54,6 +57,8 @@ class WaitingOut(Schema):
     priority: int
     position: int
     queued_at: datetime
+    starts_in: float | None
+    ends_in: float | None
 
 
 class QueueOut(Schema):
@@ -105,14 +110,15 @@ def read_queue(request: HttpRequest, asked: Query[QueueIn]) -> dict[str, Any]:
         raise HttpError(422, f"after: expected what next said, got {asked.after[:40]!r}")
     page = waiting(choice, size=asked.limit, after=mark, each=True)
     held = paused(choice, size=asked.limit, each=True)
+    expected = expected_starts([line.run.pk for line in page.lines]) if page.lines else {}
     return {
         "training": [_training(group) for group in training(choice)],
-        "waiting": [_waiting(line) for line in page.lines],
+        "waiting": [_waiting(line, expected.get(line.run.pk)) for line in page.lines],
         "waiting_count": page.count,
         "next": page.next.text if page.next else None,
         "paused": [_waiting(line) for line in held.lines],
         "paused_count": held.count,
-        "why_waiting": why_waiting() if page.count else "",
+        "why_waiting": " ".join(dict.fromkeys(one.reason for one in expected.values() if one.reason)),
     }
 
 
@@ -194,7 +200,7 @@ def _training(group: Training) -> dict[str, Any]:
     }
 
 
-def _waiting(line: Line) -> dict[str, Any]:
+def _waiting(line: Line, expected: Expected | None = None) -> dict[str, Any]:
     run = line.run
     return {
         **{name: getattr(run, name) for name in ("name", "status", "queue", "priority", "queued_at")},
@@ -203,4 +209,6 @@ def _waiting(line: Line) -> dict[str, Any]:
         "project": run.project.slug,
         "submitted_by": run.sweep.created_by.get_username() if run.sweep.created_by else "",
         "position": line.position,
+        "starts_in": expected.starts_in if expected else None,
+        "ends_in": expected.ends_in if expected else None,
     }

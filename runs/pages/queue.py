@@ -15,13 +15,13 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
+from runs.estimating.starts import expected_starts
 from runs.models import Project, Queue, Run, Sweep
 from runs.models.runs import MAX_PRIORITY, RunQuerySet
 from runs.pages.frame import needs, render_page
 from runs.pages.steering import back_to, steer
 from runs.reading.queue import standing
 from runs.reading.waiting import Choice, Mark, chosen
-from runs.reading.workers import why_waiting
 from runs.retention import counted
 from runs.steering import ENDS, STEER, move, prioritise
 
@@ -64,10 +64,12 @@ def _context(request: HttpRequest) -> dict[str, Any]:
     choice = Choice.parse(request.GET.dict())
     marks = {name: Mark.parse(request.GET.get(name, "")) for name in ("after", "before")}
     found = standing(choice, **marks)
+    expected = expected_starts([line.run.pk for line in found.waiting.lines]) if found.waiting.count else {}
     return {
         "choice": choice,
         "standing": found,
-        "why_waiting": why_waiting() if found.waiting.count else "",
+        "expected": expected,
+        "reasons": list(dict.fromkeys(one.reason for one in expected.values() if one.reason)),
         "previous": _address(choice, before=found.waiting.previous),
         "next": _address(choice, after=found.waiting.next),
     }

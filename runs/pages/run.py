@@ -18,6 +18,7 @@ from runs.alerts.fixing import USUAL_SEEDS
 from runs.alerts.verdicts import MOST_SEEDS
 from runs.charts.chart import marks_layout
 from runs.charts.layers import MEASURES
+from runs.estimating.starts import expected_starts
 from runs.models import Alert, Run, Source, Status
 from runs.pages import live as live_charts
 from runs.pages import outside_charts
@@ -26,8 +27,6 @@ from runs.pages.frame import render_page
 from runs.pages.run_alerts import RunAlerts, run_alerts
 from runs.pages.run_charts import RunView, view_of
 from runs.pages.trash import purged_at
-from runs.reading.waiting import position
-from runs.reading.workers import why_waiting
 from runs.retention import may_delete
 
 MARKED = ("loss", "headline", "gradients")  # charts that grow while their run trains
@@ -122,12 +121,11 @@ def _outside(request: HttpRequest, found: Run, alerts: Sequence[Alert]) -> HttpR
 
 
 def _attempts(found: Run) -> dict[str, Any]:
-    """Return the tries at a run, and where it waits for another one, its position, or why it does in vain."""
+    """Return the tries at a run, and where it waits for another one, when that will be."""
     is_queued = found.status == Status.QUEUED
     return {
         "attempts": list(found.attempts.order_by("number")),
-        "why_waiting": why_waiting() if is_queued else "",
-        "position": position(found) if is_queued else None,
+        "expected": expected_starts([found.pk]).get(found.pk) if is_queued else None,
     }
 
 

@@ -194,13 +194,6 @@ def paused(choice: Choice, *, size: int = LINES, each: bool = False) -> Lines:
     return _page(_groups(held, choice, each=each), 0, size)
 
 
-def position(run: Run) -> int:
-    """Return where a waiting run stands among those that wait for the same workers, from 1."""
-    further = Q(priority=run.priority) & (Q(place__lt=run.place) | Q(place=run.place, pk__lt=run.pk))
-    rivals = Run.objects.filter(status=Status.QUEUED, queue=run.queue)
-    return 1 + rivals.filter(Q(priority__gt=run.priority) | further).count()
-
-
 def chosen(text: str) -> Q:
     """Choose the runs that a form's value names: ``12``, or ``queued:12-40`` for a line.
 

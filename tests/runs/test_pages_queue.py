@@ -12,10 +12,12 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from runs import lifecycle
 from runs.models import Run, Status, Sweep
 from runs.reading.queue import training
 from runs.reading.waiting import LINES, Choice, Mark, waiting
 from tests.runs import builders
+from tests.runs.test_workers import build_worker
 
 pytestmark = pytest.mark.django_db
 
@@ -163,6 +165,17 @@ def test_a_queue_without_workers_says_that_nothing_will_start(reader: Client) ->
     assert "No worker is running, so nothing can start." in text_of(reader)
 
 
+def test_a_waiting_run_says_when_it_will_start(reader: Client) -> None:
+    taken, first, second = build_waiting(3, expected_seconds=60.0)
+    lifecycle.claim(taken.pk, "host-1:1")
+    assert "Position 2 in the <a" in " ".join(reader.get(second.get_absolute_url()).content.decode().split())
+    build_worker(1, concurrency=1)
+    assert "It starts by itself as soon as a worker is free, in about" in " ".join(
+        reader.get(first.get_absolute_url()).content.decode().split()
+    )
+    assert reader.get(reverse("queue")).context["expected"][first.pk].starts_in > 0
+
+
 def test_the_fragment_is_a_part_of_the_page(reader: Client) -> None:
     build_waiting(3)
     answer = reader.get(reverse("queue-now"), {"queue": "cpu"})
@@ -191,8 +204,8 @@ def test_the_page_costs_the_same_for_one_line_and_for_a_page_of_them(
             builders.build_running_run()
             builders.build_run(status=Status.PAUSED)
             builders.build_finished_run()
-        # Session, user, 2 for rights; training 2, waiting 2, paused 2, ended; why 2; filters 2; badges.
-        with django_assert_num_queries(16):
+        # Session, user, 2 for rights; training 2, waiting 2, paused 2, ended; starts 6; filters 2; badges.
+        with django_assert_num_queries(20):
             reader.get(reverse("queue"))
 
 
