@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.db import connection
 
 from nnlab.engine.records import Ending
@@ -27,7 +28,6 @@ logger = logging.getLogger(__name__)
 FLUSH_SECONDS = 1.0  # between two flushes of a member, at least
 FLUSH_SHARE = 0.1  # of a worker's time, at most: many members wait longer for their turns
 LOOK_SECONDS = 1.0  # between two looks at what the owners wish
-KEEP_SECONDS = 30.0  # between two checkpoints of a member, at least
 KEEP_SHARE = 0.01  # of a worker's time, at most: those of many or large members come less often
 LARGE = 2**20  # bytes of a checkpoint that is not held until its member's turn to write
 
@@ -196,14 +196,14 @@ class _Rhythm:
     def __init__(self) -> None:
         self.spent = 0.0
         self._began = monotonic()
-        self._next = self._began + KEEP_SECONDS
+        self._next = self._began + settings.CHECKPOINT_SECONDS
 
     def is_due(self) -> bool:
         """Whether it is time; it counts as done from now on."""
         now = monotonic()
         if now < self._next or self.spent > KEEP_SHARE * (now - self._began):
             return False
-        self._next = now + KEEP_SECONDS
+        self._next = now + settings.CHECKPOINT_SECONDS
         return True
 
     @contextmanager

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.utils import timezone
 
 from nnlab.engine import checkpoints as engine
@@ -60,10 +61,9 @@ CASES: dict[str, dict[str, Any]] = {
 
 @pytest.fixture(autouse=True)
 def _keep_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let chunks be short, and a member write after each, and be kept after each."""
+    """Let a member write after each chunk, and keep it after each."""
     write_at_once(monkeypatch)
-    monkeypatch.setattr(population, "CHUNK_SECONDS", 0.001)
-    monkeypatch.setattr(company, "KEEP_SECONDS", 0.0)
+    monkeypatch.setattr(settings, "CHECKPOINT_SECONDS", 0.0)
     monkeypatch.setattr(company, "KEEP_SHARE", math.inf)
 
 
@@ -80,10 +80,16 @@ def lose() -> None:
     lifecycle.settle_lost()
 
 
-def cut_off(monkeypatch: pytest.MonkeyPatch, run: Run, *, at: int = 6) -> Run:
+def disturb(monkeypatch: pytest.MonkeyPatch, run: Run, act: Callable[[], object], at: int) -> None:
+    """Train a run, and do something after a number of steps."""
     with monkeypatch.context() as attempt:
-        interfere(attempt, lose, at=at)
+        attempt.setattr(population, "CHUNK_SECONDS", 1e-9)  # chunks of a step
+        interfere(attempt, act, at=at)
         train(run)
+
+
+def cut_off(monkeypatch: pytest.MonkeyPatch, run: Run, *, at: int = 40) -> Run:
+    disturb(monkeypatch, run, lose, at)
     assert run.status == Status.QUEUED
     return run
 
@@ -98,11 +104,10 @@ def test_a_run_that_was_cut_off_ends_like_one_that_was_not(
     monkeypatch: pytest.MonkeyPatch, case: str, tier: str
 ) -> None:
     monkeypatch.setenv("NNLAB_TIER", tier if case != "float64" else "auto")
-    if case == "diverging":  # which does not take long
-        monkeypatch.setattr(population, "CHUNK_SECONDS", 1e-9)
     undisturbed = train(build_run(training=CASES[case]))
     assert undisturbed.diverged == (case == "diverging")
-    run = train(cut_off(monkeypatch, build_run(training=CASES[case])))
+    cut = cut_off(monkeypatch, build_run(training=CASES[case]), at=6 if undisturbed.diverged else 40)
+    run = train(cut)
     assert of(run, 2).began_after > 0
     assert of(run, 2).note == ""
     assert_same(run.pk, undisturbed.pk)
@@ -120,9 +125,7 @@ def test_what_people_did_about_an_alert_survives(monkeypatch: pytest.MonkeyPatch
         Alert.objects.filter(run=run).update(muted_at=timezone.now(), mute_reason="known")
         lose()
 
-    with monkeypatch.context() as attempt:
-        interfere(attempt, handle_and_lose, at=8)
-        train(run)
+    disturb(monkeypatch, run, handle_and_lose, at=150)
     before = dict(run.alerts.filter(mute_reason="known").values_list("check_id", "muted_at"))
     assert before
     train(run)
@@ -186,7 +189,7 @@ def test_a_checkpoint_that_would_change_the_numbers_is_left_and_the_attempt_says
 
 def test_rules_that_have_changed_judge_the_run_from_its_start(monkeypatch: pytest.MonkeyPatch) -> None:
     undisturbed = train(build_run(training=SICK))
-    run = cut_off(monkeypatch, build_run(training=SICK), at=8)
+    run = cut_off(monkeypatch, build_run(training=SICK), at=150)
     Checkpoint.objects.filter(run=run).update(health="0123456789ab")
     Alert.objects.filter(run=run).update(count=7)
     train(run)
@@ -227,9 +230,9 @@ def test_a_checkpoint_in_many_parts_is_whole(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_network_that_is_too_large_is_not_kept_and_the_attempt_says_so(
-    monkeypatch: pytest.MonkeyPatch, settings: Any
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    settings.CHECKPOINT_LIMIT = 2**10
+    monkeypatch.setattr(settings, "CHECKPOINT_LIMIT", 2**10)
     run = train(cut_off(monkeypatch, build_run(training=CASES["adam"])))
     assert not Checkpoint.objects.exists()
     assert [of(run, number).began_after for number in (1, 2)] == [0, 0]
@@ -237,12 +240,10 @@ def test_a_network_that_is_too_large_is_not_kept_and_the_attempt_says_so(
 
 
 def test_a_paused_run_goes_on_where_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(company, "KEEP_SECONDS", math.inf)
+    monkeypatch.setattr(settings, "CHECKPOINT_SECONDS", math.inf)
     undisturbed = train(build_run(training=CASES["early stopping"]))
     run = build_run(training=CASES["early stopping"])
-    with monkeypatch.context() as attempt:
-        interfere(attempt, lambda: lifecycle.pause(run.pk), at=6)
-        train(run)
+    disturb(monkeypatch, run, lambda: lifecycle.pause(run.pk), at=40)
     assert (run.status, run.attempt) == (Status.PAUSED, 0)
     assert of(run, 1).outcome == Outcome.PAUSED
     assert checkpoint(run).step == run.steps_run > 0
@@ -253,7 +254,7 @@ def test_a_paused_run_goes_on_where_it_was(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_worker_that_is_stopped_keeps_its_run_and_hands_it_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(company, "KEEP_SECONDS", math.inf)
+    monkeypatch.setattr(settings, "CHECKPOINT_SECONDS", math.inf)
     undisturbed = train(build_run(training=CASES["adam"]))
     run = build_run(training=CASES["adam"])
 
@@ -262,10 +263,8 @@ def test_a_worker_that_is_stopped_keeps_its_run_and_hands_it_back(monkeypatch: p
 
     before = signal.signal(signal.SIGTERM, stop)
     try:
-        with monkeypatch.context() as attempt:
-            interfere(attempt, lambda: os.kill(os.getpid(), signal.SIGTERM), at=6)
-            with pytest.raises(SystemExit):
-                train(run)
+        with pytest.raises(SystemExit):
+            disturb(monkeypatch, run, lambda: os.kill(os.getpid(), signal.SIGTERM), at=40)
     finally:
         signal.signal(signal.SIGTERM, before)
     run.refresh_from_db()
@@ -278,7 +277,7 @@ def test_a_worker_that_is_stopped_keeps_its_run_and_hands_it_back(monkeypatch: p
 
 def test_checkpoints_cost_a_hundredth_of_the_time_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(company, "KEEP_SHARE", 1e-9)
-    run = cut_off(monkeypatch, build_run(training=CASES["adam"]), at=8)
+    run = cut_off(monkeypatch, build_run(training=CASES["adam"]), at=150)
     assert checkpoint(run).number == 1  # nothing was spent when it was due
 
 
