@@ -234,6 +234,12 @@ class Run(models.Model):
                 fields=["sweep", "shape_key", "-priority", "place", "id"],
                 condition=Q(status="queued"),
             ),
+            # For the runs that ended last.
+            models.Index(
+                name="run_ended",
+                fields=["-ended_at", "-id"],
+                condition=Q(ended_at__isnull=False, deleted_at=None),
+            ),
             # For what past runs of a kind took.
             models.Index(name="run_past", fields=["shape_key"], condition=Q(status="finished")),
             # For the trash, and for leaving it out.

@@ -10,7 +10,6 @@ from itertools import groupby
 from django.utils import timezone
 
 from runs.models import Attempt, Run, Source, Status
-from runs.models.runs import OVER
 from runs.reading.waiting import WIDE, Choice, Lines, Mark, paused, waiting
 
 SHOWN_RUNNING = 500  # runs; those that train together make one line
@@ -109,6 +108,6 @@ def _began_after(runs: Sequence[Run]) -> dict[int, int]:
 
 def _ended(choice: Choice) -> list[Run]:
     """Return the runs that ended last."""
-    over = choice.of(Run.objects.kept().filter(source=Source.ENGINE, status__in=OVER))
+    over = choice.of(Run.objects.kept().filter(source=Source.ENGINE, ended_at__isnull=False))
     rows = over.defer(*WIDE).select_related("project", "sweep__created_by")
     return list(rows.order_by("-ended_at", "-pk")[:SHOWN_ENDED])
