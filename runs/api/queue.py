@@ -108,8 +108,13 @@ def read_queue(request: HttpRequest, asked: Query[QueueIn]) -> dict[str, Any]:
     mark = Mark.parse(asked.after)
     if asked.after and mark is None:
         raise HttpError(422, f"after: expected what next said, got {asked.after[:40]!r}")
-    page = waiting(choice, size=asked.limit, after=mark, each=True)
-    held = paused(choice, size=asked.limit, each=True)
+    return queue_answer(choice, asked.limit, mark)
+
+
+def queue_answer(choice: Choice, most: int, after: Mark | None = None) -> dict[str, Any]:
+    """Describe the queue as ``QueueOut`` does, with at most so many runs of each part."""
+    page = waiting(choice, size=most, after=after, each=True)
+    held = paused(choice, size=most, each=True)
     expected = expected_starts([line.run.pk for line in page.lines]) if page.lines else {}
     return {
         "training": [_training(group) for group in training(choice)],
