@@ -24,17 +24,56 @@ class SweepIn(Schema):
     data: Any = {}
     training: Any = {}
     grid: Any = {}
+    search: Any = {}
     seeds: Any = 1
     job: Any = {}
 
 
+class TrialOut(Schema):
+    """A trial of a search; ``value`` is the mean over its seeds, null where it is not finite."""
+
+    number: int
+    point: dict[str, Any]
+    state: str
+    value: float | None
+    steps: int
+    runs: list[int]
+
+
+class RungOut(Schema):
+    """A rung of successive halving, 1 the first."""
+
+    level: int
+    arrived: int
+    went_on: int
+    best: float | None
+
+
+class SearchOut(Schema):
+    """How a search stands: ``over`` of ``wanted`` trials have ended; ``best`` is null before the first."""
+
+    method: str
+    metric: str
+    wanted: int
+    made: int
+    over: int
+    stopped: int
+    failed: int
+    is_open: bool
+    steps: int
+    why_ended: str
+    best: TrialOut | None
+    rungs: list[RungOut]
+
+
 class SweepOut(Schema):
-    """A stored sweep."""
+    """A stored sweep; ``search`` is null where every combination of a grid is trained."""
 
     id: int
     project: str
     name: str
     runs: list[int]
+    search: SearchOut | None = None
 
 
 class ErrorsOut(Schema):

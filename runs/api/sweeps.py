@@ -11,10 +11,11 @@ from ninja import Body, Router, Schema, Status
 
 from runs import submission
 from runs.api.access import require
-from runs.api.schemas import ErrorsOut, SweepIn, SweepOut
+from runs.api.schemas import ErrorsOut, RungOut, SearchOut, SweepIn, SweepOut
 from runs.estimating.estimate import Estimate, estimate
 from runs.models import Sweep
 from runs.preflight import Finding, forecast
+from runs.searching.summary import SearchSummary, summarise
 from runs.specification import SubmissionError
 
 router = Router()
@@ -152,4 +153,27 @@ def _finding(finding: Finding) -> dict[str, Any]:
 
 def _sweep(sweep: Sweep) -> dict[str, Any]:
     runs = list(sweep.runs.kept().order_by("pk").values_list("pk", flat=True))
-    return {"id": sweep.pk, "project": sweep.project.slug, "name": sweep.name, "runs": runs}
+    found = summarise(sweep)
+    search = None if found is None else _search(found)
+    return {"id": sweep.pk, "project": sweep.project.slug, "name": sweep.name, "runs": runs, "search": search}
+
+
+def _search(found: SearchSummary) -> dict[str, Any]:
+    values = {name: getattr(found, name) for name in SearchOut.model_fields if name not in {"best", "rungs"}}
+    best, rungs = (
+        found.best,
+        [{name: getattr(rung, name) for name in RungOut.model_fields} for rung in found.rungs],
+    )
+    trial = (
+        None
+        if best is None
+        else {
+            "number": best.trial.number,
+            "point": best.trial.point,
+            "state": best.state.value,
+            "value": best.value,
+            "steps": best.steps,
+            "runs": list(best.runs),
+        }
+    )
+    return {**values, "best": trial, "rungs": rungs}

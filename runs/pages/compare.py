@@ -15,6 +15,7 @@ from runs.pages.formats import metric_title
 from runs.pages.frame import render_page
 from runs.pages.selection import run_numbers
 from runs.reading.comparison import Selection, select
+from runs.searching.summary import summarise
 
 
 @require_GET
@@ -29,6 +30,7 @@ def compare(request: HttpRequest, slug: str) -> HttpResponse:
         "selection": selection,
         "warnings": [*warnings, *selection.warnings],
         "kept": _kept(selection, numbers.numbers),
+        "search": summarise(selection.sweep) if selection.sweep else None,
         "unfinished": sum(not run.is_over for run in selection.runs),
         "statuses": {run.status for run in selection.runs},
     }

@@ -175,6 +175,7 @@ def test_a_submission_is_stored_under_its_user(script: Api) -> None:
         "project": "iris",
         "name": "One run",
         "runs": list(sweep.runs.order_by("pk").values_list("pk", flat=True)),
+        "search": None,
     }
     assert sweep.created_by == User.objects.get()
     assert script.get(f"/sweeps/{sweep.pk}") == answer
@@ -348,7 +349,7 @@ def test_the_document_names_the_keys_of_a_submission(client: Client) -> None:
     client.force_login(build_user())
     document = client.get("/api/openapi.json").json()
     schema = document["paths"]["/api/sweeps"]["post"]["requestBody"]["content"]["application/json"]["schema"]
-    assert set(schema["properties"]) == {"project", "name", "data", "training", "grid", "seeds"}
+    assert set(schema["properties"]) == {"project", "name", "data", "training", "grid", "search", "seeds", "job"}
     assert client.get("/api/docs").status_code == 404  # its scripts would come from elsewhere
 
 

@@ -6,17 +6,22 @@ import math
 from typing import Any
 
 import pytest
+from django.test import Client
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
 from nnlab.search.proposing import State
 from runs import lifecycle, submission
-from runs.models import Run, Search, Status
+from runs.models import Run, Rung, Search, Status
 from runs.searching import proposing
 from runs.searching.outcomes import outcomes
+from runs.searching.summary import RungSummary, summarise
+from tests.runs.builders import build_sweep, build_user
 from tests.runs.submissions import build_submission
 
 pytestmark = pytest.mark.django_db
 
+PAGE_QUERIES = 15  # those of a comparison, and four
 SPACE = {"learning_rate": {"low": 1e-4, "high": 1.0, "log": True}}
 
 
@@ -190,3 +195,47 @@ def test_a_search_whose_data_are_gone_ends_with_the_reason() -> None:
     last = search.trials.last()
     assert last is not None
     assert "gone.csv" in last.error
+
+
+def test_a_search_is_summed_up_with_its_best_trial_and_its_rungs() -> None:
+    search = build_search(seeds=2, halving={"first_steps": 5})
+    for run in search.sweep.runs.order_by("pk")[:4]:
+        end(run, **({"stop_reason": "halved", "value": 0.01} if run.trial and run.trial.number == 1 else {}))
+    first, second = search.trials.all()[:2]
+    Rung.objects.create(trial=first, level=0, score=0.5, goes_on=True, arrived=1)
+    Rung.objects.create(trial=second, level=0, score=None, goes_on=False, arrived=2)
+    found = summarise(search.sweep)
+    assert found is not None
+    assert (found.method, found.metric, found.wanted, found.made, found.over) == (
+        "bayesian",
+        "val_loss",
+        12,
+        8,
+        2,
+    )
+    assert found.best is not None
+    assert found.best.trial == first  # the other one trained less
+    assert found.is_whole
+    assert found.rungs == [RungSummary(level=1, arrived=2, went_on=1, best=0.5)]
+    assert found.stopped == 1
+
+
+def test_a_page_and_the_api_show_how_a_search_stands(
+    client: Client, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    client.force_login(build_user("stop_run"))
+    search = build_search()
+    client.get(search.sweep.get_absolute_url())
+    with django_assert_num_queries(PAGE_QUERIES):
+        empty = client.get(search.sweep.get_absolute_url()).content.decode()
+    assert "as soon as one has ended" in empty
+    assert "The others are proposed as results come." in empty
+    end_all(search)
+    proposing.go_on(search)
+    text = client.get(search.sweep.get_absolute_url()).content.decode()
+    assert "Best so far: <strong>" in text
+    assert ">8 of 12 trials</span> over" in text
+    answer = client.get(f"/api/sweeps/{search.pk}").json()["search"]
+    assert (answer["over"], answer["made"], answer["wanted"], answer["is_open"]) == (8, 12, 12, True)
+    assert answer["best"]["point"].keys() == {"learning_rate"}
+    assert client.get(f"/api/sweeps/{build_sweep().pk}").json()["search"] is None
