@@ -349,7 +349,16 @@ def test_the_document_names_the_keys_of_a_submission(client: Client) -> None:
     client.force_login(build_user())
     document = client.get("/api/openapi.json").json()
     schema = document["paths"]["/api/sweeps"]["post"]["requestBody"]["content"]["application/json"]["schema"]
-    assert set(schema["properties"]) == {"project", "name", "data", "training", "grid", "search", "seeds", "job"}
+    assert set(schema["properties"]) == {
+        "project",
+        "name",
+        "data",
+        "training",
+        "grid",
+        "search",
+        "seeds",
+        "job",
+    }
     assert client.get("/api/docs").status_code == 404  # its scripts would come from elsewhere
 
 
