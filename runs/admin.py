@@ -10,9 +10,11 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from runs import forms, lifecycle, queue, retention, submission
+from runs import forms, retention, submission
 from runs.models import Alert, ApiToken, Attempt, Project, Run, Status, Sweep, Worker
+from runs.models.runs import RunQuerySet
 from runs.specification import SubmissionError
+from runs.steering_admin import SteersRuns
 from runs.trash_admin import DeletesRuns, KeepsATrash, TrashFilter, discard
 
 admin.site.site_header = admin.site.site_title = "nnlab administration"
@@ -55,14 +57,14 @@ class ProjectAdmin(admin.ModelAdmin[Project]):
 
 
 @admin.register(Sweep)
-class SweepAdmin(DeletesRuns, admin.ModelAdmin[Sweep]):
-    """Submit training jobs, stop and delete whole sweeps."""
+class SweepAdmin(SteersRuns, DeletesRuns, admin.ModelAdmin[Sweep]):
+    """Submit training jobs; stop, pause, resume, retry and delete whole sweeps."""
 
     list_display = ["name", "project", "state", "comparison", "created_by", "created_at"]
     list_filter = ["project"]
     search_fields = ["name"]
     date_hierarchy = "created_at"
-    actions = ["stop", "discard"]
+    actions = ["stop", "pause", "resume", "retry", "discard"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Sweep]:
         """Count runs by status with the list's own query."""
@@ -115,21 +117,14 @@ class SweepAdmin(DeletesRuns, admin.ModelAdmin[Sweep]):
         """Link to the sweep's comparison."""
         return format_html('<a href="{}">Compare</a>', sweep.get_absolute_url())
 
-    @admin.action(description="Stop all runs of the selected sweeps", permissions=["stop"])
-    def stop(self, request: HttpRequest, queryset: QuerySet[Sweep]) -> None:
-        """Ask every run of the sweeps to stop."""
-        runs = Run.objects.not_over().filter(sweep__in=queryset).values_list("pk", flat=True)
-        stopped = sum(lifecycle.cancel(run_id) for run_id in list(runs))
-        messages.success(request, f"{stopped} run(s) asked to stop.")
-
     @admin.action(description="Move all runs of the selected sweeps to the trash", permissions=["discard"])
     def discard(self, request: HttpRequest, queryset: QuerySet[Sweep]) -> None:
         """Delete every run of the sweeps that is over."""
         discard(request, Run.objects.filter(sweep__in=queryset))
 
-    def has_stop_permission(self, request: HttpRequest) -> bool:
-        """Stopping is a right of its own."""
-        return request.user.has_perm("runs.stop_run")
+    def runs_of(self, queryset: QuerySet[Sweep]) -> RunQuerySet:
+        """Return all runs of the sweeps."""
+        return Run.objects.kept().filter(sweep__in=queryset.order_by().values("pk"))
 
 
 class AdminSweepForm(forms.SweepForm):
@@ -148,15 +143,15 @@ class AdminSweepForm(forms.SweepForm):
 
 
 @admin.register(Run)
-class RunAdmin(KeepsATrash, ReadOnlyAdmin, admin.ModelAdmin[Run]):
-    """Watch, stop, clone, re-queue, delete, restore and purge runs."""
+class RunAdmin(SteersRuns, KeepsATrash, ReadOnlyAdmin, admin.ModelAdmin[Run]):
+    """Watch, steer, clone, delete, restore and purge runs."""
 
     list_display = ["id", "page", "project", "status", "done", "score", "alerts_open", "attempt", "queued_at"]
     list_display_links = ["id"]
     list_filter = [TrashFilter, "status", "project", "activation", "depth", "dataset"]
     search_fields = ["name", "sweep__name"]
     date_hierarchy = "queued_at"
-    actions = ["stop", "clone", "enqueue_again", "discard", "restore", "purge"]
+    actions = ["stop", "pause", "resume", "retry", "clone", "discard", "restore", "purge"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Run]:
         """Count open alerts with the list's own query."""
@@ -178,12 +173,6 @@ class RunAdmin(KeepsATrash, ReadOnlyAdmin, admin.ModelAdmin[Run]):
         """Count the run's open alerts."""
         return int(getattr(run, "opened", 0))
 
-    @admin.action(description="Stop the selected runs", permissions=["stop"])
-    def stop(self, request: HttpRequest, queryset: QuerySet[Run]) -> None:
-        """Ask runs to stop; those that are over stay as they are."""
-        stopped = sum(lifecycle.cancel(run.pk) for run in queryset)
-        messages.success(request, f"{stopped} of {len(queryset)} run(s) asked to stop; the others were over.")
-
     @admin.action(description="Clone the selected runs", permissions=["submit"])
     def clone(self, request: HttpRequest, queryset: QuerySet[Run]) -> None:
         """Queue the same configurations once more."""
@@ -195,22 +184,6 @@ class RunAdmin(KeepsATrash, ReadOnlyAdmin, admin.ModelAdmin[Run]):
             else:
                 link = format_html('<a href="{}">run {}</a>', copy.get_absolute_url(), copy.pk)
                 messages.success(request, format_html("{} was queued again as {}.", run.name, link))
-
-    @admin.action(description="Enqueue the selected runs again", permissions=["submit"])
-    def enqueue_again(self, request: HttpRequest, queryset: QuerySet[Run]) -> None:
-        """Put failed and cancelled runs back into the queue."""
-        queued = queue.retry(queryset)
-        messages.success(
-            request, f"{queued} of {len(queryset)} run(s) queued again; only failed and stopped ones can be."
-        )
-
-    def has_stop_permission(self, request: HttpRequest) -> bool:
-        """Stopping is a right of its own."""
-        return request.user.has_perm("runs.stop_run")
-
-    def has_submit_permission(self, request: HttpRequest) -> bool:
-        """Submitting is a right of its own."""
-        return request.user.has_perm("runs.submit_sweep")
 
 
 @admin.register(Alert)

@@ -12,7 +12,7 @@ from runs.models.fixes import Fix, FixPair
 from runs.models.metrics import Chunk, Journal, Ledger, Name, Pyramid, RunMetric, RunParam, Series, Writer
 from runs.models.notices import Channel, Notice, NoticeLine
 from runs.models.projects import Project
-from runs.models.runs import ACTIVE, OVER, Queue, Run, Source, Status
+from runs.models.runs import ACTIVE, OVER, Queue, QueuedRun, Run, Source, Status
 from runs.models.searches import Mark, Rung, Search, Trial
 from runs.models.speeds import Speed
 from runs.models.sweeps import Sweep
@@ -43,6 +43,7 @@ __all__ = [
     "Project",
     "Pyramid",
     "Queue",
+    "QueuedRun",
     "Release",
     "Run",
     "RunMetric",

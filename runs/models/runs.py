@@ -298,3 +298,13 @@ class Run(models.Model):
     def training(self) -> dict[str, Any]:
         """The training part of the configuration."""
         return dict(self.config["training"])
+
+
+class QueuedRun(Run):
+    """A run that is not over, as the admin lists the queue."""
+
+    class Meta:
+        proxy = True
+        default_permissions = ()
+        verbose_name = "run in the queue"
+        verbose_name_plural = "queue"

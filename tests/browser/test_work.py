@@ -36,7 +36,7 @@ def test_an_administrator_submits_watches_stops_and_clones_a_run(running_browser
         page.check(f"input[name=_selected_action][value='{run_id}']")
         page.select_option("[name=action]", "stop")
         page.click("[name=index]")
-        expect(page.locator(".messagelist")).to_contain_text("1 of 1 run(s) asked to stop")
+        expect(page.locator(".messagelist")).to_contain_text("1 run is being stopped")
         lab.site.await_status(run_id, "cancelled", 20)
 
         tab.open("/admin/runs/run/")

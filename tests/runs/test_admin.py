@@ -28,7 +28,8 @@ VIEWS = ("view_run", "view_sweep", "view_project", "view_alert", "view_apitoken"
 ADD = "/admin/runs/sweep/add/"
 RUNS = "/admin/runs/run/"
 SWEEPS = "/admin/runs/sweep/"
-PAGES = [RUNS, SWEEPS, "/admin/runs/project/", "/admin/runs/alert/", "/admin/runs/apitoken/"]
+QUEUE = "/admin/runs/queuedrun/"
+PAGES = [RUNS, SWEEPS, QUEUE, "/admin/runs/project/", "/admin/runs/alert/", "/admin/runs/apitoken/"]
 
 
 def signed_in(*rights: str, staff: bool = True) -> Client:
@@ -68,9 +69,9 @@ def test_staff_see_what_they_may_see(page: str) -> None:
 
 MATRIX = [
     ((), set()),
-    (("submit_sweep",), {"clone", "enqueue_again"}),
-    (("stop_run",), {"stop"}),
-    (("submit_sweep", "stop_run"), {"clone", "enqueue_again", "stop"}),
+    (("submit_sweep",), {"clone", "retry"}),
+    (("stop_run",), {"stop", "pause", "resume"}),
+    (("submit_sweep", "stop_run"), {"clone", "retry", "stop", "pause", "resume"}),
     (("add_sweep", "change_run", "change_sweep", "add_run"), set()),  # Django's own rights give none of ours
 ]
 
@@ -88,7 +89,7 @@ def test_the_actions_on_offer_follow_the_rights(rights: tuple[str, ...], allowed
 def test_an_action_that_was_not_offered_does_nothing(rights: tuple[str, ...], allowed: set[str]) -> None:
     client = signed_in(*VIEWS, *rights)
     failed = build_finished_run(status=Status.FAILED)
-    for action in {"stop", "clone", "enqueue_again"} - allowed:
+    for action in {"stop", "pause", "resume", "clone", "retry"} - allowed:
         waiting = build_run()
         before = list(Run.objects.order_by("pk").values())
         act(client, RUNS, action, waiting, failed)
@@ -153,7 +154,7 @@ def test_stopping_runs_asks_each_that_is_not_over() -> None:
     client = signed_in(*VIEWS, "stop_run")
     runs = [build_run(), build_running_run(), build_finished_run()]
     answer = act(client, RUNS, "stop", *runs)
-    assert told(answer) == ["2 of 3 run(s) asked to stop; the others were over."]
+    assert told(answer) == ["2 runs are being stopped."]
     waiting, running, finished = Run.objects.order_by("pk")
     assert waiting.status == Status.CANCELLED
     assert running.cancel_requested
@@ -167,7 +168,7 @@ def test_stopping_a_sweep_stops_its_runs_and_no_others() -> None:
     build_running_run(sweep)
     build_finished_run(sweep)
     other = build_run()
-    assert told(act(client, SWEEPS, "stop", sweep)) == ["2 run(s) asked to stop."]
+    assert told(act(client, SWEEPS, "stop", sweep)) == ["2 runs are being stopped."]
     other.refresh_from_db()
     assert other.status == Status.QUEUED
 
@@ -201,8 +202,8 @@ def test_failed_and_stopped_runs_can_be_queued_again() -> None:
     runs = [
         build_finished_run(status=status) for status in (Status.FAILED, Status.CANCELLED, Status.FINISHED)
     ]
-    answer = act(client, RUNS, "enqueue_again", *runs)
-    assert told(answer) == ["2 of 3 run(s) queued again; only failed and stopped ones can be."]
+    answer = act(client, RUNS, "retry", *runs)
+    assert told(answer) == ["2 runs wait again, at the end of the queue."]
     assert list(Run.objects.order_by("pk").values_list("status", flat=True)) == [
         "queued",
         "queued",
