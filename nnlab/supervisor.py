@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 
 STOP_TIMEOUT = 10.0  # seconds that a process has between SIGTERM and SIGKILL
 RESTART_PAUSES = (0.5, 1.0, 2.0, 5.0, 10.0)  # seconds before the first, second, ... restart in a row
+LOOK = 0.05  # seconds between two looks at what shall end
 STEADY = 60.0  # seconds after which a process counts as well again
 
 
@@ -92,13 +93,13 @@ class Child:
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
 
-    def end(self, deadline: float) -> None:
+    def end(self, deadline: float, is_hurried: Callable[[], bool] = lambda: False) -> None:
         """Wait for the process until the deadline, then kill it and whatever it left in its session."""
         if self.process is None:
             return
-        try:
-            self.process.wait(max(0.0, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
+        while self.is_alive() and time.monotonic() < deadline and not is_hurried():
+            time.sleep(LOOK)
+        if self.is_alive():
             logger.warning("%s did not stop in time and is killed", self.name)
         self.kill_group()
         self.process.wait()
@@ -114,10 +115,16 @@ class Child:
 
 
 class Supervisor:
-    """Keeps children running between ``start`` and ``stop``."""
+    """Keeps children running between ``start`` and ``stop``.
 
-    def __init__(self, children: Sequence[Child]) -> None:
+    Args:
+        stop_timeout: seconds that they have between SIGTERM and SIGKILL; a second signal ends them at once.
+    """
+
+    def __init__(self, children: Sequence[Child], stop_timeout: float = STOP_TIMEOUT) -> None:
         self._children = children
+        self._stop_timeout = stop_timeout
+        self._hurried = False
         self.stopping = False
 
     def start(self) -> None:
@@ -142,16 +149,16 @@ class Supervisor:
     def stop(self) -> None:
         """End the children in reverse order of their start, the broker last."""
         self.stopping = True
-        deadline = time.monotonic() + STOP_TIMEOUT
+        deadline = time.monotonic() + self._stop_timeout
         last = self._children[0] if self._children else None
         others = [child for child in reversed(self._children) if child is not last]
         for child in others:
             child.terminate()
         for child in others:
-            child.end(deadline)
+            child.end(deadline, lambda: self._hurried)
         if last is not None:
             last.terminate()
-            last.end(time.monotonic() + STOP_TIMEOUT / 2)
+            last.end(time.monotonic() + STOP_TIMEOUT / 2, lambda: self._hurried)
 
     def _plan_restart(self, child: Child, now: float) -> None:
         child.kill_group()
@@ -163,6 +170,7 @@ class Supervisor:
         logger.warning("%s ended (%s); restart in %.1f s; see %s", child.name, code, pause, child.log)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self._hurried = self.stopping
         self.stopping = True
 
 

@@ -29,6 +29,7 @@ from runs.workers import release as release_workers
 
 EXPERIMENTERS = "Experimenters"
 START_TIMEOUT = 30.0  # seconds that broker and web server have to answer
+GRACE = 6.0  # seconds that a worker has to end by itself when its time to stop is over
 PORTS_TO_TRY = 20
 MAX_PORT = 65_535
 
@@ -112,7 +113,8 @@ def serve(*, port: int, workers: int, reload: bool = False) -> Iterator[Site]:
     release_runs(orderly=False)  # what a crash of the whole installation left
     shutil.rmtree(home.shared_counts(settings.NNLAB_HOME))  # of web processes that are no more
     instance = secrets.token_hex(8)
-    supervisor = Supervisor(children(port, workers, instance, reload=reload))
+    told_to_stop = settings.STOP_SECONDS + GRACE  # of the worker, whose own time begins a moment later
+    supervisor = Supervisor(children(port, workers, instance, reload=reload), told_to_stop)
     supervisor.start()
     try:
         _await_start(port, instance, supervisor)
@@ -162,8 +164,7 @@ def children(port: int, workers: int, instance: str, *, reload: bool = False) ->
     return [
         *broker,
         Child("web", [*web, "--reload"] if reload else web, logs / "web.log", {"NNLAB_INSTANCE": instance}),
-        # SIGTERM alone would wait for every run to end; as SIGQUIT it ends the pool, and the rows go back.
-        Child("worker", worker, logs / "worker.log", {"REMAP_SIGTERM": "SIGQUIT"}),
+        Child("worker", worker, logs / "worker.log"),
         Child("scheduler", [*python, "nnlab", "scheduler"], logs / "scheduler.log"),
     ]
 

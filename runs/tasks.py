@@ -8,11 +8,11 @@ import socket
 from time import sleep
 
 from celery.exceptions import SoftTimeLimitExceeded
-from celery.signals import celeryd_after_setup, worker_ready
+from celery.signals import celeryd_after_setup, worker_process_init, worker_ready
 
 from nnlab import logs
 from nnlab.celery import app
-from runs import buckets, lifecycle, limits, queue, registration, training, workers
+from runs import buckets, leaving, lifecycle, limits, queue, registration, training, workers
 from runs.lifecycle import Claims
 from runs.models import Run
 from runs.queue import TRAIN_TASK
@@ -24,6 +24,8 @@ IDLE_SECONDS = 1.0  # before a worker that takes no runs hands a wake-up on
 
 celeryd_after_setup.connect(registration.remember_code)
 worker_ready.connect(registration.register)
+worker_ready.connect(leaving.watch_over)
+worker_process_init.connect(leaving.listen)
 
 
 @app.task(name=TRAIN_TASK)
@@ -32,6 +34,9 @@ def train_next(name: str) -> None:
 
     A message that is delivered twice takes the run after it, or finds nothing.
     """
+    if leaving.is_asked():
+        queue.wake_next(name)
+        return
     why_idle = workers.why_idle()
     if why_idle:
         logger.warning("the runs of queue %s are left to other workers: %s", name, why_idle)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -176,15 +177,28 @@ def test_stopping_kills_the_whole_session_of_a_child(tmp_path: Path) -> None:
 
 
 def test_a_child_that_ignores_the_wish_to_end_is_killed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(supervisor, "STOP_TIMEOUT", 0.2)
     scripts = [Script(tmp_path, "broker", QUIET), Script(tmp_path, "worker", STUBBORN)]
-    watched = Supervisor([script.child for script in scripts])
+    watched = Supervisor([script.child for script in scripts], stop_timeout=0.2)
     watched.start()
     await_that(lambda: all(script.pids for script in scripts))
     watched.stop()
     assert "worker did not stop in time and is killed" in caplog.text
+    assert not any(is_alive(pid) for script in scripts for pid in script.pids)
+
+
+def test_a_second_signal_does_not_wait_for_who_does_not_end(tmp_path: Path) -> None:
+    scripts = [Script(tmp_path, "broker", STUBBORN), Script(tmp_path, "worker", STUBBORN)]
+    watched = Supervisor([script.child for script in scripts], stop_timeout=100 * PATIENCE)
+    watched.start()
+    await_that(lambda: all(script.pids for script in scripts))
+    os.kill(os.getpid(), signal.SIGINT)
+    await_that(lambda: watched.stopping)
+    again = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+    again.start()
+    watched.stop()
+    again.join()
     assert not any(is_alive(pid) for script in scripts for pid in script.pids)
 
 
