@@ -64,7 +64,7 @@ def measured(database: str, runs: int) -> dict[str, float]:
         first = _until(lambda: _count(site, "running") > 0)
         pages = {name: _page_time(visitor, path) for name, path in PAGES.items()}
         begun = perf_counter()
-        visitor.post(f"sweeps/{answer['id']}/stop/", form="p/benchmark/")
+        visitor.post(f"sweeps/{answer['id']}/stop/", form="queue/", confirmed="yes", next="/queue/")
         return {
             "submission": submission,
             "first run starts": first,
