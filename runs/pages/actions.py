@@ -13,7 +13,7 @@ from runs.models import Project, Run, Sweep
 from runs.pages import trash
 from runs.pages.frame import needs, signed_in
 from runs.pages.selection import run_numbers
-from runs.pages.steering import back_to, steer
+from runs.pages.steering import back_to, clone_all, steer
 from runs.specification import SubmissionError
 from runs.steering import ACTIONS
 
@@ -36,7 +36,7 @@ def steer_sweep(request: HttpRequest, sweep_id: int, word: str) -> HttpResponse:
 
 @require_POST
 def selected(request: HttpRequest, slug: str) -> HttpResponse:
-    """Do with the ticked runs what the button says: compare, steer or delete them."""
+    """Do with the ticked runs what the button says: compare, steer, clone or delete them."""
     project = get_object_or_404(Project, slug=slug)
     chosen = run_numbers(",".join(request.POST.getlist("runs"))).numbers
     if not chosen:
@@ -45,6 +45,8 @@ def selected(request: HttpRequest, slug: str) -> HttpResponse:
     runs, action = Run.objects.kept().filter(project=project, pk__in=chosen), request.POST.get("action", "")
     if action in ACTIONS:
         return steer(request, action, runs, back_to(request, project.get_absolute_url()))
+    if action == "clone":
+        return clone_all(request, runs, project.get_absolute_url())
     if action == "delete":
         trash.discard(request, runs)
         return redirect(project)

@@ -19,7 +19,7 @@ from runs.estimating.starts import expected_starts
 from runs.models import Project, Queue, Run, Sweep
 from runs.models.runs import MAX_PRIORITY, RunQuerySet
 from runs.pages.frame import needs, render_page
-from runs.pages.steering import back_to, steer
+from runs.pages.steering import back_to, clone_all, steer
 from runs.reading.queue import standing
 from runs.reading.waiting import Choice, Mark, chosen
 from runs.retention import counted
@@ -57,6 +57,8 @@ def selected(request: HttpRequest) -> HttpResponse:
         return _move(request, runs, target or action, back)
     if action == "priority":
         return _prioritise(request, runs, back)
+    if action == "clone":
+        return clone_all(request, runs, back)
     return steer(request, action, runs, back)
 
 

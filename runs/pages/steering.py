@@ -1,4 +1,4 @@
-"""Runs are stopped, paused, resumed and tried again: what every page that can do so has in common."""
+"""Runs are stopped, paused, resumed, tried again and cloned: what pages that can do so have in common."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.http import url_has_allowed_host_and_scheme
 
+from runs import submission
 from runs.models.runs import RunQuerySet
-from runs.pages.frame import check_right, render_page
-from runs.steering import ACTIONS, MANY
+from runs.pages.frame import check_right, render_page, signed_in
+from runs.retention import counted
+from runs.specification import SubmissionError
+from runs.steering import ACTIONS, MANY, SUBMIT
 
 SHOWN_SWEEPS = 10  # of those that a question names
 
@@ -38,6 +41,32 @@ def steer(request: HttpRequest, word: str, runs: RunQuerySet, back: str, *, name
     changed = action.act(runs)
     tell = messages.success if changed else messages.info
     tell(request, action.told(changed, name))
+    return redirect(back)
+
+
+def clone_all(request: HttpRequest, runs: RunQuerySet, back: str) -> HttpResponse:
+    """Submit the configurations of runs again, as they are; what cannot be is told, and the others are made.
+
+    Raises:
+        PermissionDenied: to who lacks the right.
+    """
+    check_right(request, SUBMIT)
+    found = list(runs.select_related("project").order_by("pk")[: MANY + 1])
+    if len(found) > MANY:
+        messages.error(request, f"Nothing was submitted: choose at most {MANY} runs to rerun at once.")
+        return redirect(back)
+    copies = 0
+    for run in found:
+        try:
+            submission.clone(run, signed_in(request))
+        except SubmissionError as error:
+            messages.error(request, f"{run.name} cannot be cloned: {error}")
+        else:
+            copies += 1
+    if copies:
+        messages.success(
+            request, f"{counted(copies)} queued again as new ones, with the same configurations."
+        )
     return redirect(back)
 
 

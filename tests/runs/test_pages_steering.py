@@ -221,3 +221,23 @@ def test_an_action_returns_to_the_page_that_it_came_from(steerer: Client, back: 
     (run,) = build_waiting(1)
     data = {"runs": run.pk, "action": "pause", "next": back}
     assert steerer.post(reverse("queue-selected"), data)["Location"] == where
+
+
+def test_several_runs_are_cloned_at_once(steerer: Client) -> None:
+    runs = [builders.build_finished_run(), builders.build_finished_run(data={"dataset": "gone.csv"})]
+    told = select(steerer, *(run.pk for run in runs), action="clone")
+    copy = Run.objects.exclude(pk__in=[run.pk for run in runs]).get()
+    assert (copy.parent_id, copy.config, copy.status) == (runs[0].pk, runs[0].config, "queued")
+    assert "1 run queued again as new ones" in told
+    assert "no file 'gone.csv'" in told
+    address = reverse("runs-selected", args=[runs[0].project.slug])
+    assert "1 run queued again" in post(steerer, address, runs=runs[0].pk, action="clone")
+
+
+def test_cloning_needs_its_right_and_has_a_bound(client: Client, steerer: Client) -> None:
+    runs = build_waiting(MANY + 1)
+    assert f"at most {MANY} runs" in select(steerer, line_of(runs[0]).value, action="clone")
+    client.force_login(builders.build_user("stop_run"))
+    answer = client.post(reverse("queue-selected"), {"runs": runs[0].pk, "action": "clone"})
+    assert answer.status_code == 403
+    assert Run.objects.count() == MANY + 1
