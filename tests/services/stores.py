@@ -9,7 +9,7 @@ import subprocess
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,8 +59,13 @@ class Postgresql:
             time.sleep(0.1)
 
     def start(self) -> None:
-        """Start it again, where it was."""
-        self.server.ensure_postgres_running()
+        """Start it again, where it was; on a busy machine it may answer only later."""
+        with suppress(subprocess.TimeoutExpired):
+            self.server.ensure_postgres_running()
+
+    def set(self, name: str, value: str) -> None:
+        """Change a setting."""
+        self.server.psql(f"ALTER SYSTEM SET {name} = {value}; SELECT pg_reload_conf()")
 
 
 @contextmanager

@@ -78,8 +78,11 @@ class Chaos:
         return not self._later
 
     def say(self, text: str) -> None:
-        """Note an event."""
-        self.log.append(f"{time.strftime('%H:%M:%S')} {time.monotonic() - self._began:6.1f} s  {text}")
+        """Note an event, also for those who look on."""
+        line = f"{time.strftime('%H:%M:%S')} {time.monotonic() - self._began:6.1f} s  {text}"
+        self.log.append(line)
+        with (self.site.api.home / "storm.log").open("a") as file:
+            file.write(f"{line}\n")
 
     def _kinds(self) -> dict[str, Act]:
         acts: dict[str, Act] = {

@@ -143,7 +143,7 @@ class Parts:
             self._part("broker", self._broker()),
             self._part("web", web_command(self.web_port)),
             self._part("scheduler", scheduler_command()),
-            *(self._part(f"worker-{number}", worker_command(number)) for number in range(self.workers)),
+            *(self._part(f"worker-{number}", self._worker(number)) for number in range(self.workers)),
         ]
         self.tend()
 
@@ -153,6 +153,9 @@ class Parts:
 
     def _part(self, name: str, command: Sequence[str]) -> Part:
         return Part(command, self.environment, self.home / "logs" / f"{name}.log")
+
+    def _worker(self, number: int) -> list[str]:
+        return worker_command(number, app="tests.services.chaos.worker")
 
     def _broker(self) -> list[str]:
         keeps = ["--dir", str(self.broker_folder), "--appendonly", "yes", "--save", ""]
@@ -171,9 +174,9 @@ def scheduler_command() -> list[str]:
     return [*_PYTHON, "nnlab", "scheduler"]
 
 
-def worker_command(name: object, *, concurrency: int = 2) -> list[str]:
+def worker_command(name: object, *, concurrency: int = 2, app: str = "nnlab.celery") -> list[str]:
     """The command of a worker, as docker-compose.yml has it."""
-    command = [*_PYTHON, "celery", "-A", "nnlab.celery", "worker", "--queues", "cpu"]
+    command = [*_PYTHON, "celery", "-A", app, "worker", "--queues", "cpu"]
     command += ["--concurrency", str(concurrency), "--hostname", f"{name}@%h"]
     return [*command, "--loglevel", "INFO", "--without-gossip", "--without-mingle"]
 
@@ -185,9 +188,10 @@ def deployment(
     """Start a deployment's parts: PostgreSQL, broker, web server, scheduler and workers."""
     home, web_port, broker_port = folder / "home", free_port(), free_port()
     with postgresql_server(folder / "postgres") as database:
+        database.set("fsync", "off")  # it crashes, the machine does not
         redis_url = f"redis://:{PASSWORD}@127.0.0.1:{broker_port}/0"
         stores = {"DATABASE_URL": database.address, "REDIS_URL": redis_url, "REMAP_SIGTERM": "SIGQUIT"}
-        environment = clean_environment(home, **stores, **settings)
+        environment = clean_environment(home, **stores, NNLAB_CHECKPOINT_SECONDS="0.5", **settings)
         nnlab(environment, "prepare", "--no-static")
         (home / "static").mkdir(exist_ok=True)
         token = nnlab(environment, "token", "admin", "tests").strip()
