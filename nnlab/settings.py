@@ -226,6 +226,12 @@ vars().update(env.email_url_config(_EMAIL_URL or "dummymail://"))
 EMAIL_TIMEOUT = 10  # seconds
 DEFAULT_FROM_EMAIL = env.str("NNLAB_EMAIL_FROM", default="") or "nnlab@localhost"
 
+# How many runs a project and a person may have, where they have no bounds of their own; 0: any number.
+PROJECT_MAX_RUNNING = env.int("NNLAB_PROJECT_MAX_RUNNING", default=0)
+PROJECT_MAX_QUEUED = env.int("NNLAB_PROJECT_MAX_QUEUED", default=0)
+USER_MAX_RUNNING = env.int("NNLAB_USER_MAX_RUNNING", default=0)
+USER_MAX_QUEUED = env.int("NNLAB_USER_MAX_QUEUED", default=0)
+
 # What one submission may ask for
 MAX_RUNS_PER_SWEEP = env.int("NNLAB_MAX_RUNS_PER_SWEEP", default=1000)
 MAX_STEPS_PER_RUN = env.int("NNLAB_MAX_STEPS_PER_RUN", default=10_000_000)

@@ -7,11 +7,12 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from runs import forms, retention, submission
-from runs.models import Alert, ApiToken, Attempt, Project, Run, Status, Sweep, Worker
+from runs.models import Alert, Allowance, ApiToken, Attempt, Project, Run, Status, Sweep, Worker
 from runs.models.runs import RunQuerySet
 from runs.specification import SubmissionError
 from runs.steering_admin import SteersRuns
@@ -37,7 +38,7 @@ class ReadOnlyAdmin:
 class ProjectAdmin(admin.ModelAdmin[Project]):
     """Projects: names and descriptions."""
 
-    list_display = ["name", "slug", "created_at"]
+    list_display = ["name", "slug", "max_running", "max_queued", "created_at"]
     search_fields = ["name"]
     prepopulated_fields = {"slug": ["name"]}
 
@@ -90,7 +91,13 @@ class SweepAdmin(SteersRuns, DeletesRuns, admin.ModelAdmin[Sweep]):
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Call it what it is."""
-        return super().add_view(request, form_url, {"title": "Submit training jobs", **(extra_context or {})})
+        try:
+            return super().add_view(
+                request, form_url, {"title": "Submit training jobs", **(extra_context or {})}
+            )
+        except SubmissionError as error:  # the form cannot see it: it depends on what waits at this moment
+            messages.error(request, f"Nothing was submitted: {error}")
+            return redirect(request.get_full_path())
 
     def get_fieldsets(self, request: HttpRequest, obj: Sweep | None = None) -> Any:
         """Group the submission form as on the web page."""
@@ -226,6 +233,15 @@ class WorkerAdmin(History, admin.ModelAdmin[Worker]):
     list_display = ["__str__", "ending", "seen_at", "concurrency", "queues", "tier", "device", "load"]
     list_filter = ["ending", "tier"]
     search_fields = ["host"]
+
+
+@admin.register(Allowance)
+class AllowanceAdmin(admin.ModelAdmin[Allowance]):
+    """How many runs one person may have; who has no row here has the installation's bounds."""
+
+    list_display = ["user", "max_running", "max_queued"]
+    list_select_related = ["user"]
+    autocomplete_fields = ["user"]
 
 
 @admin.register(ApiToken)

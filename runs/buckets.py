@@ -15,7 +15,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Count, Max
 
-from runs import lifecycle, queue
+from runs import bounds, lifecycle, limits, queue
 from runs.models import Run
 
 if TYPE_CHECKING:
@@ -42,13 +42,20 @@ def claim_next(name: str, worker: str) -> dict[int, UUID]:
     Returns:
         The fencing tokens by run, the first run's first; nothing where no run waits.
     """
-    with transaction.atomic():
-        first = lifecycle.claim_first(Run.objects.awaiting_worker().filter(queue=name), 1, worker)
-        if not first:
-            return {}
-        run = Run.objects.get(pk__in=first)
-        others = _others(run)
-        return first | lifecycle.claim_first(others, _room(run, others), worker)
+    full = bounds.full()
+    while True:
+        with transaction.atomic():
+            waiting = full.leave_out(Run.objects.awaiting_worker().filter(queue=name))
+            first = lifecycle.claim_first(waiting, 1, worker)
+            if not first:
+                return {}
+            run = Run.objects.select_related("project", "sweep").get(pk__in=first)
+            allowed = bounds.room_beside(run)
+            if allowed is None or allowed >= 0:
+                others = _others(run)
+                return first | lifecycle.claim_first(others, _room(run, others, allowed), worker)
+            transaction.set_rollback(True)  # somebody else took its owner's last place a moment ago
+        full = bounds.full()
 
 
 def _others(run: Run) -> RunQuerySet:
@@ -64,8 +71,8 @@ def _others(run: Run) -> RunQuerySet:
     return bucket.awaiting_worker()
 
 
-def _room(run: Run, others: RunQuerySet) -> int:
-    """Count how many of the others this worker should take.
+def _room(run: Run, others: RunQuerySet, allowed: int | None) -> int:
+    """Count how many of the others this worker should take, at most so many as its owners may have.
 
     A worker takes its share of all that waits, and the next one its share of what is left: many runs at
     first, and few towards the end, when a worker without work would show.
@@ -76,7 +83,8 @@ def _room(run: Run, others: RunQuerySet) -> int:
     if room < 1:
         return 0
     waiting = Run.objects.awaiting_worker().filter(queue=run.queue).count() + 1
-    return min(room, ceil(waiting / queue.live_workers(run.queue)) - 1)
+    share = ceil(waiting / queue.live_workers(run.queue)) - 1
+    return min(room, share) if allowed is None else min(room, share, allowed)
 
 
 def _most_members(run: Run, steps: int) -> int:
@@ -88,4 +96,5 @@ def _most_members(run: Run, steps: int) -> int:
     seconds = steps * (products + _STEP_OVERHEAD)
     units: int = sum(run.training["hidden_units"])
     size = parameters * _PARAMETER_BYTES + units * batch_size * _UNIT_BYTES
-    return min(MAX_MEMBERS, int(MAX_SECONDS / seconds), int(MAX_BYTES / size))
+    longest = min(MAX_SECONDS, limits.time_limit_of(run) / 2)
+    return min(MAX_MEMBERS, int(longest / seconds), int(MAX_BYTES / size))

@@ -19,7 +19,7 @@ from django.utils.text import slugify
 
 from nnlab.engine.config import TrainingConfig
 from nnlab.engine.population import shape_key
-from runs import lifecycle, queue, specification
+from runs import bounds, lifecycle, queue, specification
 from runs.estimating.estimate import expected_seconds, needed_mb
 from runs.models import Project, Run, Search, Source, Sweep, Trial
 from runs.specification import Planned, Specification, SubmissionError
@@ -157,8 +157,12 @@ def _store(
     """Store a sweep with its runs, each with its name; wake the workers once that is committed."""
     spec = planned[0][0]
     with transaction.atomic():
+        project = project_named(spec.project)
+        why_not = bounds.why_not_queued(project, user.pk if user else None, len(planned))
+        if why_not:
+            raise SubmissionError({"project": [f"project: {why_not}"]})
         sweep = Sweep.objects.create(
-            project=project_named(spec.project),
+            project=project,
             name=spec.name,
             specification=submitted,
             created_by_id=user.pk if user else None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.conf import settings
+from django.core.validators import MinValueValidator
 from django.db import models
 
 
@@ -13,10 +14,16 @@ class Allowance(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, primary_key=True, related_name="allowance"
     )
     max_running = models.PositiveIntegerField(
-        null=True, blank=True, help_text="Runs at once; empty for the installation's bound."
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="Runs at once; empty for the installation's bound.",
     )
     max_queued = models.PositiveIntegerField(
-        null=True, blank=True, help_text="Runs that wait; empty for the installation's bound."
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="Runs that wait; empty for the installation's bound.",
     )
 
     def __str__(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models.functions import Now
 from django.urls import reverse
@@ -14,10 +15,16 @@ class Project(models.Model):
     name = models.CharField(max_length=100)
     description = models.TextField(blank=True)
     max_running = models.PositiveIntegerField(
-        null=True, blank=True, help_text="Runs at once; empty for the installation's bound."
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="Runs at once; empty for the installation's bound.",
     )
     max_queued = models.PositiveIntegerField(
-        null=True, blank=True, help_text="Runs that wait; empty for the installation's bound."
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="Runs that wait; empty for the installation's bound.",
     )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 

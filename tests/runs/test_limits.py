@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from django.test import override_settings
 
+from nnlab.data import preparation
 from runs import limits, submission, training
 from runs.members import Member
 from runs.models import Attempt, Run, Status
@@ -155,11 +156,10 @@ def test_an_unknown_key_of_a_job_is_refused() -> None:
 
 def test_training_is_bounded_by_the_limit_of_its_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
-    real = training.prepare
 
     def prepare(*args: Any) -> Any:
         seen.append(resource.getrlimit(resource.RLIMIT_DATA)[0])
-        return real(*args)
+        return preparation.prepare(*args)
 
     monkeypatch.setattr(training, "prepare", prepare)
     submitted(job={"memory_limit_mb": 200})
