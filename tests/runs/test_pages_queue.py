@@ -223,3 +223,7 @@ def test_the_page_costs_the_same_for_one_line_and_for_a_page_of_them(
 def test_odd_addresses_are_no_error(reader: Client, parameters: dict[str, str]) -> None:
     build_waiting(3)
     text_of(reader, **parameters)
+
+
+def test_home_and_every_page_lead_to_the_queue(reader: Client) -> None:
+    assert reader.get(reverse("home")).content.decode().count('href="/queue/"') == 2
