@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -193,3 +194,12 @@ def test_the_bound_on_runs_counts_the_trials_that_come_later() -> None:
 def test_all_that_is_wrong_with_a_search_is_told_at_once() -> None:
     errors = refusal({**SEARCH, "trials": 0, "seed": "x", "halving": {}, "space": {"learning_rate": 1}})
     assert errors.keys() == {"search.trials", "search.seed", "search.halving", "learning_rate"}
+
+
+def test_the_example_of_the_manual_is_accepted() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "searches.md").read_text(encoding="utf-8")
+    example = tomllib.loads(text.partition("```toml")[2].partition("```")[0])
+    spec = parse(example, csv_folder=Path("/nowhere"), limits=LIMITS)
+    assert (len(spec.runs), spec.all_runs) == (16, 48)
+    assert spec.search is not None
+    assert len(spec.search.rules) == 2
