@@ -125,7 +125,7 @@ def test_the_stores_are_opened_on_a_named_address_only() -> None:
 
 
 def test_secrets_are_made_once_and_are_all_that_the_services_ask_for(tmp_path: Path) -> None:
-    made = make_secrets(tmp_path)
+    made = compose.make_secrets(tmp_path)
     assert {f"./secrets/{path.name}" for path in made.iterdir()} == {
         secret["file"] for secret in compose.read()["secrets"].values()
     }
@@ -138,7 +138,7 @@ def test_secrets_are_made_once_and_are_all_that_the_services_ask_for(tmp_path: P
 
 
 def test_another_machines_workers_get_the_address_and_no_more_than_they_need(tmp_path: Path) -> None:
-    own = make_secrets(tmp_path)
+    own = compose.make_secrets(tmp_path)
     script = tmp_path / "deploy" / "worker-secrets"
     script.write_bytes((CHECKOUT / "deploy" / "worker-secrets").read_bytes())
     given = tmp_path / "given"
@@ -147,13 +147,3 @@ def test_another_machines_workers_get_the_address_and_no_more_than_they_need(tmp
     password = (own / "postgres_password").read_text()
     assert (given / "database_url").read_text() == f"postgres://nnlab:{password}@10.0.0.1:5432/nnlab"
     assert "@10.0.0.1:6379/0" in (given / "redis_url").read_text()
-
-
-def make_secrets(folder: Path) -> Path:
-    """Run the deployment's own script; the folder of secrets."""
-    script = folder / "deploy" / "make-secrets"
-    script.parent.mkdir()
-    script.write_bytes((CHECKOUT / "deploy" / "make-secrets").read_bytes())
-    script.chmod(0o755)
-    subprocess.run([script], check=True, capture_output=True)
-    return folder / "secrets"
