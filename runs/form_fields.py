@@ -12,6 +12,7 @@ from django import forms
 
 from nnlab.data.config import TASKS
 from nnlab.engine.config import DTYPES, INITIALIZERS, LOSSES, OUTPUT_ACTIVATIONS, SCHEDULES
+from runs.models import Queue
 
 ANSWERS = {"yes": True, "no": False}
 
@@ -95,6 +96,18 @@ def _switch(help_text: str, *, first: str) -> ChoiceField:
 class FurtherFields(forms.Form):
     """The settings of the group "More"."""
 
+    queue = ChoiceField(
+        required=False,
+        choices=choices(Queue.values),
+        help_text="Whose workers train it.",
+    )
+    priority = NumberField(help_text="-100 to 100, the highest is taken first; empty for 0.")
+    time_limit = PlainField(
+        help_text="Of one attempt, such as 90, 30m or 2h; empty for the installation's limit."
+    )
+    memory_limit_mb = NumberField(
+        label="Memory limit", help_text="MB of one run; empty for the installation's limit."
+    )
     layer_activations = ListField(
         label="Activation of each layer", help_text="Instead of one for all: such as relu, relu, tanh."
     )

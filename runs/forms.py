@@ -39,6 +39,7 @@ from runs.search_fields import (
 from runs.specification import Specification, SubmissionError
 from runs.submitted_values import MAX_LABEL, MAX_SEEDS
 
+_JOB_FIELDS = ("queue", "priority", "time_limit", "memory_limit_mb")
 FOLDED = "More"  # groups that a page may fold: settings that most people leave alone
 SEARCH = "Search"
 FIELDSETS = (
@@ -58,7 +59,7 @@ FIELDSETS = (
             "momentum", "weight_decay", "schedule", "warmup_steps", "decay_rate", "decay_every",
             "plateau_epochs", "validate_every", "early_stopping_epochs", "max_norm", "clip_layer_norm",
             "clip_value", "first_seed", "shuffle", "dtype", "rows", "noise", "task",
-            *DATA_SWITCHES,
+            *DATA_SWITCHES, *_JOB_FIELDS,
         ),
     ),
 )  # fmt: skip
@@ -210,6 +211,7 @@ class SweepForm(SearchFields, FurtherFields):
             **{field: "yes" if data.get(field) else "no" for field in DATA_SWITCHES},
             "seeds": 1,
             "first_seed": training["seed"],
+            **submission.as_mapping(run).get("job", {}),
         }
 
 
@@ -239,6 +241,7 @@ def as_mapping(cleaned: Mapping[str, Any]) -> dict[str, Any]:
         "grid": grid if is_grid(cleaned) else {},
         **({"search": search} if search else {}),
         "seeds": _seeds(cleaned["seeds"], cleaned["first_seed"]),
+        "job": {field: cleaned[field] for field in _JOB_FIELDS if cleaned[field] not in {None, ""}},
     }
 
 

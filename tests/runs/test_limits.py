@@ -11,9 +11,11 @@ from django.test import override_settings
 
 from nnlab.data import preparation
 from runs import limits, submission, training
+from runs.forms import SweepForm
 from runs.members import Member
 from runs.models import Attempt, Run, Status
 from runs.specification import SubmissionError
+from runs.submitted_job import Job
 from runs.tasks import train_next
 from tests.runs.builders import build_run
 from tests.runs.submissions import build_submission
@@ -165,3 +167,18 @@ def test_training_is_bounded_by_the_limit_of_its_runs(monkeypatch: pytest.Monkey
     submitted(job={"memory_limit_mb": 200})
     train_next("cpu")
     assert 0 < seen[0] < 2**40
+
+
+def test_the_form_takes_limits_as_people_write_them_and_copies_them() -> None:
+    typed = {"project": "Iris", "name": "n", "dataset": "iris", "depth": "1", "width": "4", "seeds": "1"}
+    typed |= {"learning_rate": "0.01", "batch_size": "8", "steps": "5", "time_limit": "30m"}
+    asked: dict[str, Any] = {**typed, "queue": "gpu", "priority": "-3", "memory_limit_mb": "900"}
+    form = SweepForm({**asked, "activation": ["relu"], "optimizer": ["adam"]})
+    assert form.is_valid(), form.errors
+    assert form.specification is not None
+    assert form.specification.job == Job("gpu", -3, 1800, 900)
+    run = submission.submit(form.specification, None).runs.get()
+    copied = SweepForm.initial_from(run)
+    assert [copied[name] for name in ("queue", "priority", "time_limit")] == ["gpu", -3, 1800]
+    refused = SweepForm({**asked, "time_limit": "soon", "activation": ["relu"], "optimizer": ["adam"]})
+    assert "got 'soon'" in refused.errors["time_limit"][0]
