@@ -114,8 +114,7 @@ def discard(runs: RunQuerySet, *, stop: bool = False) -> Discarded:
     """
     kept = runs.kept()
     to_stop = kept.filter(status__in=ACTIVE if stop else [Status.LOST])
-    for run_id in list(to_stop.values_list("pk", flat=True)):
-        lifecycle.cancel(run_id)
+    lifecycle.cancel_all(to_stop)
     ending = Q(status__in=OVER) | Q(status=Status.RUNNING, cancel_requested=True)
     moved = kept.filter(ending).update(deleted_at=Now())
     return Discarded(moved, kept.count())

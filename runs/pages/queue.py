@@ -69,6 +69,7 @@ def _context(request: HttpRequest) -> dict[str, Any]:
     expected = expected_starts([line.run.pk for line in found.waiting.lines]) if found.waiting.count else {}
     return {
         "choice": choice,
+        "kept": urlencode({name: text for name, text in choice.parameters.items() if name != "open"}),
         "standing": found,
         "expected": expected,
         "reasons": list(dict.fromkeys(one.reason for one in expected.values() if one.reason)),

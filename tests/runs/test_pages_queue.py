@@ -106,6 +106,12 @@ def test_an_opened_sweep_has_a_line_for_each_run() -> None:
     assert [line.count for line in lines] == [1, 1, 1, 2]
 
 
+def test_opening_a_sweep_keeps_the_filters(reader: Client) -> None:
+    run = build_waiting(2)[0]
+    opening = f"/queue/?project={run.project.slug}&amp;queue=cpu&amp;open={run.sweep_id}"
+    assert opening in text_of(reader, project=run.project.slug, queue="cpu")
+
+
 def test_pages_go_forwards_and_back_although_the_front_is_taken_meanwhile() -> None:
     runs = [build_waiting(1)[0] for _ in range(7)]
     first = waiting(Choice(), size=3)

@@ -83,7 +83,8 @@ def rows_of_runs() -> dict[str, int]:
     owned: list[type[Any]] = [
         model
         for model in apps.get_app_config("runs").get_models()
-        if any(field.related_model is Run for field in model._meta.get_fields() if field.concrete)
+        if not model._meta.proxy
+        and any(field.related_model is Run for field in model._meta.get_fields() if field.concrete)
     ]
     owned += [Run, Sweep]
     return {model.__name__: model._default_manager.count() for model in owned}
@@ -110,7 +111,7 @@ def test_a_deleted_run_is_in_no_list_no_figure_and_no_count() -> None:
     (card,) = overview.project_cards()
     assert (card.runs, card.open_alerts, card.best[0].high) == (1, 0, 0.5)
     assert best not in [found.run for _, shown in highlights([card]) for found in shown]
-    assert overview.badge_count() == 0
+    assert overview.badges().get("open_alerts", 0) == 0
     assert list(inbox.inbox(inbox.Wanted(), "1")) == []
     (summary,) = recent_sweeps()
     assert (summary.runs, summary.open_alerts) == (1, 0)
@@ -130,7 +131,7 @@ def test_a_restored_run_has_all_it_had() -> None:
     assert retention.restore(only(run)) == 1
     assert list(Run.objects.kept()) == [run]
     assert rows_of_runs() == before
-    assert overview.badge_count() == 1
+    assert overview.badges()["open_alerts"] == 1
 
 
 @pytest.mark.parametrize("build", [build_run, build_running_run])
