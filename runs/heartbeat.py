@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from time import monotonic
 
 from django.db import connection
@@ -31,7 +32,9 @@ def heartbeat(claims: Claims) -> Iterator[Callable[[], None]]:
     Gives a function by which training tells that it is not held up.
     """
     heart = _Heart(claims)
-    thread = threading.Thread(target=heart.live, name=f"heartbeat-{next(iter(claims))}", daemon=True)
+    name = f"heartbeat-{next(iter(claims))}"
+    # In the context of the task, which its lines in the log are about, too.
+    thread = threading.Thread(target=copy_context().run, args=(heart.live,), name=name, daemon=True)
     thread.start()
     try:
         yield heart.hear

@@ -57,7 +57,6 @@ def train_next(name: str) -> None:
 
 def _train(claims: Claims) -> None:
     """Train claimed runs; whatever happens, each has ended or waits again."""
-    logger.info("training %s run(s) together: %s", len(claims), ", ".join(map(str, claims)))
     try:
         training.train_claimed(claims)
     except SoftTimeLimitExceeded:

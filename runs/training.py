@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
@@ -11,6 +12,7 @@ from uuid import UUID
 
 from django.conf import settings
 
+from nnlab import logs
 from nnlab.data.config import DataConfig
 from nnlab.data.errors import DataError
 from nnlab.data.preparation import Prepared, prepare
@@ -27,6 +29,8 @@ from runs.members import Member
 from runs.models import Run
 from runs.populations import make_population
 
+logger = logging.getLogger(__name__)
+
 
 def train_claimed(claims: Claims) -> None:
     """Train claimed runs of one sweep to their ends, and say how each ended.
@@ -41,7 +45,9 @@ def train_claimed(claims: Claims) -> None:
 
 def _train_all(claims: Claims, is_leaving: Callable[[], bool], hear: Callable[[], None]) -> None:
     runs = list(Run.objects.filter(pk__in=claims).in_order_of_queue())
-    with limits.bounded_memory(runs):
+    # Those that are trained together are all in their first attempt.
+    with logs.bound(attempt=runs[0].attempt), limits.bounded_memory(runs):
+        logger.info("training %s run(s) together: %s", len(runs), ", ".join(str(run.pk) for run in runs))
         _prepare_and_train(runs, claims, is_leaving, hear)
 
 
