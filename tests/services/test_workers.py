@@ -1,14 +1,17 @@
-"""Real workers that are killed, frozen, stopped and of other code: their rows, their attempts, their runs."""
+"""Real workers that are killed, frozen, stopped and of other code: their rows, their attempts, their runs.
+
+Most of it is waiting for leases, so all scenes are played at the same time, each in its own installation.
+"""
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -29,18 +32,12 @@ RUN: dict[str, Any] = {
 SHORT_RUN = {"data": {"dataset": "iris"}, "training": {"depth": 1, "width": 8, "epochs": 5}}
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    with installation(tmp_path_factory.mktemp("home")) as running:
-        yield running
-
-
-@pytest.fixture
-def site(home: Installation) -> Iterator[Installation]:
+@contextmanager
+def two_workers(folder: Path) -> Iterator[Installation]:
     """An installation with two workers."""
-    with second_worker(home):
-        await_that(lambda: len(at_work(home)) == 2, "two workers are at work")
-        yield home
+    with installation(folder / "home") as site, second_worker(site):
+        await_that(lambda: len(at_work(site)) == 2, "two workers are at work")
+        yield site
 
 
 @contextmanager
@@ -110,40 +107,42 @@ def await_second_attempt(site: Installation, run_id: int, silent_since: float) -
     assert first["process"] != second["process"]
 
 
-def test_a_killed_worker_is_gone_and_its_run_is_tried_again_in_time(site: Installation) -> None:
-    run_id, killed = training(site, **RUN)
-    silent_since = time.time()
-    for pid in tree(site, killed):
-        os.kill(pid, signal.SIGKILL)
+def play_killed(folder: Path) -> None:
+    with two_workers(folder) as site:
+        run_id, killed = training(site, **RUN)
+        silent_since = time.time()
+        for pid in tree(site, killed):
+            os.kill(pid, signal.SIGKILL)
 
-    await_second_attempt(site, run_id, silent_since)
-
-    assert site.await_status(run_id, "finished", 120)["attempt"] == 2
-    steps, _ = site.series(run_id, "train_loss")
-    assert steps == list(range(1, 30_001))
-    await_that(lambda: workers(site)[killed]["state"] == "gone", "the killed worker is gone", 90)
-    assert attempts(site, run_id)[1]["outcome"] == "finished"
-
-
-def test_a_frozen_worker_loses_its_run_writes_nothing_more_and_comes_back(site: Installation) -> None:
-    run_id, frozen = training(site, **RUN)
-    processes = tree(site, frozen)
-    silent_since = time.time()
-    for pid in processes:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        await_that(lambda: workers(site)[frozen]["state"] == "silent", "the worker is silent", 40)
         await_second_attempt(site, run_id, silent_since)
-    finally:
-        for pid in processes:
-            os.kill(pid, signal.SIGCONT)
 
-    await_that(lambda: workers(site)[frozen]["state"] == "well", "the worker is back")
-    run = site.await_status(run_id, "finished", 120)
-    assert [attempt["outcome"] for attempt in attempts(site, run_id)] == ["lost", "finished"]
-    steps, _ = site.series(run_id, "train_loss")
-    assert steps == list(range(1, run["steps_requested"] + 1))
-    assert set(processes) <= set(site.processes("celery"))
+        assert site.await_status(run_id, "finished", 120)["attempt"] == 2
+        steps, _ = site.series(run_id, "train_loss")
+        assert steps == list(range(1, 30_001))
+        await_that(lambda: workers(site)[killed]["state"] == "gone", "the killed worker is gone", 90)
+        assert attempts(site, run_id)[1]["outcome"] == "finished"
+
+
+def play_frozen(folder: Path) -> None:
+    with two_workers(folder) as site:
+        run_id, frozen = training(site, **RUN)
+        processes = tree(site, frozen)
+        silent_since = time.time()
+        for pid in processes:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            await_that(lambda: workers(site)[frozen]["state"] == "silent", "the worker is silent", 40)
+            await_second_attempt(site, run_id, silent_since)
+        finally:
+            for pid in processes:
+                os.kill(pid, signal.SIGCONT)
+
+        await_that(lambda: workers(site)[frozen]["state"] == "well", "the worker is back")
+        run = site.await_status(run_id, "finished", 120)
+        assert [attempt["outcome"] for attempt in attempts(site, run_id)] == ["lost", "finished"]
+        steps, _ = site.series(run_id, "train_loss")
+        assert steps == list(range(1, run["steps_requested"] + 1))
+        assert set(processes) <= set(site.processes("celery"))
 
 
 _FOREIGN = """
@@ -152,8 +151,8 @@ Release.objects.create(nnlab="9.9", engine="fedcba987654", schema=Release.object
 """
 
 
-def test_workers_of_other_code_leave_runs_alone_say_why_and_live(tmp_path: Path) -> None:
-    with installation(tmp_path / "home") as site:
+def play_other_code(folder: Path) -> None:
+    with installation(folder / "home") as site:
         await_that(lambda: at_work(site), "the worker is at work")
         before = site.processes("celery")
         nnlab(site.environment, "shell", "--no-imports", "-c", _FOREIGN)
@@ -170,32 +169,61 @@ def test_workers_of_other_code_leave_runs_alone_say_why_and_live(tmp_path: Path)
         assert site.processes("celery") == before
 
 
-def test_a_worker_outlives_its_database_and_gives_its_run_back_when_it_is_stopped(tmp_path: Path) -> None:
+def play_outage(folder: Path) -> None:
     with (
-        postgresql_server(tmp_path / "postgres") as database,
-        broker(tmp_path) as redis_url,
-        installation(tmp_path / "home", DATABASE_URL=database.address, REDIS_URL=redis_url) as site,
+        postgresql_server(folder / "postgres") as database,
+        broker(folder) as redis_url,
+        installation(folder / "home", DATABASE_URL=database.address, REDIS_URL=redis_url) as site,
     ):
         await_that(lambda: at_work(site), "the worker is at work")
         (main,) = at_work(site)
         database.stop()
         time.sleep(12)  # two heartbeats
         database.start()
-        await_that(lambda: _answers(site) and at_work(site) == [main], "the same worker is at work")
+        await_that(lambda: site.answers() and at_work(site) == [main], "the same worker is at work")
 
         run_id, _ = training(site, **{**RUN, "training": {**RUN["training"], "steps": 2_000_000}})
         os.kill(main, signal.SIGTERM)
         await_that(lambda: attempts(site, run_id)[0]["outcome"] == "given back", "the run is given back", 20)
-        assert workers(site)[main]["state"] == "stopped"
+        await_that(lambda: workers(site)[main]["state"] == "stopped", "the worker has said that it stops", 30)
         await_that(lambda: len(attempts(site, run_id)) == 2, "another worker has it", 40)
         assert site.request("GET", f"runs/{run_id}")["attempt"] == 1  # it was not the run's fault
         site.request("POST", f"runs/{run_id}/stop")
         site.await_status(run_id, "cancelled", 20)
 
 
-def _answers(site: Installation) -> bool:
-    """Whether the API answers again; without its database it cannot."""
-    try:
-        return "workers" in site.request("GET", "workers")
-    except (OSError, json.JSONDecodeError):
-        return False
+SCENES: dict[str, Callable[[Path], None]] = {
+    "killed": play_killed,
+    "frozen": play_frozen,
+    "other code": play_other_code,
+    "outage": play_outage,
+}
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[None]]]:
+    with ThreadPoolExecutor(len(SCENES)) as pool:
+        yield {
+            name: pool.submit(play, tmp_path_factory.mktemp(name.replace(" ", "-")))
+            for name, play in SCENES.items()
+        }
+
+
+def test_a_killed_worker_is_gone_and_its_run_is_tried_again_in_time(scenes: dict[str, Future[None]]) -> None:
+    scenes["killed"].result()
+
+
+def test_a_frozen_worker_loses_its_run_writes_nothing_more_and_comes_back(
+    scenes: dict[str, Future[None]],
+) -> None:
+    scenes["frozen"].result()
+
+
+def test_workers_of_other_code_leave_runs_alone_say_why_and_live(scenes: dict[str, Future[None]]) -> None:
+    scenes["other code"].result()
+
+
+def test_a_worker_outlives_its_database_and_gives_its_run_back_when_it_is_stopped(
+    scenes: dict[str, Future[None]],
+) -> None:
+    scenes["outage"].result()
