@@ -25,11 +25,13 @@ PAGES = {
     "alerts": "/alerts/",
     "datasets": "/datasets/",
     "trash": "/trash/",
+    "queue": "/queue/",
     "workers": "/workers/",
     "new sweep": "/sweeps/new/",
     "clone and edit": "/sweeps/new/?from={lab.sick}",
     "admin": "/admin/",
     "admin runs": "/admin/runs/run/",
+    "admin queue": "/admin/runs/queuedrun/",
     "admin submission": "/admin/runs/sweep/add/",
 }
 OURS = [name for name in PAGES if not name.startswith("admin")]
