@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.db import connection
 
+from nnlab.engine.errors import CheckpointError
 from nnlab.engine.records import Ending
 from runs import lifecycle
 from runs.judging import Judge
@@ -70,15 +71,10 @@ class Company:
         if records.ended is not None:
             self._heed(ended=member.run_id)  # what it has shown counts for the others
         why = self._why_parting(index, records)
-        if why is None:
-            if index in self._to_keep:
-                self._keep(index, member)
-            return
-        if why is Parting.ENDED:
-            member.end(records)
-        if records.ended is not Ending.DIVERGED and member.can_be_kept:
-            member.keep(self._population.checkpoint(index))
-        self._leave(index, why)
+        if why is not None:
+            self._part(index, records, why)
+        elif index in self._to_keep and self._keep(index, member) > LARGE:
+            self._flush(index, member)
 
     def flush_the_next(self) -> None:
         """Flush the member whose turn it is, if it has waited long enough and the last flush has paid off."""
@@ -144,13 +140,26 @@ class Company:
             return Parting.SENT_ALONE if self._had_company else Parting.TIMED_OUT
         return Parting.HELD if index in self._to_hold else None
 
-    def _keep(self, index: int, member: Member) -> None:
-        self._to_keep.discard(index)
+    def _part(self, index: int, records: Records, why: Parting) -> None:
+        """Keep a member and let it leave, or wait for more of its records where it can be kept only then."""
+        member = self._members[index]
+        if why is Parting.ENDED:
+            member.end(records)
+        can_be_kept = member.can_be_kept and records.ended is not Ending.DIVERGED
+        if can_be_kept and not self._keep(index, member) and why is not Parting.ENDED:
+            return
+        self._leave(index, why)
+
+    def _keep(self, index: int, member: Member) -> int:
+        """Keep a member as it stands. Returns the bytes; 0 where records of it have to be told first."""
         with self._rhythm.spending():
-            checkpoint = self._population.checkpoint(index)
+            try:
+                checkpoint = self._population.checkpoint(index)
+            except CheckpointError:
+                return 0
             member.keep(checkpoint)
-        if len(checkpoint) > LARGE:
-            self._flush(index, member)
+        self._to_keep.discard(index)
+        return len(checkpoint)
 
     def _flush(self, index: int, member: Member) -> None:
         """Flush a member; it is then the last in turn, or gone where its run is not ours any more."""
@@ -210,8 +219,10 @@ class _Rhythm:
     def spending(self) -> Iterator[None]:
         """Count the time of the block."""
         began = monotonic()
-        yield
-        self.spent += monotonic() - began
+        try:
+            yield
+        finally:
+            self.spent += monotonic() - began
 
 
 def _log_away(error: Exception) -> None:

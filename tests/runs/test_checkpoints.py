@@ -15,8 +15,10 @@ from django.utils import timezone
 
 from nnlab.engine import checkpoints as engine
 from nnlab.engine import population
+from nnlab.engine.errors import CheckpointError
 from runs import company, lifecycle
 from runs.models import Alert, Attempt, Checkpoint, CheckpointPart, Ledger, Outcome, Run, Status
+from runs.populations import KeptPopulation
 from runs.recording import RunTakenError
 from runs.store import checkpoints
 from runs.store.checkpoints import Keeper, State
@@ -286,3 +288,37 @@ def test_a_run_that_has_finished_keeps_its_last_state() -> None:
     assert checkpoint(run).step == run.steps_run
     kept = checkpoints.data_of(checkpoint(run))
     assert engine.Checkpoint.from_bytes(kept).counters["ended"] == "early stop"
+
+
+def test_a_member_that_has_more_to_tell_first_is_kept_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    refused: list[int] = []
+    keep = KeptPopulation.checkpoint
+
+    def refuse_at_first(self: KeptPopulation, index: int) -> bytes:
+        refused.append(index)
+        if len(refused) % 2:
+            raise CheckpointError("expected a member whose records are all told")
+        return keep(self, index)
+
+    undisturbed = train(build_run(training=CASES["adam"]))
+    run = build_run(training=CASES["adam"])
+    with monkeypatch.context() as stubborn:
+        stubborn.setattr(settings, "CHECKPOINT_SECONDS", math.inf)
+        stubborn.setattr(KeptPopulation, "checkpoint", refuse_at_first)
+        disturb(stubborn, run, lambda: lifecycle.pause(run.pk), at=40)
+    assert refused == [0, 0]
+    assert lifecycle.resume(run.pk)
+    train(run)
+    assert of(run, 2).began_after == of(run, 1).last_step == 42
+    assert_same(run.pk, undisturbed.pk)
+
+
+def test_a_cancelled_run_that_is_tried_again_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    undisturbed = train(build_run(training=CASES["adam"]))
+    run = build_run(training=CASES["adam"])
+    disturb(monkeypatch, run, lambda: lifecycle.cancel(run.pk), at=40)
+    assert run.status == Status.CANCELLED
+    assert lifecycle.requeue(run.pk)
+    train(run)
+    assert of(run, 2).began_after > 30
+    assert_same(run.pk, undisturbed.pk)
