@@ -40,6 +40,7 @@ from runs.models import (
     Trace,
 )
 from runs.models.runs import RunQuerySet
+from runs.store import tallies
 
 DELETE = "runs.delete_run"
 OWN = "runs.submit_sweep"
@@ -233,6 +234,7 @@ def _remove_run(run_id: int) -> bool:
         return False
     run = Run.objects.get(pk=run_id)
     sweep = Sweep.objects.select_for_update().get(pk=run.sweep_id)
+    tallies.keep(run_id)
     run.delete()
     if not sweep.runs.exists():
         sweep.delete()

@@ -16,6 +16,7 @@ from runs.models.runs import ACTIVE, OVER, Queue, QueuedRun, Run, Source, Status
 from runs.models.searches import Mark, Rung, Search, Trial
 from runs.models.speeds import Speed
 from runs.models.sweeps import Sweep
+from runs.models.tallies import Tally
 from runs.models.traces import Trace
 from runs.models.workers import Release, Worker
 
@@ -56,6 +57,7 @@ __all__ = [
     "Speed",
     "Status",
     "Sweep",
+    "Tally",
     "Trace",
     "Trial",
     "Worker",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+
+from runs.store.tallies import BOUNDS, Spread
 
 Labels = tuple[str, ...]
 
@@ -30,20 +32,10 @@ def counters(name: str, text: str, label: str, values: Mapping[str, float]) -> C
     return family
 
 
-def histogram(
-    name: str, text: str, labels: Labels, found: Iterable[tuple[Labels, Sequence[float], float, float]]
-) -> HistogramMetricFamily:
-    """Return a histogram.
-
-    Args:
-        found: for each combination of labels how many lie at or under each of ``BOUNDS``, how many there are,
-            and their sum.
-    """
+def histogram(name: str, text: str, labels: Labels, found: Mapping[Labels, Spread]) -> HistogramMetricFamily:
+    """Return a histogram, with a spread for each combination of labels."""
     family = HistogramMetricFamily(name, text, labels=labels)
-    for key, under, count, total in found:
-        buckets = [(str(float(bound)), number) for bound, number in zip(BOUNDS, under, strict=True)]
-        family.add_metric(key, [*buckets, ("+Inf", count)], sum_value=total)
+    for key, spread in found.items():
+        buckets = [(str(float(bound)), number) for bound, number in zip(BOUNDS, spread.under, strict=True)]
+        family.add_metric(key, [*buckets, ("+Inf", spread.count)], sum_value=spread.total)
     return family
-
-
-BOUNDS = (1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 24 * 3600)  # seconds

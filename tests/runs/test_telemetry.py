@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -16,7 +18,7 @@ from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 from pytest_django import DjangoAssertNumQueries
 
-from runs import queue, workers
+from runs import queue, retention, workers
 from runs.models import ApiToken, Attempt, Ledger, Outcome, Queue, Run, Status, Sweep, Worker
 from runs.telemetry import standing
 from runs.telemetry.exposition import exposition
@@ -24,7 +26,8 @@ from tests.runs import builders
 
 pytestmark = pytest.mark.django_db
 
-MOST_QUERIES = 11  # of a scrape
+MOST_QUERIES = 12  # of a scrape
+DOCUMENT = Path(__file__).parents[2] / "docs" / "monitoring.md"
 SECRET = "a-token-for-the-metrics"
 
 
@@ -128,6 +131,30 @@ def test_attempts_are_counted_by_how_they_ended_and_spread_over_their_time() -> 
     assert scraped("nnlab_attempt_seconds_sum", outcome="finished") == pytest.approx(73, abs=0.01)
 
 
+def test_what_is_purged_does_not_lower_a_counter() -> None:
+    run, other = builders.build_finished_run(), builders.build_finished_run()
+    for one in (run, other):
+        build_attempt(one, 30.0, "lost")
+        build_attempt(one, 3.0, number=2)
+
+    def figures() -> list[float | None]:
+        return [
+            scraped("nnlab_attempts_ended_total", outcome="lost"),
+            scraped("nnlab_attempts_ended_total", outcome="finished"),
+            scraped("nnlab_attempt_seconds_bucket", outcome="finished", le="5.0"),
+            scraped("nnlab_attempt_seconds_sum", outcome="lost"),
+            scraped("nnlab_start_wait_seconds_count"),
+        ]
+
+    before = figures()
+    for one in (run, other):
+        retention.discard(Run.objects.filter(pk=one.pk))
+        retention.begin_purge(Run.objects.filter(pk=one.pk))
+        retention.purge(60.0)
+        assert figures() == pytest.approx(before)
+    assert not Attempt.objects.exists()
+
+
 def test_a_wait_is_that_from_the_submission_to_the_first_attempt() -> None:
     run = builders.build_finished_run()
     Sweep.objects.update(created_at=timezone.now() - timedelta(hours=3))
@@ -228,3 +255,15 @@ def test_the_token_of_the_settings_opens_the_metrics_alone_and_without_a_databas
 
 def test_statuses_that_are_known_are_all_told() -> None:
     assert all(scraped("nnlab_runs", queue="cpu", status=status) == 0 for status in Status.values)
+
+
+def test_the_documentation_names_every_metric_and_none_that_is_not_there(client: Client) -> None:
+    client.get(reverse("login"))
+    build_worker(1)
+    build_attempt(builders.build_finished_run(), 1.0)
+    families = list(text_string_to_metric_families(exposition("")[0].decode()))
+    samples = {sample.name for family in families for sample in family.samples}
+    told = set(re.findall(r"nnlab_[a-z_]+", DOCUMENT.read_text(encoding="utf-8")))
+    plain = {name for name in samples if not name.endswith(("_bucket", "_sum", "_count", "_created"))}
+    histograms = {family.name for family in families if family.type == "histogram"}
+    assert told == plain | histograms
