@@ -55,6 +55,7 @@ class _Watched:
             if isinstance(rule, Median):
                 self.marks[Mark.Rule.MEDIAN] = list(enumerate(rule.marks.rungs(info.steps)))
         self.best, self.total, self.count = math.inf, 0.0, 0
+        self.is_heard = False
 
     def passed(self, step: int, value: float) -> Iterator[Mark]:
         """Take an evaluation, smaller is better, and tell the marks that it passes."""
@@ -113,8 +114,9 @@ class Judge:
         if run_id in self._round:
             self._round.clear()
             self._is_due |= bool(self._pending)
-        if not self._round and records.first_step > 1 and not watched.count:
+        if not watched.is_heard and records.first_step > 1:
             self._listen(watched, self._missed(run_id, records.first_step))
+        watched.is_heard = True
         self._round.add(run_id)
         self._listen(watched, map(_evaluated, records.evaluations))
         self._is_due |= bool(self._found)

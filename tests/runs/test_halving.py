@@ -15,7 +15,7 @@ from runs import queue, rungs, submission
 from runs.judging import Judge
 from runs.models import Mark, Run, Rung, Search, Status
 from runs.tasks import train_next
-from tests.runs.builders import build_running_run
+from tests.runs.builders import build_running_run, build_series
 from tests.runs.submissions import build_submission
 
 pytestmark = pytest.mark.django_db
@@ -223,6 +223,21 @@ def test_the_median_rule_stops_who_is_worse_than_the_others_were() -> None:
     (verdict,) = stopped.values()
     assert verdict.reason == "stop rule"
     assert "the best val_loss up to step 20, 0.9, was worse than the median" in verdict.words
+
+
+def test_a_run_that_goes_on_from_a_checkpoint_is_judged_by_all_that_it_has_shown() -> None:
+    rules = [{"median": True, "after_step": 20}]
+    search = build_search(trials=2, stop_rules=rules, halving=None)
+    first, second = runs_of(search)
+    build_series(second, "val_loss", [9.0, 0.2, 0.4], steps=[0, 10, 15])
+    judge = judge_of(search)
+    judge.hear(first.pk, heard(20, 0.3))
+    judge.hear(second.pk, heard(20, 0.6, first=16))
+    judge.hear(second.pk, heard(25, 0.9, first=21))
+    judge.verdicts(claims(search))
+    mark = Mark.objects.get(run=second)
+    assert mark.value == 0.2
+    assert mark.average == pytest.approx(0.4)  # the untrained network does not count
 
 
 def test_a_sweep_without_rules_is_not_judged() -> None:
