@@ -18,7 +18,7 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 CHECKOUT = Path(__file__).parents[2]
-START_TIMEOUT = 60.0
+START_TIMEOUT = 120.0
 
 
 @dataclass

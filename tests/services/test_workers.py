@@ -12,9 +12,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import pytest
@@ -31,11 +32,22 @@ RUN: dict[str, Any] = {
 }
 SHORT_RUN = {"data": {"dataset": "iris"}, "training": {"depth": 1, "width": 8, "epochs": 5}}
 
+_STARTING = Lock()
+
+
+@contextmanager
+def started(folder: Path, **settings: str) -> Iterator[Installation]:
+    """An installation; one starts at a time, which is what costs most."""
+    with ExitStack() as stack:
+        with _STARTING:
+            site = stack.enter_context(installation(folder / "home", **settings))
+        yield site
+
 
 @contextmanager
 def two_workers(folder: Path) -> Iterator[Installation]:
     """An installation with two workers."""
-    with installation(folder / "home") as site, second_worker(site):
+    with started(folder) as site, second_worker(site):
         await_that(lambda: len(at_work(site)) == 2, "two workers are at work")
         yield site
 
@@ -152,7 +164,7 @@ Release.objects.create(nnlab="9.9", engine="fedcba987654", schema=Release.object
 
 
 def play_other_code(folder: Path) -> None:
-    with installation(folder / "home") as site:
+    with started(folder) as site:
         await_that(lambda: at_work(site), "the worker is at work")
         before = site.processes("celery")
         nnlab(site.environment, "shell", "--no-imports", "-c", _FOREIGN)
@@ -173,7 +185,7 @@ def play_outage(folder: Path) -> None:
     with (
         postgresql_server(folder / "postgres") as database,
         broker(folder) as redis_url,
-        installation(folder / "home", DATABASE_URL=database.address, REDIS_URL=redis_url) as site,
+        started(folder, DATABASE_URL=database.address, REDIS_URL=redis_url) as site,
     ):
         await_that(lambda: at_work(site), "the worker is at work")
         (main,) = at_work(site)
