@@ -90,6 +90,11 @@ def heard() -> WorkerQuerySet:
     return Worker.objects.present().filter(seen_at__gt=Now() - SILENT_AFTER)
 
 
+def silent() -> WorkerQuerySet:
+    """Return the workers that are there and were not heard for a while."""
+    return Worker.objects.present().filter(seen_at__lte=Now() - SILENT_AFTER)
+
+
 def processes(queue: str) -> int:
     """Count the processes of all hosts that take runs from a queue."""
     release = newest_release()
