@@ -21,8 +21,9 @@ from runs.estimating.work import Kind, Work
 from runs.models import Queue, Speed
 
 _MOST_SPEEDS = 500  # that are recalled
-RUN_SECONDS = 0.03  # to begin and to end a run; as measured, like the next one
-SHARE = 0.1  # of training: what records and checks add to it
+RUN_SECONDS = 0.05  # to begin and to end a run; as measured, like the next one
+SHARE = 0.2  # of training: what records and checks add to it
+_AROUND = 0.35  # how far off the two above may be
 _UNSEEN = 0.3  # how much farther off is what was taken over from another network
 _COUNTED = 2.0  # how far off a mere count may be, as a factor
 
@@ -158,7 +159,7 @@ class Expectations:
 
 def _expected(training: float, spread: float, basis: Basis) -> Expected:
     seconds = RUN_SECONDS + training * (1.0 + SHARE)
-    off = min(spread + SHARE, 0.9)
+    off = min(spread + _AROUND, 0.9)
     return Expected(seconds, seconds * (1.0 - off), seconds * (1.0 + off), basis)
 
 

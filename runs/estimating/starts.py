@@ -11,19 +11,25 @@ from collections import defaultdict, deque
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from math import ceil
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.db.models import F, Min, Sum, Value
 from django.db.models.functions import Coalesce, Now
 
-from runs import workers
+from runs import bounds, workers
 from runs.models import Attempt, Outcome, Run, Source, Status
 from runs.models.durations import Seconds
 from runs.reading import workers as muster
 
+if TYPE_CHECKING:
+    from runs.models.runs import RunQuerySet
+
 _STEP_SECONDS = 5e-5  # of a run of which nothing was expected when it was submitted
 _LATELY = 300  # attempts that expectations are held against
 _MOST_OFF = 20.0  # a correction beyond is rather a mistake in what it was taken from
+_HELD_BACK = (
+    "Its project or submitter has as many runs at once as allowed; it starts when one of them ends."
+)
 MAX_MEMBERS = 128
 MAX_SECONDS = 300.0  # as in runs.buckets
 
@@ -65,6 +71,7 @@ class _Waiting(NamedTuple):
     shape: str
     attempt: int
     seconds: float
+    is_held_back: bool = False
 
 
 def expected_starts(runs: Collection[int] | None = None) -> dict[int, Expected]:
@@ -78,11 +85,13 @@ def expected_starts(runs: Collection[int] | None = None) -> dict[int, Expected]:
     for queue, waiting in _waiting().items():
         processes = _processes(queue)
         reason = "" if processes else (muster.why_waiting() or f"No worker takes runs of the queue {queue}.")
-        times = _played(waiting, _free_times(queue, processes)) if processes else {}
+        free = [one for one in waiting if not one.is_held_back]
+        times = _played(free, _free_times(queue, processes)) if processes else {}
         for position, one in enumerate(waiting, 1):
             if wanted is None or one.run in wanted:
                 starts, ends = times.get(one.run, (None, None))
-                found[one.run] = Expected(position, starts, ends, reason)
+                why = _HELD_BACK if one.is_held_back and processes else reason
+                found[one.run] = Expected(position, starts, ends, why)
     return found
 
 
@@ -93,7 +102,7 @@ def backlog(queue: str) -> Backlog:
     if not processes:
         return Backlog(queue, 0.0, len(waiting), 0)
     free = _free_times(queue, processes)
-    _played(waiting, free)
+    _played([one for one in waiting if not one.is_held_back], free)
     return Backlog(queue, free[0], len(waiting), processes)
 
 
@@ -106,11 +115,21 @@ def _waiting(queue: str | None = None) -> dict[str, list[_Waiting]]:
     guessed = Coalesce(F("expected_seconds"), F("steps_requested") * Value(_STEP_SECONDS), Value(1.0))
     found: dict[str, list[_Waiting]] = defaultdict(list)
     columns = ("queue", "pk", "sweep", "shape_key", "attempt")
+    held_back = set(_held_back(rows))
     for taken_by, run, sweep, shape, attempt, seconds in rows.annotate(guess=guessed).values_list(
         *columns, "guess"
     ):
-        found[taken_by].append(_Waiting(run, sweep, shape, attempt, seconds * factor))
+        found[taken_by].append(_Waiting(run, sweep, shape, attempt, seconds * factor, run in held_back))
     return found
+
+
+def _held_back(rows: RunQuerySet) -> Iterable[int]:
+    """Return the runs that are not taken now because their project or person has its fill."""
+    full = bounds.full()
+    if not full.projects and not full.users:
+        return ()
+    taken = full.leave_out(rows).order_by().values("pk")
+    return rows.order_by().exclude(pk__in=taken).values_list("pk", flat=True)
 
 
 def _processes(queue: str) -> int:

@@ -15,7 +15,7 @@ from runs.estimating import expecting
 from runs.estimating.estimate import Estimate, estimate, expected_seconds
 from runs.estimating.expecting import Basis
 from runs.estimating.work import memory_of
-from runs.models import Attempt, Outcome, Queue, Run, Speed, Status
+from runs.models import Attempt, Outcome, Run, Speed, Status
 from runs.specification import Specification
 from tests.runs.submissions import build_submission
 from tests.runs.test_workers import build_worker
@@ -126,15 +126,15 @@ def test_much_longer_runs_learn_nothing_from_short_ones() -> None:
 
 
 def test_a_queue_of_gpus_is_told_from_past_runs_alone() -> None:
-    spec = parse()
-    unknown = estimate(spec, queue=Queue.GPU)
+    spec = parse(job={"queue": "gpu"})
+    unknown = estimate(spec)
     assert (unknown.work, unknown.wall, told(unknown)) == (None, None, {})
     assert "Nothing like it was trained on a GPU here yet" in unknown.problem
     for run in submission.submit(spec, None).runs.all():
         finish(run, 3.0)
-    assert estimate(spec, queue=Queue.GPU).work is None
+    assert estimate(spec).work is None
     Attempt.objects.update(tier="cupy")
-    known = estimate(spec, queue=Queue.GPU)
+    known = estimate(spec)
     assert known.work is not None
     assert known.work.seconds == pytest.approx(3.0)
 

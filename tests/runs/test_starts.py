@@ -11,8 +11,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from runs.estimating.starts import expected_starts
-from runs.models import Attempt, Outcome, Run
-from tests.runs.builders import build_finished_run, build_run, build_running_run, build_sweep
+from runs.models import Attempt, Outcome, Project, Run
+from tests.runs.builders import build_finished_run, build_project, build_run, build_running_run, build_sweep
 from tests.runs.test_workers import build_worker
 
 pytestmark = pytest.mark.django_db
@@ -95,6 +95,18 @@ def test_expectations_are_corrected_by_how_far_they_were_off_lately() -> None:
     assert starts() == {first.pk: 0.0, second.pk: pytest.approx(30.0, rel=0.01)}
 
 
+def test_runs_whose_project_has_its_fill_say_so_and_are_before_nobody() -> None:
+    build_worker(concurrency=2, cores=2)
+    project = build_project()
+    Project.objects.filter(pk=project.pk).update(max_running=1)
+    build_running_run(build_sweep(project), expected_seconds=0.0)
+    held_back, other = build_waiting(50.0, project=project), build_waiting(5.0)
+    found = expected_starts()
+    assert (found[held_back.pk].position, found[held_back.pk].starts_in) == (1, None)
+    assert "as many runs at once as allowed" in found[held_back.pk].reason
+    assert (found[other.pk].position, found[other.pk].starts_in) == (2, 0.0)
+
+
 def test_only_those_asked_for_are_told_though_all_are_counted() -> None:
     build_worker(concurrency=1)
     _, last = build_waiting(5.0), build_waiting(5.0)
@@ -114,4 +126,4 @@ def test_many_waiting_runs_need_no_more_queries_than_one() -> None:
         ) as asked:
             expected_starts()
         counts.append(len(asked))
-    assert counts[0] == counts[1] <= 6
+    assert counts[0] == counts[1] <= 8
