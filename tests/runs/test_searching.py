@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from nnlab.search.proposing import State
+from nnlab.search.proposing import State, propose
 from runs import lifecycle, submission
 from runs.models import Run, Rung, Search, Status
 from runs.searching import proposing
@@ -83,7 +83,6 @@ def test_a_proposal_that_somebody_else_has_stored_meanwhile_is_dropped(
     search = build_search()
     end_all(search)
     stored: list[int] = []
-    propose = proposing.propose
 
     def slow(*args: Any) -> Any:
         found = propose(*args)
@@ -199,8 +198,10 @@ def test_a_search_whose_data_are_gone_ends_with_the_reason() -> None:
 
 def test_a_search_is_summed_up_with_its_best_trial_and_its_rungs() -> None:
     search = build_search(seeds=2, halving={"first_steps": 5})
-    for run in search.sweep.runs.order_by("pk")[:4]:
-        end(run, **({"stop_reason": "halved", "value": 0.01} if run.trial and run.trial.number == 1 else {}))
+    for run in search.sweep.runs.order_by("pk")[:2]:
+        end(run)
+    for run in search.sweep.runs.order_by("pk")[2:4]:
+        end(run, 0.01, stop_reason="halved")
     first, second = search.trials.all()[:2]
     Rung.objects.create(trial=first, level=0, score=0.5, goes_on=True, arrived=1)
     Rung.objects.create(trial=second, level=0, score=None, goes_on=False, arrived=2)
