@@ -13,8 +13,8 @@ from runs import submission
 from runs.alerts import fixing
 from runs.alerts.trials import hit_rates, trials
 from runs.alerts.verdicts import Outcome
-from runs.models import Alert, Fix, FixPair, Mute, Run, Source, Status, Sweep
 from runs.findings import _store_event
+from runs.models import Alert, Fix, FixPair, Mute, Run, Source, Status, Sweep
 from runs.specification import SubmissionError, group_of
 from runs.tasks import train_next
 from tests.runs import builders

@@ -14,9 +14,9 @@ from nnlab.health.tuning import tuned
 from runs.backtest import comparing
 from runs.backtest.comparing import Raised, Report, backtest, candidates
 from runs.backtest.outcomes import Outcome, outcomes
-from runs.rebuilding import OF_TRACE, NotRebuiltError, rebuilt
 from runs.backtest.replaying import OF_DATA, Replay, Replayer
 from runs.models import Ledger, Run, Series, Trace
+from runs.rebuilding import OF_TRACE, NotRebuiltError, rebuilt
 from runs.recording import Recorder
 from runs.tasks import train_next
 from tests.runs import builders
