@@ -59,7 +59,7 @@ class _Heart:
                 try:
                     if not self._look():
                         return
-                except AWAY as error:  # the database is away: the leases may outlast it
+                except (*AWAY, MemoryError) as error:  # no database, no memory: the leases may outlast it
                     logger.warning("heartbeat of %s run(s) failed: %s", len(self._claims), error)
                     connection.close()
         finally:

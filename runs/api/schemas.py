@@ -93,6 +93,8 @@ class RunOut(Schema):
     status: str
     queue: str
     priority: int
+    time_limit: int | None
+    memory_limit_mb: int | None
     stop_reason: str
     error: str
     attempt: int

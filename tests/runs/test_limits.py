@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from django.test import override_settings
+from django.test import Client, override_settings
 
 from nnlab.data import preparation
 from runs import limits, submission, training
@@ -17,7 +17,7 @@ from runs.models import Attempt, Run, Status
 from runs.specification import SubmissionError
 from runs.submitted_job import Job
 from runs.tasks import train_next
-from tests.runs.builders import build_run
+from tests.runs.builders import build_run, build_user
 from tests.runs.submissions import build_submission
 
 pytestmark = pytest.mark.django_db
@@ -182,3 +182,12 @@ def test_the_form_takes_limits_as_people_write_them_and_copies_them() -> None:
     assert [copied[name] for name in ("queue", "priority", "time_limit")] == ["gpu", -3, 1800]
     refused = SweepForm({**asked, "time_limit": "soon", "activation": ["relu"], "optimizer": ["adam"]})
     assert "got 'soon'" in refused.errors["time_limit"][0]
+
+
+def test_the_page_and_the_api_say_what_a_run_may_take(client: Client) -> None:
+    client.force_login(build_user())
+    run = build_run(time_limit=1800, memory_limit_mb=1500)
+    text = " ".join(client.get(run.get_absolute_url()).content.decode().split())
+    assert "It may take 30:00 an attempt and 1 500 MB of memory." in text.replace("\u202f", " ")
+    answer = client.get(f"/api/runs/{run.pk}").json()
+    assert (answer["time_limit"], answer["memory_limit_mb"]) == (1800, 1500)
