@@ -164,13 +164,12 @@ class Company:
     def _flush(self, index: int, member: Member) -> None:
         """Flush a member; it is then the last in turn, or gone where its run is not ours any more."""
         del self._members[index]
-        keeps, began = member.keeps, monotonic()
+        before = member.keeping_seconds
         if is_ours(member.flush):
             self._members[index] = member
         else:
             self._population.drop(index)
-        if keeps:
-            self._rhythm.spent += monotonic() - began
+        self._rhythm.spent += member.keeping_seconds - before
 
     def _leave(self, index: int, why: Parting) -> None:
         self._population.drop(index)

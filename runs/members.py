@@ -120,9 +120,9 @@ class Member:
         return monotonic() - self._began > limits.time_limit_of(self.run)
 
     @property
-    def keeps(self) -> bool:
-        """Whether a checkpoint waits to be written."""
-        return self._recorder.keeps
+    def keeping_seconds(self) -> float:
+        """How long writing checkpoints took so far."""
+        return self._recorder.keeping_seconds
 
     def flush(self) -> None:
         """Write everything taken since the last flush; it waits here where the database is away."""

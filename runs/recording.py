@@ -128,9 +128,9 @@ class Recorder:
         self._keeper.take(State(self._steps_run, data, dict(self._summary), origin, versions.health_code()))
 
     @property
-    def keeps(self) -> bool:
-        """Whether a checkpoint waits to be written."""
-        return self._keeper.state is not None
+    def keeping_seconds(self) -> float:
+        """How long writing checkpoints took so far."""
+        return self._keeper.seconds
 
     def flush(self, *, final: bool = False) -> bool:
         """Write everything taken since the last flush, or nothing at all.
@@ -157,7 +157,7 @@ class Recorder:
             self._traces += bool(self._notes)
             self._notes.clear()
             self._keeper.written()
-        return written and not self.keeps
+        return written and self._keeper.state is None
 
     @property
     def _score(self) -> float | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 
 from django.db import connection, transaction
@@ -53,10 +54,12 @@ class Keeper:
 
     Attributes:
         state: what waits to be written.
+        seconds: that writing them took so far.
     """
 
     def __init__(self, run_id: int) -> None:
         self.state: State | None = None
+        self.seconds = 0.0
         self._run_id = run_id
         self._number = 1
         self._is_ahead = False
@@ -81,6 +84,7 @@ class Keeper:
         """
         if self.state is None or self._is_ahead:
             return
+        began = monotonic()
         try:
             for part in range(self.state.last_part):
                 with transaction.atomic():
@@ -91,11 +95,14 @@ class Keeper:
             logger.warning("run %s: its checkpoint waits for the database: %s", self._run_id, error)
             return
         self._is_ahead = True
+        self.seconds += monotonic() - began
 
     def complete(self) -> None:
         """Write the last part, and let the checkpoint be the run's; the caller's transaction decides when."""
         if self.state is not None and self._is_ahead:
+            began = monotonic()
             _complete(self._run_id, self._number, self.state)
+            self.seconds += monotonic() - began
 
     def written(self) -> None:
         """Note that the transaction has committed."""
