@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, F, Q, QuerySet, Sum
-from django.db.models.functions import Coalesce
+from django.db.models import Case, Count, F, QuerySet, Sum, Value, When
 
 from runs.models import Attempt, Tally
 from runs.models.durations import Seconds
@@ -70,16 +69,23 @@ def _figures(attempts: QuerySet[Attempt]) -> dict[str, float]:
     ended = own.exclude(ended_at=None).annotate(seconds=Seconds(F("ended_at"), F("started_at")))
     first = own.filter(number=1).annotate(seconds=Seconds(F("started_at"), F("run__sweep__created_at")))
     figures: dict[str, float] = defaultdict(float)
-    for row in _spread(ended.values("outcome")):
-        figures.update({f"took {row['outcome']} {column}": row[column] for column in _COLUMNS})
-    for row in _spread(first.values("number")):
-        figures.update({f"waited {column}": row[column] for column in _COLUMNS})
+    for row in _spread(ended, "outcome"):
+        _add(figures, f"took {row['outcome']}", row)
+    for row in _spread(first, "number"):
+        _add(figures, "waited", row)
     return figures
 
 
-def _spread(attempts: Any) -> QuerySet[Any, dict[str, Any]]:
-    under = {f"under_{bound}": Count("pk", filter=Q(seconds__lte=bound)) for bound in BOUNDS}
-    found: QuerySet[Any, dict[str, Any]] = attempts.annotate(
-        count=Count("pk"), total=Coalesce(Sum("seconds"), 0.0), **under
-    )
+def _spread(attempts: Any, label: str) -> QuerySet[Any, dict[str, Any]]:
+    """Count by label and by the first bound that is not exceeded, in one pass."""
+    bounds = (When(seconds__lte=bound, then=Value(place)) for place, bound in enumerate(BOUNDS))
+    placed = attempts.annotate(place=Case(*bounds, default=Value(len(BOUNDS)))).values(label, "place")
+    found: QuerySet[Any, dict[str, Any]] = placed.annotate(count=Count("pk"), total=Sum("seconds"))
     return found
+
+
+def _add(figures: dict[str, float], kind: str, row: dict[str, Any]) -> None:
+    figures[f"{kind} count"] += row["count"]
+    figures[f"{kind} total"] += row["total"]
+    for bound in BOUNDS[row["place"] :]:
+        figures[f"{kind} under_{bound}"] += row["count"]
