@@ -60,7 +60,8 @@ def _cost(found: Estimate) -> list[str]:
     time = "time: no worker that could take it is running"
     if found.wall is not None and found.ahead is not None:
         processes = f"{found.processes} process{'' if found.processes == 1 else 'es'}"
-        time = f"time: {_range(found.wall)} with {processes}, after {duration(found.ahead)} for the queue"
+        start = "at once" if found.ahead < 1.0 else f"in about {duration(found.ahead)}"
+        time = f"time: {_range(found.wall)} with {processes}; starts {start}"
     memory = f"memory: about {found.memory_mb:,} MB for the largest run"
     stored = f"stored: about {found.points:,} points, {found.stored_mb:,.1f} MB"
     return [line for line in (found.problem, work, time, memory, stored) if line]
