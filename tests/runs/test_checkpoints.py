@@ -322,3 +322,17 @@ def test_a_cancelled_run_that_is_tried_again_goes_on(monkeypatch: pytest.MonkeyP
     train(run)
     assert of(run, 2).began_after > 30
     assert_same(run.pk, undisturbed.pk)
+
+
+def test_a_run_whose_worker_dies_before_it_says_that_it_has_ended_is_not_trained_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    undisturbed = train(build_run(training=CASES["early stopping"]))
+    run = build_run(training=CASES["early stopping"])
+    with monkeypatch.context() as attempt:
+        attempt.setattr(lifecycle, "finish", lambda *_: lose())
+        train(run)
+    assert run.status == Status.QUEUED
+    train(run)
+    assert of(run, 2).began_after == undisturbed.steps_run
+    assert_same(run.pk, undisturbed.pk)
