@@ -122,6 +122,7 @@ def serve(*, port: int, workers: int, reload: bool = False) -> Iterator[Site]:
     finally:
         supervisor.stop()
         release_runs(orderly=True)
+        shutil.rmtree(home.shared_counts(settings.NNLAB_HOME))
 
 
 def release_runs(*, orderly: bool) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from nnlab import home
 from tests.services.installation import Installation, installation
 
 pytestmark = pytest.mark.services
@@ -109,11 +110,17 @@ def test_a_worker_that_is_told_twice_ends_though_its_processes_do_not(tmp_path: 
         await_next_attempt(site, run_id)
 
 
-def test_ctrl_c_saves_what_is_trained_and_the_next_start_goes_on_from_there(tmp_path: Path) -> None:
+def test_ctrl_c_saves_what_is_trained_and_the_next_start_goes_on_from_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "")  # as for the installation
+    counts = home.broker_socket(tmp_path.resolve()).with_suffix(".counts")
     with installation(tmp_path) as site:
         run_id, _ = training(site)
+        assert counts.exists()
         assert site.interrupt(timeout=PATIENCE) == 0
         assert site.processes() == []
+        assert not counts.exists()
         assert "killed" not in (tmp_path / "up.log").read_text()
     with installation(tmp_path) as site:
         assert await_next_attempt(site, run_id)["began_after"] > 0
