@@ -39,7 +39,7 @@ class Chaos:
         self._began = time.monotonic()
         self._next = self._began + self._random.uniform(*self.between)
         self._later: list[tuple[float, Callable[[], None]]] = []
-        self._frozen = False
+        self._frozen: set[int] = set()  # they shall wake up, and find their runs gone
         self._acts = self._kinds()
 
     @property
@@ -86,7 +86,7 @@ class Chaos:
 
     def _kinds(self) -> dict[str, Act]:
         acts: dict[str, Act] = {
-            "worker killed": (6, partial(self._kill_main, "worker")),
+            "worker killed": (6, self._kill_worker),
             "pool process killed": (5, self._kill_pool_process),
             FREEZE: (2, self._freeze),
             "web killed": (2, partial(self._kill_main, "web")),
@@ -102,6 +102,9 @@ class Chaos:
             acts["everything killed"] = (1, self._kill_all)
         return acts
 
+    def _kill_worker(self) -> str:
+        return self._kill_one(self.site.workers())
+
     def _kill_main(self, part: str) -> str:
         found = self.site.mains(part)
         return self._kill_one(found)
@@ -110,18 +113,19 @@ class Chaos:
         return self._kill_one(self.site.pool())
 
     def _kill_one(self, found: list[int]) -> str:
-        if not found:
+        awake = [pid for pid in found if pid not in self._frozen]
+        if not awake:
             return ""
-        pid = self._random.choice(found)
+        pid = self._random.choice(awake)
         return f"process {pid}" if kill(pid) else ""
 
     def _freeze(self) -> str:
         """Stop all processes of a worker, one at a time, for longer than its lease."""
-        found = self.site.mains("worker")
+        found = self.site.workers()
         if not found or self._frozen:
             return ""
-        self._frozen = True
         frozen = self.site.tree(self._random.choice(found))
+        self._frozen.update(frozen)
         for pid in frozen:
             kill(pid, signal.SIGSTOP)
         seconds = self._random.uniform(*FROZEN)
@@ -129,7 +133,7 @@ class Chaos:
         return f"processes {frozen} for {seconds:.0f} s"
 
     def _thaw(self, frozen: list[int]) -> None:
-        self._frozen = False
+        self._frozen.clear()
         back = [pid for pid in frozen if kill(pid, signal.SIGCONT)]
         self.say(f"worker thawed: processes {back}")
 

@@ -93,6 +93,10 @@ class Site:
         found = self.api.processes(_WORDS[kind])
         return [pid for pid in found if parent_of(pid) not in found]
 
+    def workers(self) -> list[int]:
+        """The main processes of workers that have begun to work: the others could only be kept from it."""
+        return [pid for pid in self.mains("worker") if len(self.tree(pid)) > 1]
+
     def pool(self) -> list[int]:
         """The processes that train."""
         found = self.api.processes(_WORDS["worker"])

@@ -60,14 +60,16 @@ class Storm:
         return "\n".join([f"NNLAB_TEST_SEED={self.chaos.seed}", *self.chaos.log, self.site.logs()])
 
     def _summary(self, found: Sequence[Sequence[Record]], wrong: int) -> str:
-        attempts = [len(record.attempts) for records in found for record in records]
+        histories = [record.attempts for records in found for record in records]
+        attempts = [len(history) for history in histories]
+        resumed = sum(attempt["began_after"] > 0 for history in histories for attempt in history)
         series = sum(len(record.result.series) for records in found for record in records)
         kinds = ", ".join(f"{count} x {kind}" for kind, count in self.chaos.done.most_common())
         return (
             f"{self.chaos.kills} kills and {self.chaos.done[FREEZE]} freezes ({kinds});"
             f" {len(attempts)} runs in {len(found)} sweeps took {sum(attempts)} attempts, {max(attempts)} at"
-            f" most, {self.retried} were put back by hand; {wrong} faults in {series} series;"
-            f" {time.monotonic() - self.began:.0f} s"
+            f" most, {resumed} from checkpoints, {self.retried} runs were put back by hand;"
+            f" {wrong} faults in {series} series; {time.monotonic() - self.began:.0f} s"
         )
 
     def _pass(self, tend: Any) -> None:

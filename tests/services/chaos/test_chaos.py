@@ -23,7 +23,7 @@ from tests.services.installation import installation
 
 pytestmark = pytest.mark.services
 
-KILLS = int(os.environ.get("NNLAB_TEST_CHAOS", "20"))
+KILLS = int(os.environ.get("NNLAB_TEST_CHAOS", "16"))
 SEED = int(os.environ.get("NNLAB_TEST_SEED") or random.SystemRandom().randrange(10**6))
 BETWEEN = (0.5, 4.0)  # seconds between two disturbances
 SWEEP: dict[str, Any] = {
