@@ -1,4 +1,4 @@
-"""Operations on one run: what it is, what was found in it; stop, pause, resume, retry, run again."""
+"""Operations on one run: what it is, what was found in it; stop, pause, unpause, retry, run again."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def pauserun_answer(request: HttpRequest, run_id: Key) -> dict[str, Any]:
     return _steered(request, run_id, "pause")
 
 
-@router.post("/runs/{run_id}/resume", response=RunOut, summary="Resume a run")
-def resumerun_answer(request: HttpRequest, run_id: Key) -> dict[str, Any]:
+@router.post("/runs/{run_id}/unpause", response=RunOut, summary="Unpause a run")
+def unpauserun_answer(request: HttpRequest, run_id: Key) -> dict[str, Any]:
     """Let a paused run go on, from its old place in the queue."""
     return _steered(request, run_id, "resume")
 

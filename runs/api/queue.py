@@ -158,8 +158,8 @@ def pause_sweep(request: HttpRequest, sweep_id: Key) -> dict[str, int]:
     return _steer_sweep(request, sweep_id, "pause")
 
 
-@router.post("/sweeps/{sweep_id}/resume", response=ChangedOut, summary="Resume a sweep")
-def resume_sweep(request: HttpRequest, sweep_id: Key) -> dict[str, int]:
+@router.post("/sweeps/{sweep_id}/unpause", response=ChangedOut, summary="Unpause a sweep")
+def unpause_sweep(request: HttpRequest, sweep_id: Key) -> dict[str, int]:
     """Let every paused run of a sweep go on, from its old place in the queue."""
     return _steer_sweep(request, sweep_id, "resume")
 

@@ -17,7 +17,7 @@ from tests.runs.test_pages_queue import build_waiting
 pytestmark = pytest.mark.django_db
 
 WRITING = [
-    *(("post", f"{kind}/1/{word}") for kind in ("runs", "sweeps") for word in ("stop", "pause", "resume")),
+    *(("post", f"{kind}/1/{word}") for kind in ("runs", "sweeps") for word in ("stop", "pause", "unpause")),
     *(("patch", f"{kind}/1") for kind in ("runs", "sweeps")),
 ]
 RETRYING = [("post", f"{kind}/1/retry") for kind in ("runs", "sweeps")]
@@ -102,15 +102,15 @@ def test_reading_the_queue_costs_the_same_for_any_number(
     assert queries[0] == queries[1]
 
 
-def test_a_run_is_paused_resumed_and_tried_again(script: Api) -> None:
+def test_a_run_is_paused_unpaused_and_tried_again(script: Api) -> None:
     (run,) = build_waiting(1)
     assert script.post(f"/runs/{run.pk}/pause")["status"] == "paused"
-    assert script.post(f"/runs/{run.pk}/resume")["status"] == "queued"
+    assert script.post(f"/runs/{run.pk}/unpause")["status"] == "queued"
     script.post(f"/runs/{run.pk}/stop")
     assert script.post(f"/runs/{run.pk}/retry")["status"] == "queued"
 
 
-@pytest.mark.parametrize("word", ["pause", "resume", "retry"])
+@pytest.mark.parametrize("word", ["pause", "unpause", "retry"])
 def test_what_cannot_be_done_answers_409_with_the_reason(script: Api, word: str) -> None:
     run = builders.build_finished_run()
     assert "Nothing was changed: only" in script.post(f"/runs/{run.pk}/{word}", status=409)["detail"]
@@ -120,7 +120,7 @@ def test_a_sweep_is_steered_as_a_whole(script: Api) -> None:
     runs = build_waiting(3)
     build_waiting(1)
     address = f"/sweeps/{runs[0].sweep_id}"
-    for word, changed in (("pause", 3), ("resume", 3), ("stop", 3), ("retry", 3), ("resume", 0)):
+    for word, changed in (("pause", 3), ("unpause", 3), ("stop", 3), ("retry", 3), ("unpause", 0)):
         assert script.post(f"{address}/{word}") == {"changed": changed}
     assert script.post("/sweeps/999/stop", status=404)
 
@@ -163,6 +163,6 @@ def test_the_document_describes_the_operations(client: Client) -> None:
     paths = client.get("/api/openapi.json").json()["paths"]
     assert "get" in paths["/api/queue"]
     assert {"get", "patch"} <= set(paths["/api/runs/{run_id}"])
-    for word in ("stop", "pause", "resume", "retry"):
+    for word in ("stop", "pause", "unpause", "retry"):
         assert "post" in paths[f"/api/runs/{{run_id}}/{word}"]
         assert "post" in paths[f"/api/sweeps/{{sweep_id}}/{word}"]

@@ -85,7 +85,9 @@ def test_submit_in_a_users_name(file: Path) -> None:
 
 
 def test_submit_only_checks_where_that_is_asked(file: Path) -> None:
-    assert command("submit", str(file), check=True) == "4 run(s), nothing submitted\n"
+    lines = command("submit", str(file), check=True).splitlines()
+    assert lines[-1] == "4 run(s), nothing submitted"
+    assert lines[0].startswith("work: ")  # what it would cost
     assert not Sweep.objects.exists()
 
 

@@ -104,7 +104,7 @@ def test_runs_that_are_cut_off_or_paused_end_as_if_nothing_had_been(place: Place
         paused = place.submit(site)
         site.request("POST", f"runs/{paused}/pause")
         site.await_status(paused, "paused", 30)
-        site.request("POST", f"runs/{paused}/resume")
+        site.request("POST", f"runs/{paused}/unpause")
         site.await_status(paused, "finished", 120)
         (held, second) = began(site, paused)
         assert (held[0], second[0]) == ("paused", "finished")
