@@ -23,11 +23,12 @@ from runs import bounds, lifecycle, queue, specification
 from runs.estimating.estimate import expected_seconds, needed_mb
 from runs.models import Project, Run, Search, Source, Sweep, Trial
 from runs.specification import Planned, Specification, SubmissionError
+from runs.store import new_runs
 from runs.store.params import write_params_of
 from runs.submitted_job import Job
 from runs.submitted_networks import Limits
 
-_AT_ONCE = 100  # runs in a statement: a longer one takes PostgreSQL's driver longer to read than to send
+_AT_ONCE = 500  # trials in a statement
 HOPELESS = 1.5  # times its limit: the estimate of a network's memory is on the safe side
 _NAMED = ("depth", "width", "hidden_units", "activation", "dropout")  # axes that a run's name shows anyway
 
@@ -203,14 +204,14 @@ def _add_runs(
     trials: Mapping[int, Trial],
 ) -> None:
     places = count(lifecycle.end_of_queue())
-    rows = [
+    runs = [
         _run(spec, one, sweep, parent=parent, name=name, place=next(places), trials=trials)
         for spec, one, name in planned
     ]
     expected = expected_seconds(((spec, one) for spec, one, _ in planned), planned[0][0].job.queue)
-    for run, (_, one, _) in zip(rows, planned, strict=True):
+    for run, (_, one, _) in zip(runs, planned, strict=True):
         run.expected_seconds = expected.get((one.group, one.steps))
-    runs = Run.objects.bulk_create(rows, batch_size=_AT_ONCE)
+    new_runs.insert(runs)
     write_params_of(runs)
     queue.wake_on_commit({run.queue for run in runs})
 

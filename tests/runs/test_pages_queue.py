@@ -236,3 +236,12 @@ def test_odd_addresses_are_no_error(reader: Client, parameters: dict[str, str]) 
 
 def test_home_and_every_page_lead_to_the_queue(reader: Client) -> None:
     assert reader.get(reverse("home")).content.decode().count('href="/queue/"') == 2
+
+
+def test_a_run_that_starts_while_the_page_is_made_has_no_expected_start(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.force_login(builders.build_user())
+    build_waiting(1)
+    monkeypatch.setattr("runs.pages.queue.expected_starts", lambda _: {})
+    assert client.get("/queue/").status_code == 200
