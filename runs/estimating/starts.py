@@ -27,9 +27,7 @@ if TYPE_CHECKING:
 _STEP_SECONDS = 5e-5  # of a run of which nothing was expected when it was submitted
 _LATELY = 300  # attempts that expectations are held against
 _MOST_OFF = 20.0  # a correction beyond is rather a mistake in what it was taken from
-_HELD_BACK = (
-    "Its project or submitter has as many runs at once as allowed; it starts when one of them ends."
-)
+_HELD_BACK = "Its project or submitter has as many runs at once as allowed; it starts when one of them ends."
 MAX_MEMBERS = 128
 MAX_SECONDS = 300.0  # as in runs.buckets
 
