@@ -93,7 +93,7 @@ def _train(
     """Train members together until each has ended by itself, had to leave or was taken away."""
     configs, resume = [member.config for member in members], [member.resume for member in members]
     judge = Judge([(member.run, member.info) for member in members])
-    with closing(make_population(configs, problem, resume)) as population:
+    with closing(make_population(configs, problem, resume, is_judged=judge.is_needed)) as population:
         company = Company(population, members, judge, is_leaving)
         for index, records in population:
             hear()

@@ -28,7 +28,7 @@ RUN: dict[str, Any] = {
         "schedule": "reduce_on_plateau",
     },
 }
-STEPS = {"native": 20_000, "numpy": 6_000}
+STEPS = {"native": 80_000, "numpy": 8_000}
 AWAIT = """
 import time
 from runs.models import Checkpoint
