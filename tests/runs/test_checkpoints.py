@@ -23,6 +23,7 @@ from runs.recording import RunTakenError
 from runs.store import checkpoints
 from runs.store.checkpoints import Keeper, State
 from runs.tasks import train_next
+from tests.engine.native import TIERS
 from tests.runs.builders import build_run
 from tests.runs.watching import interfere, write_at_once
 from tests.runs.whole_runs import assert_same
@@ -100,7 +101,7 @@ def of(run: Run, number: int) -> Attempt:
     return Attempt.objects.get(run=run, number=number)
 
 
-@pytest.mark.parametrize("tier", ["numpy", "native"])
+@pytest.mark.parametrize("tier", TIERS)
 @pytest.mark.parametrize("case", CASES)
 def test_a_run_that_was_cut_off_ends_like_one_that_was_not(
     monkeypatch: pytest.MonkeyPatch, case: str, tier: str
@@ -159,7 +160,7 @@ def damage() -> None:
 
 SPOILED: dict[str, tuple[Callable[[], object], str]] = {
     "another engine": (lambda: spoil("engine", "0123456789ab"), "is of engine 0123456789ab instead of "),
-    "another tier": (lambda: spoil("tier", "cupy"), "is of tier cupy instead of native"),
+    "another tier": (lambda: spoil("tier", "cupy"), "is of tier cupy instead of "),
     "another processor": (lambda: spoil("isa", "sse9"), "is of instruction set sse9 instead of "),
     "other data": (lambda: spoil("data", "older"), "is of version of the data older instead of "),
     "damaged bytes": (damage, "cannot be read: expected bytes that fit their checksum"),

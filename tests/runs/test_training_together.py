@@ -185,9 +185,11 @@ def test_keys_of_an_older_engine_do_not_put_two_shapes_into_one_population(
     made: list[list[str]] = []
 
     class Noting(KeptPopulation):
-        def __init__(self, configs: Sequence[TrainingConfig], problem: Problem, resume: Any) -> None:
+        def __init__(
+            self, configs: Sequence[TrainingConfig], problem: Problem, resume: Any, **how: Any
+        ) -> None:
             made.append([shape_key(config) for config in configs])
-            super().__init__(configs, problem, resume)
+            super().__init__(configs, problem, resume, **how)
 
     monkeypatch.setattr(training, "make_population", Noting)
     runs = submitted(grid={"activation": ["relu", "tanh"]}, seeds=2)
