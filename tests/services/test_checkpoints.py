@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.engine.native import needs_native
 from tests.services.installation import CHECKOUT, Installation, installation, nnlab
 from tests.services.stores import postgresql
 
@@ -56,7 +57,10 @@ class Place:
         return run_id
 
 
-@pytest.fixture(params=[("sqlite", "native"), ("postgresql", "numpy")], ids="-".join, scope="module")
+PLACES = [pytest.param(("sqlite", "native"), marks=needs_native), ("postgresql", "numpy")]
+
+
+@pytest.fixture(params=PLACES, ids="-".join, scope="module")
 def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     database, tier = request.param
     folder = tmp_path_factory.mktemp("checkpoints")
