@@ -17,6 +17,7 @@ from django.db.models import F, Min, Sum, Value
 from django.db.models.functions import Coalesce, Now
 
 from runs import bounds, workers
+from runs.buckets import MAX_MEMBERS, MAX_SECONDS
 from runs.models import Attempt, Outcome, Run, Source, Status
 from runs.models.durations import Seconds
 from runs.reading import workers as muster
@@ -28,8 +29,6 @@ _STEP_SECONDS = 5e-5  # of a run of which nothing was expected when it was submi
 _LATELY = 300  # attempts that expectations are held against
 _MOST_OFF = 20.0  # a correction beyond is rather a mistake in what it was taken from
 _HELD_BACK = "Its project or submitter has as many runs at once as allowed; it starts when one of them ends."
-MAX_MEMBERS = 128
-MAX_SECONDS = 300.0  # as in runs.buckets
 
 
 class Expected(NamedTuple):
