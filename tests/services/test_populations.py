@@ -97,10 +97,13 @@ def test_all_runs_of_a_killed_worker_finish_as_if_nothing_had_happened(site: Ins
 
 _CLAIM_ALL = """
 import json, time
+from pathlib import Path
 from runs import buckets, queue
 queue.live_workers = lambda _: 60
-while time.time() < {start}:
-    pass
+gate = Path({gate!r})
+(gate / "{number}").touch()
+while len(list(gate.iterdir())) < 4:  # however long the others take to start
+    time.sleep(0.001)
 claims = iter(lambda: list(buckets.claim_next("cpu", "host:{number}")), [])
 print(json.dumps(list(claims)))
 """
@@ -119,10 +122,11 @@ def test_claims_at_the_same_moment_never_share_a_run(tmp_path: Path, store: str)
             )
         )
         nnlab(environment, "submit", str(sweep))
-        start = time.time() + 5
+        gate = tmp_path / "gate"
+        gate.mkdir()
 
         def claims(number: int) -> list[list[int]]:
-            code = _CLAIM_ALL.format(start=start, number=number)
+            code = _CLAIM_ALL.format(gate=str(gate), number=number)
             found: list[list[int]] = json.loads(nnlab(environment, "shell", "--no-imports", "-c", code))
             return [claim for claim in found if claim]
 
