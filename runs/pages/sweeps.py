@@ -18,9 +18,10 @@ from runs.estimating.estimate import estimate
 from runs.forms import FOLDED, SEARCH, SweepForm
 from runs.models import Alert, Project, Run, Source
 from runs.pages.frame import needs, render_page, signed_in
+from runs.pages.previews import preview
 from runs.pages.selection import run_numbers
 from runs.preflight import forecast
-from runs.specification import Specification, SubmissionError
+from runs.specification import SubmissionError
 
 _USUAL = {"momentum": TrainingConfig.momentum, "first_seed": TrainingConfig.seed, "noise": DataConfig.noise}
 
@@ -34,10 +35,10 @@ def new(request: HttpRequest) -> HttpResponse:
     if source and changes:
         initial["name"] = f"Run {source.pk}: {notes[0].partition(':')[0]}"[:100]
     form = SweepForm(request.POST or None, initial=initial)
-    preview = found = cost = None
+    counted = found = cost = None
     if form.is_valid() and form.specification is not None:
         if "preview" in request.POST:
-            preview, found = _preview(form.specification), forecast(form.specification)
+            counted, found = preview(form.specification, source), forecast(form.specification)
             cost = estimate(form.specification)
         else:
             try:
@@ -50,32 +51,14 @@ def new(request: HttpRequest) -> HttpResponse:
         "source": source,
         "changes": changes,
         "notes": notes,
-        "preview": preview,
+        "preview": counted,
         "found": found,
         "cost": cost,
         "folded": (SEARCH, FOLDED),
         "open": [title for title in (SEARCH, FOLDED) if _is_open(form, title, changes)],
     }
-    refused = form.is_bound and preview is None
+    refused = form.is_bound and counted is None
     return render_page(request, "runs/sweep_new.html", context, status=400 if refused else 200)
-
-
-def _preview(specification: Specification) -> dict[str, int]:
-    """Count what a submission asks for, before it is one."""
-    steps = [run.steps for run in specification.runs]
-    parameters = [run.parameters for run in specification.runs]
-    return {
-        "runs": specification.all_runs,
-        "later": specification.all_runs - len(steps),
-        "configurations": specification.all_runs // len(specification.seeds),
-        "seeds": len(specification.seeds),
-        "least_steps": min(steps),
-        "most_steps": max(steps),
-        "all_steps": sum(steps) * specification.all_runs // len(steps),
-        "smallest": min(parameters),
-        "largest": max(parameters),
-        "rows": specification.shape.train_rows,
-    }
 
 
 def _is_open(form: SweepForm, title: str, changes: Mapping[str, Any]) -> bool:

@@ -165,3 +165,23 @@ def test_project_and_dataset_may_be_given_by_the_address(writer: Client) -> None
     answer = writer.get(reverse("sweep-new"), {"project": project.slug, "dataset": "wine"})
     assert answer.context["form"]["project"].value() == "Housing"
     assert answer.context["form"]["dataset"].value() == "wine"
+
+
+def test_every_configuration_is_listed_before_it_is_submitted(writer: Client) -> None:
+    text = writer.post(reverse("sweep-new"), {**GOOD, "dropout": "0, 0.5", "preview": "1"}).content.decode()
+    assert "The 4 configurations" in text
+    for name in ("8 relu", "8 relu dropout 0.5", "8-8 relu", "8-8 relu dropout 0.5"):
+        assert f'<th scope="row">{name}</th>' in text
+    assert "Differs from" not in text
+
+
+def test_the_list_says_what_differs_from_the_run_that_was_copied(writer: Client) -> None:
+    run = builders.build_run(training={"hidden_units": [8], "learning_rate": 0.25, "steps": 10})
+    path = f"{reverse('sweep-new')}?from={run.pk}"
+    same = {**GOOD, "depth": "", "width": "", "hidden_units": "8", "optimizer": [run.training["optimizer"]]}
+    same |= {"batch_size": str(run.training["batch_size"]), "activation": [run.training["activation"]]}
+    text = writer.post(path, {**same, "learning_rate": "0.25, 0.5", "preview": "1"}).content.decode()
+    assert f"Differs from {run.name}" in text
+    assert text.count("<code>learning_rate = 0.5</code>") == 1
+    assert "learning_rate = 0.25" not in text
+    assert "seed" not in text.partition("Differs from")[2].partition("</table>")[0]
