@@ -95,11 +95,15 @@ def silent() -> WorkerQuerySet:
     return Worker.objects.present().filter(seen_at__lte=Now() - SILENT_AFTER)
 
 
+def taking(queue: str) -> list[Worker]:
+    """Return the workers that take runs from a queue: those that are heard and run the present code."""
+    release = newest_release()
+    return [worker for worker in heard() if queue in worker.queues and not misfit(worker.versions, release)]
+
+
 def processes(queue: str) -> int:
     """Count the processes of all hosts that take runs from a queue."""
-    release = newest_release()
-    taking = (worker for worker in heard() if queue in worker.queues and not misfit(worker.versions, release))
-    return sum(worker.concurrency for worker in taking)
+    return sum(worker.concurrency for worker in taking(queue))
 
 
 def present_key(host: str, pids: Sequence[int]) -> int | None:

@@ -21,7 +21,7 @@ router = Router()
 
 
 @router.get("/runs/{run_id}", response=RunOut, summary="One run")
-def readrun_answer(request: HttpRequest, run_id: int) -> dict[str, Any]:
+def read_run(request: HttpRequest, run_id: int) -> dict[str, Any]:
     """Give one run."""
     return run_answer(found(run_id))
 
@@ -33,7 +33,7 @@ def read_alerts(request: HttpRequest, run_id: int) -> list[dict[str, Any]]:
 
 
 @router.post("/runs/{run_id}/stop", response=RunOut, summary="Stop a run")
-def stoprun_answer(request: HttpRequest, run_id: int) -> dict[str, Any]:
+def stop_run(request: HttpRequest, run_id: int) -> dict[str, Any]:
     """Ask a run to stop; one that is over stays as it is."""
     require(request, STEER)
     lifecycle.cancel(found(run_id).pk)
@@ -41,25 +41,25 @@ def stoprun_answer(request: HttpRequest, run_id: int) -> dict[str, Any]:
 
 
 @router.post("/runs/{run_id}/pause", response=RunOut, summary="Pause a run")
-def pauserun_answer(request: HttpRequest, run_id: Key) -> dict[str, Any]:
+def pause_run(request: HttpRequest, run_id: Key) -> dict[str, Any]:
     """Hold a run: a waiting one at once, a running one once its worker has saved how far it is."""
     return _steered(request, run_id, "pause")
 
 
 @router.post("/runs/{run_id}/unpause", response=RunOut, summary="Unpause a run")
-def unpauserun_answer(request: HttpRequest, run_id: Key) -> dict[str, Any]:
+def unpause_run(request: HttpRequest, run_id: Key) -> dict[str, Any]:
     """Let a paused run go on, from its old place in the queue."""
     return _steered(request, run_id, "resume")
 
 
 @router.post("/runs/{run_id}/retry", response=RunOut, summary="Retry a run")
-def retryrun_answer(request: HttpRequest, run_id: Key) -> dict[str, Any]:
+def retry_run(request: HttpRequest, run_id: Key) -> dict[str, Any]:
     """Put a failed or stopped run back into the queue, at its end."""
     return _steered(request, run_id, "retry")
 
 
 @router.post("/runs/{run_id}/clone", response={201: RunOut, 422: ErrorsOut}, summary="Run again")
-def clonerun_answer(request: HttpRequest, run_id: int) -> Status[Any]:
+def clone_run(request: HttpRequest, run_id: int) -> Status[Any]:
     """Queue the same configuration once more."""
     user = require(request, "runs.submit_sweep")
     try:

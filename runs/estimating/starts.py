@@ -131,13 +131,7 @@ def _held_back(rows: RunQuerySet) -> Iterable[int]:
 
 def _processes(queue: str) -> int:
     """Count the processes that take runs of a queue; those beyond a host's cores do not speed it up."""
-    release = workers.newest_release()
-    taking = (
-        worker
-        for worker in workers.heard()
-        if queue in worker.queues and not workers.misfit(worker.versions, release)
-    )
-    return sum(min(worker.concurrency, worker.cores) for worker in taking)
+    return sum(min(worker.concurrency, worker.cores) for worker in workers.taking(queue))
 
 
 def _free_times(queue: str, processes: int) -> list[float]:
