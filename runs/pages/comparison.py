@@ -11,7 +11,8 @@ from typing import Any
 
 from nnlab.stats.intervals import Interval, mean_interval
 from runs.models import Run, Source, Status
-from runs.pages.formats import NOT_SAID, learning_rate, network, unit_of
+from runs.pages.formats import NOT_SAID, is_share, learning_rate, metric_title, network, unit_of
+from runs.reading.comparison import RunRow
 from runs.reading.metrics import higher_is_better
 
 FACTORS = ("depth", "width", "activation", "dropout")
@@ -34,22 +35,21 @@ class Member:
 
     Args:
         levels: of each factor.
-        rest: whatever else its configuration says, as one text.
         value: final value of the metric; None where the run diverged or has none.
         counts: whether it ended on its own and has the metric, so that statistics may use it.
     """
 
-    run: Run
+    run: RunRow
     levels: Mapping[str, Any]
-    rest: str
     value: float | None
     counts: bool
 
 
 @dataclass(frozen=True)
 class Group:
-    """Runs that differ by their seed only."""
+    """Runs that differ by their seed only; the key is the same on every page and at any time."""
 
+    key: str
     label: str
     members: Sequence[Member]
     better: int
@@ -117,6 +117,18 @@ class Comparison:
         return self.metric.startswith("val_")
 
     @property
+    def value_title(self) -> str:
+        """The metric with its unit, as an axis names it."""
+        title = metric_title(self.metric)
+        unit = "%" if is_share(self.metric) else self.unit
+        return f"{title} ({unit})" if unit else title
+
+    @property
+    def scale(self) -> float:
+        """What turns a value into the one of the axis that ``value_title`` names."""
+        return 100.0 if is_share(self.metric) else 1.0
+
+    @property
     def varied(self) -> list[str]:
         """The factors with more than one level."""
         return [factor for factor, levels in self.factors.items() if len(levels) > 1]
@@ -127,17 +139,28 @@ class Comparison:
         return max((group.interval.n for group in self.groups if group.interval), default=0)
 
     def rows(self) -> list[dict[str, Any]]:
-        """Write the runs that ended as rows for the statistics of factors."""
+        """Write the runs that ended as rows for the statistics of factors.
+
+        ``rest`` is whatever else the configuration says, as one text. It is read once for each group.
+        """
+        rests = _rests([group.members[0].run for group in self.groups])
         return [
-            {**member.levels, "rest": member.rest, "seed": member.run.seed, "value": member.value}
+            {**member.levels, "rest": rests[member.run.group], "seed": member.run.seed, "value": member.value}
             for member in self.members
             if member.counts
         ]
 
 
-def compare_runs(runs: Sequence[Run], metric: str) -> Comparison:
-    """Group runs over seeds and find what was varied."""
-    members = [_member(run, metric) for run in runs]
+def compare_runs(runs: Sequence[RunRow], metric: str, values: Mapping[int, Any]) -> Comparison:
+    """Group runs over seeds and find what was varied.
+
+    Args:
+        runs: to compare.
+        metric: to compare them by.
+        values: how it stood at the end of each run; one without it has none.
+    """
+    networks = _networks([run for run in runs if run.width is None and run.source != Source.OUTSIDE])
+    members = [_member(run, values, networks) for run in runs]
     factors = {
         factor: sorted({member.levels[factor] for member in members}, key=_level_order)
         for factor in (*FACTORS, *MORE_FACTORS)
@@ -153,8 +176,8 @@ def compare_runs(runs: Sequence[Run], metric: str) -> Comparison:
         by_group.setdefault(member.run.group, []).append(member)
     better = 1 if higher_is_better(metric) else -1
     labels = _labels({key: found[0] for key, found in by_group.items()}, varied)
-    groups = [Group(labels[key], found, better) for key, found in by_group.items()]
-    units = {unit_of(metric, run.info.get("target_unit", "")) for run in runs}
+    groups = [Group(key, labels[key], found, better) for key, found in by_group.items()]
+    units = {unit_of(metric, run.target_unit or "") for run in runs}
     unit = units.pop() if len(units) == 1 else ""
     return Comparison(metric, unit, members, sorted(groups, key=lambda group: group.rank), factors)
 
@@ -166,36 +189,55 @@ def level_text(factor: str, level: Any) -> str:
     return f"{level:g}" if isinstance(level, float) else str(level)
 
 
-def _member(run: Run, metric: str) -> Member:
+def _member(run: RunRow, values: Mapping[int, Any], networks: Mapping[str, str]) -> Member:
     is_whole = run.status == Status.FINISHED and not run.was_halted  # others have trained less
-    counts = run.diverged or (is_whole and metric in run.summary)
-    value = None if run.diverged else _finite(run.summary.get(metric))
+    counts = run.diverged or (is_whole and run.pk in values)
+    value = None if run.diverged else _finite(values.get(run.pk))
     levels = {factor: getattr(run, factor) for factor in (*FACTORS, *MORE_FACTORS)}
     if run.source == Source.OUTSIDE:
         said = {factor: NOT_SAID if level in {None, ""} else level for factor, level in levels.items()}
-        return Member(run, said, _rest_outside(run), value, counts)
+        return Member(run, said, value, counts)
     if run.width is None:
-        levels["width"] = network(run.config["training"].get("hidden_units"))
+        levels["width"] = networks[run.group]
     if run.dropout is None:
         levels["dropout"] = "differs"
-    return Member(run, levels, _rest(run), value, counts)
+    return Member(run, levels, value, counts)
 
 
-def _rest(run: Run) -> str:
-    rest = {key: value for key, value in run.config["training"].items() if key not in _NETWORK_FIELDS}
-    data = {key: value for key, value in run.config["data"].items() if key != "dataset"}
+def _networks(runs: Sequence[RunRow]) -> dict[str, str]:
+    """Write the layers of networks whose widths differ, by group."""
+    first = {run.group: run.pk for run in reversed(runs)}
+    found = Run.objects.filter(pk__in=first.values()) if first else Run.objects.none()
+    layers = found.order_by().values_list("group", "config__training__hidden_units")
+    return {group: network(units) for group, units in layers}
+
+
+def _rests(first: Sequence[RunRow]) -> dict[str, str]:
+    """Write whatever the configurations say beside the factors, by group, of the first run of each."""
+    found = Run.objects.filter(pk__in=[run.pk for run in first]).order_by()
+    return {
+        group: _rest_outside(config) if source == Source.OUTSIDE else _rest(config)
+        for group, source, config in found.values_list("group", "source", "config")
+    }
+
+
+def _rest(config: Mapping[str, Any]) -> str:
+    rest = {key: value for key, value in config["training"].items() if key not in _NETWORK_FIELDS}
+    data = {key: value for key, value in config["data"].items() if key != "dataset"}
     return json.dumps({"data": data, "training": rest}, sort_keys=True)
 
 
-def _rest_outside(run: Run) -> str:
+def _rest_outside(config: Mapping[str, Any]) -> str:
     known = {*_NETWORK_FIELDS, *FACTORS, *MORE_FACTORS, "lr"}
-    return json.dumps({key: value for key, value in run.config.items() if key not in known}, sort_keys=True)
+    return json.dumps({key: value for key, value in config.items() if key not in known}, sort_keys=True)
 
 
-def _network_text(run: Run) -> str:
+def _network_text(member: Member) -> str:
+    run = member.run
     if run.source == Source.OUTSIDE:
         return run.name
-    return f"{network(run.config['training'].get('hidden_units'))} {run.activation}"
+    layers = member.levels["width"] if run.width is None else network([run.width] * (run.depth or 0))
+    return f"{layers} {run.activation}"
 
 
 def _finite(value: Any) -> float | None:
@@ -208,7 +250,7 @@ def _labels(first: Mapping[str, Member], varied: Sequence[str]) -> dict[str, str
     taken: dict[str, int] = {}
     for key, member in first.items():
         parts = [_named_level(factor, member.levels[factor]) for factor in varied]
-        name = ", ".join(parts) or _network_text(member.run)
+        name = ", ".join(parts) or _network_text(member)
         taken[name] = taken.get(name, 0) + 1
         labels[key] = name if taken[name] == 1 else f"{name} ({taken[name]})"
     return labels

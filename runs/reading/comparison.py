@@ -1,19 +1,69 @@
-"""The runs that an address chooses for a comparison."""
+"""The runs that an address chooses for a comparison, however many: a row of columns each, never more."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
 
+from django.db.models import QuerySet
+from django.db.models.fields.json import KeyTransform
 from django.http import QueryDict
+from django.urls import reverse
 
-from runs.models import Project, Run, Sweep
-from runs.reading.series import metric_names
+from runs.models import Project, Run, RunMetric, Sweep
+from runs.models.states import HALTED, OVER
 from runs.reading.table import TableQuery, parse_table_query, runs_of
 
-MAX_RUNS = 500  # more lines and dots than anybody can tell apart
-_PAGE_FIELDS = ("runs", "metric", "color", "facet")
+MAX_RUNS = 20_000  # what a page can be made of while somebody waits
+
+
+class RunRow(NamedTuple):
+    """What a comparison knows of a run: columns of its row, and nothing of its configuration or points."""
+
+    pk: int
+    name: str
+    group: str
+    source: str
+    status: str
+    stop_reason: str
+    headline: str
+    dataset: str
+    depth: int | None
+    width: int | None
+    activation: str
+    dropout: float | None
+    optimizer: str
+    learning_rate: float | None
+    batch_size: int | None
+    seed: int | None
+    parameters: int | None
+    steps_run: int
+    started_at: datetime | None
+    ended_at: datetime | None
+    target_unit: str | None
+    steps_per_epoch: int | None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will happen to the run."""
+        return self.status in OVER
+
+    @property
+    def diverged(self) -> bool:
+        """Whether the run ended because its numbers stopped being finite."""
+        return self.stop_reason == "diverged"
+
+    @property
+    def was_halted(self) -> bool:
+        """Whether a search stopped it before its end: its score is of less training than others'."""
+        return self.stop_reason in HALTED
+
+    def get_absolute_url(self) -> str:
+        """Return the address of the run's page."""
+        return reverse("run", args=[self.pk])
 
 
 @dataclass(frozen=True)
@@ -21,6 +71,7 @@ class Selection:
     """The runs to compare.
 
     Args:
+        found: a query of the runs.
         matching: number of runs that the address means; ``runs`` is empty where they are too many.
         sweep: the one sweep that all of them belong to, if the address names it.
         metrics: names of the metrics that any of the runs has.
@@ -29,7 +80,8 @@ class Selection:
     """
 
     query: TableQuery
-    runs: Sequence[Run]
+    found: QuerySet[Run]
+    runs: Sequence[RunRow]
     matching: int
     sweep: Sweep | None
     metrics: Sequence[str]
@@ -43,28 +95,49 @@ class Selection:
         return counts.most_common(1)[0][0] if counts else "val_loss"
 
 
-def select(project: Project, parameters: QueryDict, numbers: Iterable[int]) -> Selection:
+def select(
+    project: Project, parameters: QueryDict, numbers: Iterable[int], *, ignored: Collection[str] = ()
+) -> Selection:
     """Find the runs of a comparison.
 
     Args:
         project: whose runs are compared.
         parameters: of the request; the runs table's filters count here too.
         numbers: runs that the address names one by one; none of them means all that match.
+        ignored: fields of the address that say how to look at the runs.
     """
-    query = parse_table_query(project, parameters, ignored=_PAGE_FIELDS)
-    runs = runs_of(project, query).order_by("pk")
+    query = parse_table_query(project, parameters, ignored={"runs", *ignored})
+    found = runs_of(project, query)
     wanted = list(numbers)[: MAX_RUNS + 1]
     if wanted:
-        runs = runs.filter(pk__in=wanted)
-    matching = runs.count()
-    found = list(runs) if matching <= MAX_RUNS else []
+        found = found.filter(pk__in=wanted)
+    matching = found.count()
+    runs = read_rows(found) if matching <= MAX_RUNS else []
     warnings = list(query.warnings)
     absent = len(set(wanted)) - matching
     if wanted and absent > 0:
         warnings.append(f"{absent} of the {len(set(wanted))} runs named are not among this project's runs.")
-    sweep = None
-    if query.filters.get("sweep", "").isdecimal():
-        sweep = Sweep.objects.filter(pk=int(query.filters["sweep"]), project=project).first()
-    return Selection(
-        query, found, matching, sweep, metric_names([run.pk for run in found]), warnings, MAX_RUNS
-    )
+    metrics = _metric_names(found) if runs else []
+    return Selection(query, found, runs, matching, _sweep(project, query), metrics, warnings, MAX_RUNS)
+
+
+def read_rows(runs: QuerySet[Run]) -> list[RunRow]:
+    """Read what a comparison knows of runs, the oldest first."""
+    info = {name: KeyTransform(name, "info") for name in RunRow._fields[-2:]}
+    return [RunRow(*row) for row in runs.order_by("pk").values_list(*RunRow._fields[:-2], *info.values())]
+
+
+def final_values(runs: QuerySet[Run], metric: str) -> Mapping[int, Any]:
+    """Return how a metric stood at the end, of each run that has it: a number, or a word such as "NaN"."""
+    found = runs.order_by().values_list("pk", KeyTransform(metric, "summary"))
+    return {run_id: value for run_id, value in found if value is not None}
+
+
+def _metric_names(runs: QuerySet[Run]) -> list[str]:
+    rows = RunMetric.objects.filter(run__in=runs.order_by().values("pk"))
+    return sorted(rows.order_by().values_list("name__text", flat=True).distinct())
+
+
+def _sweep(project: Project, query: TableQuery) -> Sweep | None:
+    number = query.filters.get("sweep", "")
+    return Sweep.objects.filter(pk=int(number), project=project).first() if number.isdecimal() else None

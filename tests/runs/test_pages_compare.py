@@ -12,8 +12,10 @@ from pytest_django import DjangoAssertNumQueries
 
 from nnlab.stats.intervals import mean_interval
 from runs.models import Project, Run, Sweep
-from runs.pages.comparison import compare_runs
-from runs.pages.comparison_charts import curve_charts, factor_sections, grid, read_curves
+from runs.pages.compare_curves import curve_charts, read_curves
+from runs.pages.compare_factors import factor_sections, grid
+from runs.pages.compare_tabs import TABS
+from runs.pages.comparison import Comparison, compare_runs
 from runs.reading import comparison as reading
 from tests.runs import builders
 
@@ -50,6 +52,11 @@ def sweep() -> Sweep:
     return sweep
 
 
+def compared(sweep: Sweep, metric: str) -> Comparison:
+    runs = sweep.runs.all()
+    return compare_runs(reading.read_rows(runs), metric, reading.final_values(runs, metric))
+
+
 def address_of(project: Project) -> str:
     return reverse("compare", args=[project.slug])
 
@@ -61,7 +68,7 @@ def context_of(client: Client, project: Project, **parameters: Any) -> Any:
 
 
 def test_groups_are_runs_that_differ_by_their_seed_only(sweep: Sweep) -> None:
-    groups = compare_runs(list(sweep.runs.all()), "val_accuracy").groups
+    groups = compared(sweep, "val_accuracy").groups
     assert [group.label for group in groups] == [
         "depth 1, relu",
         "depth 2, relu",
@@ -82,7 +89,7 @@ def test_lower_is_better_for_errors() -> None:
     sweep = builders.build_sweep()
     for rate, loss in {0.1: 2.0, 0.01: 0.5}.items():
         builders.build_finished_run(sweep, training={"learning_rate": rate}, summary={"val_loss": loss})
-    groups = compare_runs(list(sweep.runs.all()), "val_loss").groups
+    groups = compared(sweep, "val_loss").groups
     assert [group.label for group in groups] == ["learning rate 0.01", "learning rate 0.1"]
 
 
@@ -91,14 +98,14 @@ def test_runs_that_are_not_over_are_counted_apart() -> None:
     builders.build_running_run(sweep, summary={"val_accuracy": 0.99})
     builders.build_finished_run(sweep, summary={"val_rmse": 3.0})
     builders.build_finished_run(sweep, score=0.5)
-    [group] = compare_runs(list(sweep.runs.all()), "val_accuracy").groups
+    [group] = compared(sweep, "val_accuracy").groups
     assert group.without_result == 2
     assert group.interval is not None
     assert (group.interval.n, group.interval.mean) == (1, 0.5)
 
 
 def test_a_factor_is_averaged_over_the_others_seed_by_seed(sweep: Sweep) -> None:
-    sections = factor_sections(compare_runs(list(sweep.runs.all()), "val_accuracy"))
+    sections = factor_sections(compared(sweep, "val_accuracy"))
     by_name = {section.factor: section for section in sections}
     activation = by_name["activation"].chart
     assert activation is not None
@@ -115,13 +122,13 @@ def test_factors_without_a_common_setting_say_so() -> None:
     sweep = builders.build_sweep()
     build_cell(sweep, 0, 0.9, depth=1, learning_rate=0.1)
     build_cell(sweep, 0, 0.8, depth=2, learning_rate=0.2)
-    sections = factor_sections(compare_runs(list(sweep.runs.all()), "val_accuracy"))
+    sections = factor_sections(compared(sweep, "val_accuracy"))
     notes = {section.factor: section.note for section in sections}
     assert "no comparison" in notes["depth"]
 
 
 def test_the_map_shows_depth_and_activation_where_the_width_is_single(sweep: Sweep) -> None:
-    chart = grid(compare_runs(list(sweep.runs.all()), "val_accuracy"))
+    chart = grid(compared(sweep, "val_accuracy"))
     assert chart is not None
     assert chart.title == "Depth × activation"
     assert "depth 1, activation relu" in chart.summary
@@ -131,13 +138,13 @@ def test_there_is_no_map_of_one_factor() -> None:
     sweep = builders.build_sweep()
     build_cell(sweep, 0, 0.9, depth=1)
     build_cell(sweep, 0, 0.8, depth=2)
-    assert grid(compare_runs(list(sweep.runs.all()), "val_accuracy")) is None
+    assert grid(compared(sweep, "val_accuracy")) is None
 
 
 def test_curves_show_means_with_n_and_leave_step_0_out(sweep: Sweep) -> None:
     runs = list(sweep.runs.all())
     windows = read_curves([run.pk for run in runs], "val_accuracy")
-    [chart] = curve_charts(compare_runs(runs, "val_accuracy"), windows, colour="", facet="")
+    [chart] = curve_charts(compared(sweep, "val_accuracy"), windows, colour="", facet="")
     names = {trace["name"] for trace in chart.figure["data"]}
     assert "depth 1, relu (n = 2)" in names
     assert "depth 2, tanh (n = 2, 1 diverged)" in names
@@ -148,7 +155,7 @@ def test_curves_show_means_with_n_and_leave_step_0_out(sweep: Sweep) -> None:
 def test_facets_share_out_the_groups_and_colours_follow_the_factor(sweep: Sweep) -> None:
     runs = list(sweep.runs.all())
     windows = read_curves([run.pk for run in runs], "val_accuracy")
-    charts = curve_charts(compare_runs(runs, "val_accuracy"), windows, colour="activation", facet="depth")
+    charts = curve_charts(compared(sweep, "val_accuracy"), windows, colour="activation", facet="depth")
     assert [chart.title for chart in charts] == ["Depth 1", "Depth 2"]
     low, high = charts[0].figure["layout"]["yaxis"]["range"]
     assert charts[1].figure["layout"]["yaxis"]["range"] == [low, high]
@@ -171,7 +178,7 @@ def test_a_metric_of_every_step_is_averaged_over_blocks() -> None:
         builders.build_series(run, "train_loss", 1 + rng.random(3000))
     runs = list(sweep.runs.all())
     windows = read_curves([run.pk for run in runs], "train_loss")
-    [chart] = curve_charts(compare_runs(runs, "train_loss"), windows, colour="", facet="")
+    [chart] = curve_charts(compared(sweep, "train_loss"), windows, colour="", facet="")
     assert len(chart.to_json()) < 40_000
 
 
@@ -195,13 +202,27 @@ def test_the_page_compares_the_runs_named(reader: Client, sweep: Sweep) -> None:
 def test_the_page_costs_the_same_for_eight_runs_and_for_more(
     reader: Client, sweep: Sweep, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
-    # Session, user, 2 rights; project, count, runs, sweep, metrics, series, chunks, journal, badge.
-    with django_assert_max_num_queries(13):
+    # Session, user, 2 rights; project, count, runs, sweep, metrics, values, series, chunks, journal, badge.
+    with django_assert_max_num_queries(14):
         reader.get(sweep.get_absolute_url())
     for seed in range(2, 8):
         build_cell(sweep, seed, 0.7, depth=3)
-    with django_assert_max_num_queries(13):
+    with django_assert_max_num_queries(14):
         reader.get(sweep.get_absolute_url())
+
+
+def test_only_the_tab_that_the_address_names_is_built(reader: Client, sweep: Sweep) -> None:
+    built = {
+        tab.key: {"curves", "factors", "grid"} & context_of(reader, sweep.project, tab=tab.key).keys()
+        for tab in TABS
+        if tab.key in {"curves", "factors", "grid"}
+    }
+    assert built == {"curves": {"curves"}, "factors": {"factors"}, "grid": {"grid"}}
+
+
+def test_an_unknown_tab_is_said_and_the_curves_are_shown(reader: Client, sweep: Sweep) -> None:
+    context = context_of(reader, sweep.project, tab="<b>")
+    assert (context["tab"].key, len(context["warnings"])) == ("curves", 1)
 
 
 def test_too_many_runs_are_refused_with_a_remedy(
@@ -217,7 +238,7 @@ def test_too_many_runs_are_refused_with_a_remedy(
 
 def test_runs_among_which_nothing_varies_have_no_factors(reader: Client) -> None:
     run = build_cell(builders.build_sweep(), 0, 0.9)
-    text = reader.get(address_of(run.project)).content.decode()
+    text = reader.get(address_of(run.project), {"tab": "factors"}).content.decode()
     assert "Nothing was varied among these runs" in text
     assert "only 64 was run" not in text
 
@@ -254,7 +275,11 @@ def test_the_page_begins_with_the_best_group_and_its_interval(reader: Client, sw
 
 def test_only_factors_that_were_varied_can_be_chosen(reader: Client, sweep: Sweep) -> None:
     context = context_of(reader, sweep.project, color="width", facet="<b>", metric="nonsense")
-    assert (context["colour"], context["facet"], context["comparison"].metric) == ("", "", "val_accuracy")
+    assert (context["view"].color, context["view"].facet, context["comparison"].metric) == (
+        "",
+        "",
+        "val_accuracy",
+    )
     assert len(context["warnings"]) == 3
 
 
@@ -277,5 +302,5 @@ def test_choosing_by_a_training_metric_is_advised_against(reader: Client, sweep:
 def test_a_diverged_run_does_not_count_with_its_last_finite_value() -> None:
     sweep = builders.build_sweep()
     builders.build_finished_run(sweep, stop_reason="diverged", summary={"val_accuracy": 0.7})
-    [group] = compare_runs(list(sweep.runs.all()), "val_accuracy").groups
+    [group] = compared(sweep, "val_accuracy").groups
     assert (group.diverged, group.interval, group.best) == (1, None, None)

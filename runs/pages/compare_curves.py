@@ -1,18 +1,17 @@
-"""The charts of a comparison: curves over seeds, a plot for each factor, a map of two of them."""
+"""Curves of a comparison: a line for each group, averaged over its seeds."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from nnlab.stats.factors import FactorEffect, LevelEffect, factor_effects
 from nnlab.stats.groups import GroupCurve, group_curves
 from runs.charts.chart import Chart, empty_chart
 from runs.charts.curves import Line, curves
-from runs.charts.factors import LevelView, factor_plot, grid_heatmap
+from runs.pages.compare_view import CompareView
 from runs.pages.comparison import Comparison, Group, level_text
 from runs.pages.formats import is_share, least_span, metric_title, sentence
 from runs.pages.run_charts import spans_decades
@@ -25,23 +24,12 @@ MAX_FAINT = 40  # raw runs behind the means, all charts of the page together
 BLOCKS = 150  # steps of a curve that has a point at every step
 _DASHES = ("solid", "dash", "dot", "dashdot")
 _EVERY_STEP = 400  # points of a series from which it is averaged over blocks
-_PAIRS = (("depth", "width"), ("depth", "activation"), ("width", "activation"), ("depth", "dropout"))
 
 
-@dataclass(frozen=True)
-class FactorSection:
-    """A factor as the page shows it: a chart, or why there is none."""
-
-    factor: str
-    chart: Chart | None
-    note: str
-
-
-def value_title(comparison: Comparison) -> str:
-    """Name the metric with its unit."""
-    title = metric_title(comparison.metric)
-    unit = "%" if is_share(comparison.metric) else comparison.unit
-    return f"{title} ({unit})" if unit else title
+def curves_tab(comparison: Comparison, view: CompareView, warnings: list[str]) -> dict[str, Any]:
+    """Read the curves and build the tab of them."""
+    windows = read_curves([member.run.pk for member in comparison.members], comparison.metric)
+    return {"curves": curve_charts(comparison, windows, colour=view.color, facet=view.facet)}
 
 
 def read_curves(run_ids: Sequence[int], metric: str) -> list[SeriesWindow]:
@@ -77,56 +65,6 @@ def curve_charts(
             _curves(f"curves-{place}", title, comparison, groups, thinned, colour, faint, small=bool(facet))
         )
     return _on_one_scale(charts) if facet else charts
-
-
-def factor_sections(comparison: Comparison) -> list[FactorSection]:
-    """Draw what each factor does with the others averaged."""
-    return [_factor(comparison, factor) for factor in comparison.factors]
-
-
-def grid(comparison: Comparison) -> Chart | None:
-    """Draw a map of two factors that were both varied: depth and width first; None where there are none."""
-    varied = set(comparison.varied)
-    pair = next((pair for pair in _PAIRS if varied.issuperset(pair)), None)
-    if pair is None:
-        return None
-    row, column = pair
-    rows, columns = comparison.factors[row], comparison.factors[column]
-    scale = _scale(comparison)
-    cells: dict[tuple[Any, Any], list[float | None]] = {}
-    for member in comparison.members:
-        if member.counts:
-            value = None if member.value is None else member.value * scale
-            cells.setdefault((member.levels[row], member.levels[column]), []).append(value)
-    means, sds, counts = (np.full((len(rows), len(columns)), np.nan) for _ in range(3))
-    for at, (r, c) in enumerate((r, c) for r in rows for c in columns):
-        place = divmod(at, len(columns))
-        found = cells.get((r, c), [])
-        values = [value for value in found if value is not None]
-        counts[place] = len(values) or len(found)
-        means[place] = np.mean(values) if values else np.nan
-        sds[place] = np.std(values, ddof=1) if len(values) > 1 else np.nan
-    chart = grid_heatmap(
-        "grid",
-        f"{row.capitalize()} × {column}",
-        [level_text(row, level) for level in rows],
-        [level_text(column, level) for level in columns],
-        means,
-        sds,
-        counts,
-        row_title=row,
-        column_title=column,
-        better="higher" if comparison.higher else "lower",
-        y_title=value_title(comparison),
-    )
-    others = sorted(varied - set(pair))
-    mixed = f", over all values of {' and '.join(others).replace('_', ' ')}" if others else ""
-    return replace(chart, caption=f"Mean ± standard deviation of the runs of a cell{mixed}.")
-
-
-def _scale(comparison: Comparison) -> float:
-    """Return what turns a value into the one of the axis that ``value_title`` names."""
-    return 100.0 if is_share(comparison.metric) else 1.0
 
 
 def _trained(window: SeriesWindow) -> SeriesWindow:
@@ -202,7 +140,7 @@ def _axis(comparison: Comparison, *, log_y: bool) -> dict[str, Any]:
     """Describe the axis of curves, whose values stay as they were stored."""
     percent = is_share(comparison.metric)
     return {
-        "y_title": metric_title(comparison.metric) if percent else value_title(comparison),
+        "y_title": metric_title(comparison.metric) if percent else comparison.value_title,
         "log_y": log_y,
         "least_span": least_span(comparison.metric),
         "percent": percent and not log_y,
@@ -250,47 +188,3 @@ def _curve_caption(found: Sequence[GroupCurve], groups: int) -> str:
     if groups > len(found):
         text += f" The best {len(found)} of {groups} groups are drawn; the list of groups has them all."
     return text
-
-
-def _factor(comparison: Comparison, factor: str) -> FactorSection:
-    levels = comparison.factors[factor]
-    name = factor.replace("_", " ")
-    if len(levels) == 1:
-        return FactorSection(name, None, f"{name}: only {level_text(factor, levels[0])} was run")
-    scale = _scale(comparison)
-    rows = [
-        row | {"value": None if row["value"] is None else row["value"] * scale} for row in comparison.rows()
-    ]
-    if not rows:
-        return FactorSection(name, None, f"{name}: no run has ended yet")
-    others = [other for other in comparison.factors if other != factor]
-    effect = factor_effects(rows, factor, [*others, "rest"], "seed", "value")
-    if all(level.mean is None for level in effect.levels):
-        return FactorSection(name, None, f"{name}: no comparison; {effect.caption}")
-    chart = factor_plot(
-        f"factor-{factor.replace('_', '-')}",
-        sentence(name),
-        [_level_view(factor, level) for level in effect.levels],
-        y_title=value_title(comparison),
-        caption=_factor_caption(effect),
-    )
-    return FactorSection(name, chart, "")
-
-
-def _factor_caption(effect: FactorEffect) -> str:
-    """Say what dots and whiskers are, and how even the ground is that they stand on."""
-    seeds = max(level.n for level in effect.levels)
-    whisker = f"whisker: 95 % t interval over {seeds} seeds" if seeds > 1 else "one seed: no interval"
-    return f"Large dot: mean; {whisker}; small dots: single runs. {sentence(effect.caption)}."
-
-
-def _level_view(factor: str, effect: LevelEffect) -> LevelView:
-    return LevelView(
-        level_text(factor, effect.level),
-        effect.mean,
-        effect.low,
-        effect.high,
-        effect.n,
-        effect.runs,
-        effect.diverged,
-    )

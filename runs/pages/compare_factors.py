@@ -1,0 +1,125 @@
+"""What factors do: a plot for each, and a map of two of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from nnlab.stats.factors import FactorEffect, LevelEffect, factor_effects
+from runs.charts.chart import Chart
+from runs.charts.factors import LevelView, factor_plot, grid_heatmap
+from runs.pages.compare_view import CompareView
+from runs.pages.comparison import Comparison, level_text
+from runs.pages.formats import sentence
+
+_PAIRS = (("depth", "width"), ("depth", "activation"), ("width", "activation"), ("depth", "dropout"))
+
+
+@dataclass(frozen=True)
+class FactorSection:
+    """A factor as the page shows it: a chart, or why there is none."""
+
+    factor: str
+    chart: Chart | None
+    note: str
+
+
+def factors_tab(comparison: Comparison, view: CompareView, warnings: list[str]) -> dict[str, Any]:
+    """Build the tab of factors."""
+    return {"factors": factor_sections(comparison)}
+
+
+def grid_tab(comparison: Comparison, view: CompareView, warnings: list[str]) -> dict[str, Any]:
+    """Build the tab of the map."""
+    return {"grid": grid(comparison)}
+
+
+def factor_sections(comparison: Comparison) -> list[FactorSection]:
+    """Draw what each factor does with the others averaged."""
+    return [_factor(comparison, factor) for factor in comparison.factors]
+
+
+def grid(comparison: Comparison) -> Chart | None:
+    """Draw a map of two factors that were both varied: depth and width first; None where there are none."""
+    varied = set(comparison.varied)
+    pair = next((pair for pair in _PAIRS if varied.issuperset(pair)), None)
+    if pair is None:
+        return None
+    row, column = pair
+    rows, columns = comparison.factors[row], comparison.factors[column]
+    scale = comparison.scale
+    cells: dict[tuple[Any, Any], list[float | None]] = {}
+    for member in comparison.members:
+        if member.counts:
+            value = None if member.value is None else member.value * scale
+            cells.setdefault((member.levels[row], member.levels[column]), []).append(value)
+    means, sds, counts = (np.full((len(rows), len(columns)), np.nan) for _ in range(3))
+    for at, (r, c) in enumerate((r, c) for r in rows for c in columns):
+        place = divmod(at, len(columns))
+        found = cells.get((r, c), [])
+        values = [value for value in found if value is not None]
+        counts[place] = len(values) or len(found)
+        means[place] = np.mean(values) if values else np.nan
+        sds[place] = np.std(values, ddof=1) if len(values) > 1 else np.nan
+    chart = grid_heatmap(
+        "grid",
+        f"{row.capitalize()} × {column}",
+        [level_text(row, level) for level in rows],
+        [level_text(column, level) for level in columns],
+        means,
+        sds,
+        counts,
+        row_title=row,
+        column_title=column,
+        better="higher" if comparison.higher else "lower",
+        y_title=comparison.value_title,
+    )
+    others = sorted(varied - set(pair))
+    mixed = f", over all values of {' and '.join(others).replace('_', ' ')}" if others else ""
+    return replace(chart, caption=f"Mean ± standard deviation of the runs of a cell{mixed}.")
+
+
+def _factor(comparison: Comparison, factor: str) -> FactorSection:
+    levels = comparison.factors[factor]
+    name = factor.replace("_", " ")
+    if len(levels) == 1:
+        return FactorSection(name, None, f"{name}: only {level_text(factor, levels[0])} was run")
+    scale = comparison.scale
+    rows = [
+        row | {"value": None if row["value"] is None else row["value"] * scale} for row in comparison.rows()
+    ]
+    if not rows:
+        return FactorSection(name, None, f"{name}: no run has ended yet")
+    others = [other for other in comparison.factors if other != factor]
+    effect = factor_effects(rows, factor, [*others, "rest"], "seed", "value")
+    if all(level.mean is None for level in effect.levels):
+        return FactorSection(name, None, f"{name}: no comparison; {effect.caption}")
+    chart = factor_plot(
+        f"factor-{factor.replace('_', '-')}",
+        sentence(name),
+        [_level_view(factor, level) for level in effect.levels],
+        y_title=comparison.value_title,
+        caption=_factor_caption(effect),
+    )
+    return FactorSection(name, chart, "")
+
+
+def _factor_caption(effect: FactorEffect) -> str:
+    """Say what dots and whiskers are, and how even the ground is that they stand on."""
+    seeds = max(level.n for level in effect.levels)
+    whisker = f"whisker: 95 % t interval over {seeds} seeds" if seeds > 1 else "one seed: no interval"
+    return f"Large dot: mean; {whisker}; small dots: single runs. {sentence(effect.caption)}."
+
+
+def _level_view(factor: str, effect: LevelEffect) -> LevelView:
+    return LevelView(
+        level_text(factor, effect.level),
+        effect.mean,
+        effect.low,
+        effect.high,
+        effect.n,
+        effect.runs,
+        effect.diverged,
+    )

@@ -1,0 +1,19 @@
+"""The tabs of the compare page, in their order."""
+
+from __future__ import annotations
+
+from runs.pages import compare_curves, compare_factors
+from runs.pages.compare_view import Tab
+
+TABS = (
+    Tab(
+        "curves",
+        "Curves",
+        "runs/compare/curves.html",
+        compare_curves.curves_tab,
+        controls=("metric", "color", "facet"),
+    ),
+    Tab("factors", "Factors", "runs/compare/factors.html", compare_factors.factors_tab),
+    Tab("grid", "Grid", "runs/compare/grid.html", compare_factors.grid_tab),
+)
+OF_KEY = {tab.key: tab for tab in TABS}
