@@ -7,7 +7,6 @@ from runs.models.alerts import Alert, Mute
 from runs.models.allowances import Allowance
 from runs.models.attempts import Attempt, Outcome
 from runs.models.checkpoints import Checkpoint, CheckpointPart
-from runs.models.filters import SavedFilter
 from runs.models.fixes import Fix, FixPair
 from runs.models.metrics import Chunk, Journal, Ledger, Name, Pyramid, RunMetric, RunParam, Series, Writer
 from runs.models.notices import Channel, Notice, NoticeLine
@@ -16,8 +15,10 @@ from runs.models.runs import ACTIVE, OVER, Queue, QueuedRun, Run, Source, Status
 from runs.models.searches import Mark, Rung, Search, Trial
 from runs.models.speeds import Speed
 from runs.models.sweeps import Sweep
+from runs.models.tags import RunTag
 from runs.models.tallies import Tally
 from runs.models.traces import Trace
+from runs.models.views import SavedView
 from runs.models.workers import Release, Worker
 
 __all__ = [
@@ -49,8 +50,9 @@ __all__ = [
     "Run",
     "RunMetric",
     "RunParam",
+    "RunTag",
     "Rung",
-    "SavedFilter",
+    "SavedView",
     "Search",
     "Series",
     "Source",

@@ -32,6 +32,10 @@ class AlertQuerySet(models.QuerySet["Alert"]):
         """Return the alerts of runs that are not in the trash."""
         return self.exclude(run__in=Run.objects.in_trash())  # mostly a handful, found by an index of its own
 
+    def of_shown_runs(self) -> AlertQuerySet:
+        """Return the alerts of runs that are neither in the trash nor archived."""
+        return self.of_kept_runs().exclude(run__in=Run.objects.archived())
+
     def muted(self) -> AlertQuerySet:
         """Return the alerts that are muted, for ever or until a time to come."""
         return self.filter(_in_force("muted_until"), muted_at__isnull=False)

@@ -26,6 +26,15 @@ class Project(models.Model):
         validators=[MinValueValidator(1)],
         help_text="Runs that wait; empty for the installation's bound.",
     )
+    baseline = models.ForeignKey(
+        "Run",
+        null=True,
+        blank=True,
+        editable=False,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="The pinned run, that the others are measured against.",
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:

@@ -34,8 +34,16 @@ class RunQuerySet(models.QuerySet["Run"]):
         return self.filter(status__in=ACTIVE)
 
     def kept(self) -> RunQuerySet:
-        """Return the runs that are not in the trash: what tables, charts, figures and counts are about."""
+        """Return the runs that are not in the trash, the archived ones among them."""
         return self.filter(deleted_at=None)
+
+    def shown(self) -> RunQuerySet:
+        """Return the kept runs that nobody has archived: what is shown unless archived runs are asked for."""
+        return self.filter(deleted_at=None, archived_at=None)
+
+    def archived(self) -> RunQuerySet:
+        """Return the runs that somebody has archived."""
+        return self.filter(archived_at__isnull=False)
 
     def in_trash(self) -> RunQuerySet:
         """Return the deleted runs that are not purged yet."""
@@ -73,6 +81,9 @@ class Run(models.Model):
     )
     deleted_at = models.DateTimeField(
         null=True, editable=False, help_text="In the trash since then; it can be restored until it is purged."
+    )
+    archived_at = models.DateTimeField(
+        null=True, editable=False, help_text="Out of the way since then, with all it has; not deleted."
     )
     purge_began_at = models.DateTimeField(
         null=True, editable=False, help_text="Its points are being removed since then; it cannot be restored."
@@ -210,12 +221,17 @@ class Run(models.Model):
             models.Index(name="run_past", fields=["shape_key"], condition=Q(status="finished")),
             # For the trash, and for leaving it out.
             models.Index(name="run_in_trash", fields=["deleted_at"], condition=Q(deleted_at__isnull=False)),
+            # For the archived runs, and for leaving them out.
+            models.Index(
+                name="run_archived", fields=["project", "-id"], condition=Q(archived_at__isnull=False)
+            ),
             # For the runs table: newest first within a project, and all that it counts, sorts and filters
             # by, so that it never looks into the wide rows of runs that are not on the page.
             models.Index(
                 name="run_table",
                 fields=[
-                    *("project", "deleted_at", "-id", "name", "sweep", "status", "stop_reason", "score"),
+                    *("project", "deleted_at", "-id", "archived_at", "group", "headline"),
+                    *("name", "sweep", "status", "stop_reason", "score"),
                     *("dataset", "depth", "width", "activation", "dropout", "optimizer", "learning_rate"),
                     *("seed", "parameters", "started_at", "ended_at"),
                 ],
@@ -224,7 +240,7 @@ class Run(models.Model):
             models.Index(
                 *("project", Seconds("ended_at", "started_at"), "id"),
                 name="run_took",
-                condition=Q(deleted_at=None),
+                condition=Q(deleted_at=None, archived_at=None),
             ),
         ]
 

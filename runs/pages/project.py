@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
-from runs.models import Project, SavedFilter, Status
+from runs.models import Project, SavedView, Status
 from runs.pages.frame import render_page
 from runs.reading import table, table_rows
 from runs.reading.sweeps import sweeps_of
@@ -45,7 +45,7 @@ def project(request: HttpRequest, slug: str) -> HttpResponse:
         "chips": _chips(query, choices),
         "columns": _headings(query),
         "shown": {column.key for column in query.columns},
-        "saved": SavedFilter.objects.filter(project=found),
+        "saved": SavedView.objects.filter(project=found).exclude(name=""),
     }
     return render_page(request, "runs/project.html", context)
 

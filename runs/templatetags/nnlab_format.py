@@ -20,6 +20,7 @@ from runs.retention import file_size
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from django.urls import ResolverMatch
     from django.utils.safestring import SafeString
 
     from nnlab.data.catalogue import DatasetInfo
@@ -73,6 +74,7 @@ _STOP_REASONS = {
     "worker lost": "its workers were lost too often",
 }
 _LONG_LIST = 4  # from here on equal parts are written once
+_VIEWS = ("project", "compare", "run", "alerts", "queue", "question", "change", "dataset")
 _ORDINARY_ENDINGS = frozenset({"", "end", "cancelled"})
 
 
@@ -225,6 +227,12 @@ def setting(value: Any) -> str:
     if isinstance(value, float):
         return formats.learning_rate(value) if math.isfinite(value) else formats.number(value)
     return formats.MISSING if value is None else str(value)
+
+
+@register.filter
+def is_view(match: ResolverMatch | None) -> bool:
+    """Whether a page can be saved as a view: those of the navigation that change with their address."""
+    return match is not None and not match.app_names and (match.url_name or "").startswith(_VIEWS)
 
 
 @register.filter
