@@ -50,22 +50,15 @@ def load(folder: Path | None, name: str, target: str | None, task: str) -> Table
             f"no file {name!r} among the CSV datasets ({listing(names) or 'none yet'}); "
             f"put it into the folder {folder} or choose another dataset",
         )
-    return _table(_content(folder, name), target, task)
+    return _table(content(folder, name), target, task)
 
 
-@lru_cache(maxsize=2)
-def _table(content: bytes, target: str | None, task: str) -> Table:
-    """Remember the last two tables: a sweep asks for the same one many times."""
-    return build_table(read_columns(content), target, task)
+def content(folder: Path, name: str) -> bytes:
+    """Read a file that ``csv_names`` lists; it may have been exchanged since.
 
-
-def _is_plain(name: str) -> bool:
-    hidden_or_elsewhere = name.startswith(".") or any(sign in name for sign in "/\\:")
-    return name.endswith(".csv") and name.isprintable() and not hidden_or_elsewhere
-
-
-def _content(folder: Path, name: str) -> bytes:
-    """Read the file, which may have been exchanged since the listing."""
+    Raises:
+        DataError: if it cannot be read, is no regular file or too large.
+    """
     # Neither constant exists on Windows. Without the second, opening a pipe would wait for a writer.
     flags = (
         os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
@@ -77,10 +70,21 @@ def _content(folder: Path, name: str) -> bytes:
     with open(descriptor, "rb") as stream:  # noqa: PTH123 - a descriptor has no path
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise DataError("dataset", f"expected {name!r} to be a regular file")
-        content = stream.read(LIMITS.file_bytes + 1)
-    if len(content) > LIMITS.file_bytes:
+        found = stream.read(LIMITS.file_bytes + 1)
+    if len(found) > LIMITS.file_bytes:
         raise DataError(
             "dataset",
             f"expected a file of at most {LIMITS.file_bytes:,} bytes, {name!r} has more; send fewer rows",
         )
-    return content
+    return found
+
+
+@lru_cache(maxsize=2)
+def _table(text: bytes, target: str | None, task: str) -> Table:
+    """Remember the last two tables: a sweep asks for the same one many times."""
+    return build_table(read_columns(text), target, task)
+
+
+def _is_plain(name: str) -> bool:
+    hidden_or_elsewhere = name.startswith(".") or any(sign in name for sign in "/\\:")
+    return name.endswith(".csv") and name.isprintable() and not hidden_or_elsewhere

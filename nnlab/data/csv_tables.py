@@ -51,7 +51,7 @@ def build_table(columns: Sequence[CsvColumn], target: str | None, task: str) -> 
     notes += [
         f"column {column.name} has a different value in every row and looks like an identifier"
         for column, cells in zip(features, kept, strict=True)
-        if _looks_like_an_identifier(cells, column.labels)
+        if looks_like_an_identifier(cells, column.labels)
     ]
     y = replace(chosen, cells=chosen.cells[present])
     return _with_task(frame, y, task, tuple(notes))
@@ -94,7 +94,8 @@ def _with_task(frame: Frame, target: CsvColumn, task: str, notes: tuple[str, ...
     return Table(frame, codes.astype(np.float64), settled, target.name, class_names=tuple(names), notes=notes)
 
 
-def _looks_like_an_identifier(cells: FloatArray, labels: tuple[str, ...]) -> bool:
+def looks_like_an_identifier(cells: FloatArray, labels: tuple[str, ...]) -> bool:
+    """Whether every row has a text of its own, or a running number."""
     if labels:
         return len(labels) >= len(cells)
     return bool((np.diff(cells) == 1).all())

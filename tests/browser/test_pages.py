@@ -24,6 +24,8 @@ PAGES = {
     "gradients as a map": "/r/{lab.sick}/?measure=gradient_rms",
     "alerts": "/alerts/",
     "datasets": "/datasets/",
+    "shipped dataset": "/datasets/california_housing/",
+    "dataset of pictures": "/datasets/digits/",
     "trash": "/trash/",
     "queue": "/queue/",
     "workers": "/workers/",
