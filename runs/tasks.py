@@ -15,6 +15,7 @@ from nnlab.celery import app
 from runs import buckets, leaving, lifecycle, limits, queue, registration, training, workers
 from runs.lifecycle import Claims
 from runs.models import Run
+from runs.questions import advancing
 from runs.queue import TRAIN_TASK
 from runs.searching import proposing
 
@@ -51,6 +52,7 @@ def train_next(name: str) -> None:
         with logs.bound(run_ids=list(claims)):
             _train(claims)
             proposing.propose_for(claims)
+            advancing.answer_for(claims)
     finally:
         queue.wake_next(name)
 

@@ -57,7 +57,7 @@ def fit(count: Count, depth: int, target: int, tolerance: float = TOLERANCE) -> 
     layers = "-".join(map(str, nearest.hidden_units))
     raise SearchError(
         f"expected {depth} hidden layer{'s'[: depth > 1]} within {100 * tolerance:g} % of {target:,}, and the"
-        f" nearest, {layers}, has {nearest.cost:,} ({100 * nearest.deviation:+.1f} %); try a larger target"
+        f" nearest, {layers}, has {nearest.cost:,} ({100 * nearest.deviation:+.1f} %); try {nearest.cost:,}"
     )
 
 

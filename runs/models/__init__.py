@@ -11,6 +11,7 @@ from runs.models.fixes import Fix, FixPair
 from runs.models.metrics import Chunk, Journal, Ledger, Name, Pyramid, RunMetric, RunParam, Series, Writer
 from runs.models.notices import Channel, Notice, NoticeLine
 from runs.models.projects import Project
+from runs.models.questions import Question
 from runs.models.runs import ACTIVE, OVER, Queue, QueuedRun, Run, Source, Status
 from runs.models.searches import Mark, Rung, Search, Trial
 from runs.models.speeds import Speed
@@ -44,6 +45,7 @@ __all__ = [
     "Outcome",
     "Project",
     "Pyramid",
+    "Question",
     "Queue",
     "QueuedRun",
     "Release",

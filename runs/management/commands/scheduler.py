@@ -15,6 +15,7 @@ from nnlab import healthcheck
 from runs import keeping, lifecycle, queue, retention
 from runs.notices import sending
 from runs.outside import summary
+from runs.questions import advancing
 from runs.searching import proposing
 from runs.store.outage import AWAY
 from runs.store.statistics import Upkeep
@@ -52,6 +53,7 @@ class Command(BaseCommand):
                 sweeper.look()
                 courier.look()
                 proposing.propose_all()
+                advancing.answer_all()
             except AWAY as error:
                 logger.warning("the database does not answer: %s", error)
                 close_old_connections()
