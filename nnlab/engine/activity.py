@@ -26,6 +26,8 @@ RANK_MATRIX = 64  # larger matrices would take longer than an epoch of the netwo
 RANK_ROWS = 256
 RANK_EPOCHS = (0, 1, 2, 3, 5, 8, 13, 21, 34)
 RANK_TENTHS = 10  # of the run, after these epochs
+SNAPSHOT_EPOCHS = (0, 1, 3, 8, 21, 34)  # some of those, as are all later steps
+SNAPSHOT_FIFTHS = 5
 
 # To look into units and answers takes small networks as long as several steps. Evaluations that are closer
 # together than this work, or these steps, have loss and score alone; the gap grows to a part of the run so
@@ -122,15 +124,22 @@ def rank_rows(units: int, rows: int) -> int:
     return min(rows, RANK_ROWS if units <= RANK_MATRIX else RANK_MATRIX)
 
 
-def rank_steps(steps: int, steps_per_epoch: int) -> tuple[int, ...]:
-    """List the steps of a run after which the rank is wanted: often at first, later rarely."""
-    early = [steps_per_epoch * epoch for epoch in RANK_EPOCHS]
-    late = (steps * part // RANK_TENTHS for part in range(1, RANK_TENTHS))
+def rare_steps(
+    steps: int, steps_per_epoch: int, epochs: Sequence[int] = RANK_EPOCHS, parts: int = RANK_TENTHS
+) -> tuple[int, ...]:
+    """List the steps of a run after which something is wanted often at first, and later rarely.
+
+    Args:
+        epochs: the early ones.
+        parts: of the run, the ends of which come after these epochs.
+    """
+    early = [steps_per_epoch * epoch for epoch in epochs]
+    late = (steps * part // parts for part in range(1, parts))
     wanted = {*early, *(step for step in late if step > early[-1]), steps}
     return tuple(sorted(step for step in wanted if step <= steps))
 
 
-def rank_is_due(wanted: tuple[int, ...], step: int, validate_every: int) -> bool:
+def is_due_now(wanted: tuple[int, ...], step: int, validate_every: int) -> bool:
     """Tell whether one of these steps came since the evaluation before."""
     return bisect_right(wanted, step) > bisect_right(wanted, step - validate_every)
 
@@ -143,14 +152,19 @@ class Looks:
     """
 
     def __init__(self, steps: int, steps_per_epoch: int, validate_every: int, work: float) -> None:
-        self._ranks = rank_steps(steps, steps_per_epoch)
+        self._ranks = rare_steps(steps, steps_per_epoch)
+        self._snapshots = rare_steps(steps, steps_per_epoch, SNAPSHOT_EPOCHS, SNAPSHOT_FIFTHS)
         self._validate_every = validate_every
         self._gap = min(max(LOOK_WORK / work, 1.0), LOOK_STEPS)
         self._most = max(MOST_LOOK_WORK / work, self._gap)
 
     def takes_rank(self, step: int) -> bool:
         """Tell whether the rank is taken after a step."""
-        return rank_is_due(self._ranks, step, self._validate_every)
+        return is_due_now(self._ranks, step, self._validate_every)
+
+    def takes_snapshot(self, step: int) -> bool:
+        """Tell whether a snapshot is taken after a step; the rank then is, too."""
+        return is_due_now(self._snapshots, step, self._validate_every)
 
     def is_due(self, step: int) -> bool:
         """Tell whether the evaluation after a step is more than loss and score."""

@@ -101,6 +101,47 @@ class Sample:
 
 
 @dataclass(frozen=True)
+class Histogram:
+    """How often values fall into bins of equal width between the least and the greatest of them.
+
+    Shapes: ``counts`` (bins,), (1,) where all values are equal, (0,) where there is none.
+
+    Args:
+        low: the least finite value that is not 0; likewise ``high``.
+        zeros: values that are exactly 0; no bin has them.
+        broken: values that are not finite.
+    """
+
+    low: float
+    high: float
+    counts: IntArray
+    zeros: int
+    broken: int
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """How a network looks inside after an evaluation's step.
+
+    Shapes: ``weights`` one histogram a layer; ``outputs`` and ``active`` one entry a hidden layer, the latter
+    with one number a unit.
+
+    Args:
+        weights: without biases.
+        outputs: of the activations, over some validation rows, without dropout.
+        active: for each unit how many of these rows give it an output above 0.
+        rows: how many rows these are.
+        parameters: all of them in the order of the network's flat vector; None for large networks.
+    """
+
+    weights: tuple[Histogram, ...]
+    outputs: tuple[Histogram, ...]
+    active: tuple[IntArray, ...]
+    rows: int
+    parameters: NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """One pass over the validation rows, without dropout.
 
@@ -124,6 +165,7 @@ class Evaluation:
             each other so closely that looking into each would cost too much (activity.py).
         restored_step: where early stopping has given the best network back, the step that it is from. This
             evaluation, the run's last, then stands for the one that ended the run.
+        snapshot: of the network, at first often, later rarely, and at the end.
     """
 
     step: int
@@ -140,6 +182,7 @@ class Evaluation:
     answer_variance: float | None = None
     is_brief: bool = False
     restored_step: int | None = None
+    snapshot: Snapshot | None = None
 
 
 @dataclass(frozen=True)

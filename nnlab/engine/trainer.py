@@ -20,6 +20,7 @@ from nnlab.engine.probe_cost import ProbeCost
 from nnlab.engine.probes import Sampler, work_of_a_step
 from nnlab.engine.records import Ending, Evaluation, NonFinite, Records
 from nnlab.engine.schedules import make_schedule, total_steps
+from nnlab.engine.snapshots import Camera
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,6 +74,10 @@ class Trainer:
     def _evaluator(self) -> Evaluator:
         return Evaluator(self.network, self.head, self._problem, self._make_predictor())
 
+    @cached_property
+    def _camera(self) -> Camera:
+        return Camera(self.network, self._problem)
+
     def _make_predictor(self) -> Predict:
         """Build what predicts the validation rows."""
         return NumpyPredictor(self.network, self._problem)
@@ -99,7 +104,15 @@ class Trainer:
             return self._evaluator.evaluate(self.step, epoch, ranks=ranks, is_brief=is_brief)
 
     def judge(self) -> Evaluation | NonFinite:
-        """Evaluate, and draw the consequences: a lower learning rate, the end, the best network restored."""
+        """Evaluate, draw the consequences, and take a snapshot where one is due."""
+        found = self._consequences()
+        is_due = self.ended is not None or self._looks.takes_snapshot(self.step)
+        if isinstance(found, NonFinite) or not is_due:
+            return found
+        return replace(found, snapshot=self._camera.take())
+
+    def _consequences(self) -> Evaluation | NonFinite:
+        """Evaluate; then come a lower learning rate, the end, the best network restored."""
         found = self.evaluate(is_brief=not self._looks.is_due(self.step))
         if isinstance(found, NonFinite):
             self.ended = Ending.DIVERGED

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from nnlab.engine.activity import Looks, centred, effective_rank, rank_is_due, rank_of, rank_rows, rank_steps
+from nnlab.engine.activity import Looks, centred, effective_rank, is_due_now, rank_of, rank_rows, rare_steps
 from nnlab.engine.config import NATIVE_ACTIVATIONS, TrainingConfig
 from nnlab.engine.network import Pass, with_ones
 from nnlab.engine.problem import Problem
@@ -141,12 +141,12 @@ def test_ranks_are_not_taken_of_what_is_too_wide_or_not_there() -> None:
 
 
 def test_ranks_are_taken_often_at_first_and_at_every_tenth_of_the_run() -> None:
-    wanted = rank_steps(1000, 10)
-    taken = [epoch for epoch in range(101) if rank_is_due(wanted, 10 * epoch, 10)]
+    wanted = rare_steps(1000, 10)
+    taken = [epoch for epoch in range(101) if is_due_now(wanted, 10 * epoch, 10)]
     assert taken == [0, 1, 2, 3, 5, 8, 13, 21, 34, 40, 50, 60, 70, 80, 90, 100]
-    short = rank_steps(27, 10)
-    assert [step for step in (0, 5, 10, 15, 20, 25, 27) if rank_is_due(short, step, 5)] == [0, 10, 20, 27]
-    assert [step for step in range(0, 100, 25) if rank_is_due(rank_steps(99, 10), step, 25)] == [0, 25, 50]
+    short = rare_steps(27, 10)
+    assert [step for step in (0, 5, 10, 15, 20, 25, 27) if is_due_now(short, step, 5)] == [0, 10, 20, 27]
+    assert [step for step in range(0, 100, 25) if is_due_now(rare_steps(99, 10), step, 25)] == [0, 25, 50]
 
 
 @pytest.mark.parametrize("tier", TIERS)

@@ -200,6 +200,7 @@ class Cohort:
             epoch = step // self._shared.steps_per_epoch
             return Evaluation(step, epoch, judged.metrics, none, none, scale.rows, is_brief=True)
         products = named.get("products") if looks.takes_rank(step) else None
+        camera = self._shared.examples.camera if looks.takes_snapshot(step) or is_last else None
         return Evaluation(
             step=step,
             epoch=step // self._shared.steps_per_epoch,
@@ -213,6 +214,7 @@ class Cohort:
             predicted=judged.predicted,
             recall=judged.recall,
             answer_variance=judged.answer_variance,
+            snapshot=None if camera is None else camera.take_of(named["parameters"], named["running"]),
         )
 
     def _looks(self, row: int) -> Looks:

@@ -15,8 +15,10 @@ from nnlab.engine.device.penalties import Penalties, square_sum
 from nnlab.engine.device.probes import Sampler, samples
 from nnlab.engine.device.random_words import orders
 from nnlab.engine.heads import fitted_head
+from nnlab.engine.network import Network as Reference
 from nnlab.engine.network import with_ones
 from nnlab.engine.probes import samples_norm
+from nnlab.engine.snapshots import Camera
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,6 +43,7 @@ class Examples:
         self.validation = Rows.of(backend, head, x_val, problem.y_val)
         self.head = DeviceHead(backend, head)
         self.inputs, self.outputs = problem.x_train.shape[1], problem.outputs
+        self.camera = Camera(Reference(config, self.inputs, self.outputs), problem)
 
 
 @dataclass(frozen=True)
@@ -135,7 +138,7 @@ class Stack:
         Args:
             rates: (steps, members).
             evaluates: whether to evaluate after the last step.
-            ranks: whether to take effective ranks then.
+            ranks: whether to take effective ranks then, and to fetch the networks for snapshots.
         """
         self._prepare(steps)
         given = self._backend.upload(rates[:, :, None].astype(self.network.parameters.dtype))
@@ -158,7 +161,7 @@ class Stack:
             if burst is not None:
                 bursts.append((burst, parcel.add_all(burst.sums)))
         placed = parcel.add_all({"losses": losses})
-        sums = parcel.add_all(self._evaluator.evaluate(ranks=ranks) if evaluates else {})
+        sums = parcel.add_all(self._evaluated(ranks=ranks, networks=ranks) if evaluates else {})
         host = parcel.fetch()
         layers = self.network.layers
         return Chunk(
@@ -172,10 +175,16 @@ class Stack:
         )
 
     def evaluate(self, *, ranks: bool = False) -> dict[str, FloatArray]:
-        """Evaluate the networks as they are."""
+        """Evaluate the networks as they are, and fetch them for snapshots."""
         parcel = Parcel(self._backend)
-        places = parcel.add_all(self._evaluator.evaluate(ranks=ranks))
+        places = parcel.add_all(self._evaluated(ranks=ranks, networks=True))
         return _named(parcel.fetch(), places)
+
+    def _evaluated(self, *, ranks: bool, networks: bool) -> dict[str, Array]:
+        found = self._evaluator.evaluate(ranks=ranks)
+        if networks:
+            found |= {"parameters": self.network.parameters, "running": self.network.running}
+        return found
 
     def origins(self, step: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Tell, for a step of the last chunk, which layers' weights and which activations are not finite.
