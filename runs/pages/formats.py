@@ -6,27 +6,12 @@ import math
 from datetime import datetime, timedelta
 from typing import Any
 
+from runs.reading import metrics
+
 MISSING = "–"
 THIN_SPACE = "\u2009"
 NOT_SAID = "not said"  # by a program outside, of what the engine's own runs all have
 
-_TITLES = {
-    "train_loss": "training loss",
-    "gradient_norm": "gradient norm",
-    "val_loss": "validation loss",
-    "val_rmse": "validation RMSE",
-    "val_mae": "validation MAE",
-    "val_r2": "validation R²",
-    "val_accuracy": "validation accuracy",
-    "gradient_rms": "gradient RMS",
-    "delta_rms": "delta RMS",
-    "weight_norm": "weight norm",
-    "update_ratio": "update-to-weight ratio",
-    "spread": "spread of activations",
-    "zero_share": "share of zero activations",
-    "saturated_share": "share of saturated units",
-    "dead_share": "share of dead units",
-}
 _ACTIVATIONS = {
     "relu": "ReLU",
     "relu6": "ReLU6",
@@ -41,13 +26,12 @@ _TASKS = {
     "regression": "regression",
 }
 _TIERS = {"numpy": "NumPy", "native": "native engine", "cupy": "GPU engine"}
-_SHARES = frozenset({"val_accuracy"})
 _IN_TARGET_UNIT = frozenset({"val_rmse", "val_mae"})
 
 
 def metric_title(metric: str) -> str:
     """Write a metric's name as people read it."""
-    return _TITLES.get(metric, metric.replace("_", " "))
+    return metrics.title(metric)
 
 
 def sentence(text: str) -> str:
@@ -57,12 +41,12 @@ def sentence(text: str) -> str:
 
 def is_share(metric: str) -> bool:
     """Whether the metric is a share of all, to be read in percent."""
-    return metric in _SHARES
+    return metrics.is_share(metric)
 
 
 def least_span(metric: str) -> float:
     """Return the least that a metric's axis opens on: 10 points of a share, so that noise stays small."""
-    return 0.1 if metric in _SHARES else 0.0
+    return 0.1 if is_share(metric) else 0.0
 
 
 def unit_of(metric: str, target_unit: str) -> str:
@@ -98,7 +82,7 @@ def score(value: Any, metric: str, unit: str = "", *, bare: bool = False) -> str
     text = number(value)
     if text == MISSING or text.startswith("⚠") or not isinstance(value, int | float):
         return text
-    if metric in _SHARES:
+    if is_share(metric):
         return f"{100 * value:.1f} %"
     if unit and metric in _IN_TARGET_UNIT:
         short = _compact(float(value), separator="", padded=True)

@@ -25,7 +25,7 @@ class Budget:
     """What all networks have in common.
 
     Args:
-        kind: one of ``BUDGETS``; ``width`` compares equal layers of that many units, which is no comparison at equal size.
+        kind: one of ``BUDGETS``; ``width`` compares layers of that many units, so networks of unequal size.
     """
 
     kind: str
