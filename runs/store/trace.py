@@ -20,7 +20,7 @@ from runs.models import Trace
 
 Note: TypeAlias = Mapping[str, Any]
 
-_IN_SERIES = ("metrics", "dead_share", "zero_share")  # of an evaluation; no check reads the last
+_ELSEWHERE = ("metrics", "dead_share", "zero_share", "snapshot")  # no check reads the last two
 _LEVEL = 1  # of compression: it is done while a worker trains
 
 
@@ -97,7 +97,7 @@ def _note_of(evaluation: Evaluation) -> Note:
     values = {
         field.name: getattr(evaluation, field.name)
         for field in fields(evaluation)
-        if field.name not in _IN_SERIES and getattr(evaluation, field.name) is not None
+        if field.name not in _ELSEWHERE and getattr(evaluation, field.name) is not None
     }
     return {
         "kind": "evaluation",
