@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nnlab.data.errors import DataError
 from nnlab.data.generators import GENERATORS
+from nnlab.data.uploads import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,8 +32,9 @@ class DataConfig:
     """Choose a dataset, how its columns become inputs, and which rows validate.
 
     Args:
-        dataset: key of the catalogue, or the name of a CSV file (ending in ``.csv``).
-        recipe: key of one of the dataset's recipes.
+        dataset: key of the catalogue, the name of a CSV file (ending in ``.csv``), or ``upload:`` and the
+            first 12 digits of an upload's version.
+        recipe: key of one of the dataset's recipes; of an upload, the 12 digits of a saved one.
         target: column to predict; CSV files only, None for the last column.
         task: ``auto`` or a task's name; CSV files only.
         validation_share: share of the rows that validate, 0.05 to 0.5.
@@ -82,7 +84,12 @@ class DataConfig:
     @property
     def is_csv(self) -> bool:
         """Whether the dataset is a file of the CSV folder."""
-        return self.dataset.endswith(".csv")
+        return self.dataset.endswith(".csv") and not self.is_upload
+
+    @property
+    def is_upload(self) -> bool:
+        """Whether the dataset was uploaded."""
+        return self.dataset.startswith(PREFIX)
 
     @property
     def is_generated(self) -> bool:

@@ -9,18 +9,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nnlab.data import cleaning, csv_files, generators, recipes, shipped
+from nnlab.data import cleaning, csv_files, generators, recipes, shipped, uploads
 from nnlab.data.config import SWITCHES
 from nnlab.data.errors import DataError
-from nnlab.data.frames import FloatArray, Frame, Table, listing
-from nnlab.data.splits import split
+from nnlab.data.frames import FloatArray, Frame, IntArray, Table, listing
+from nnlab.data.splits import ordered_split, split
+from nnlab.data.upload_recipes import UploadRecipe, without_order
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from nnlab.data.config import DataConfig
+    from nnlab.data.csv_columns import CsvColumn
     from nnlab.data.recipes import Recipe
     from nnlab.data.steps import Parameters
 
@@ -70,6 +73,10 @@ def prepare(config: DataConfig, csv_folder: Path | None = None) -> Prepared:
     Raises:
         DataError: if the dataset is unknown, its file not as expected, or the recipe does not fit it.
     """
+    if config.is_upload:
+        # The recipe first: it is always asked for where uploads are kept, so one that was deleted is refused.
+        chosen = UploadRecipe.from_dict(uploads.recipe(config.dataset, config.recipe))
+        return prepare_upload(config, uploads.load(config.dataset, csv_folder), chosen)
     if config.is_csv:
         table = csv_files.load(csv_folder, config.dataset, config.target, config.task)
         return _prepared(config, table)
@@ -80,6 +87,17 @@ def prepare(config: DataConfig, csv_folder: Path | None = None) -> Prepared:
             f"unknown dataset {config.dataset!r}; choose among {known}, or name a CSV file ending in '.csv'",
         )
     return _prepared_built_in(config)
+
+
+def prepare_upload(config: DataConfig, columns: Sequence[CsvColumn], chosen: UploadRecipe) -> Prepared:
+    """Prepare an upload by a recipe, saved or not.
+
+    Raises:
+        DataError: if the recipe does not fit the columns.
+    """
+    return _changed(
+        config, chosen.table(columns), chosen.recipe, uploads.version_of(config.dataset), chosen.hash
+    )
 
 
 @lru_cache(maxsize=4)
@@ -94,12 +112,13 @@ def _prepared_built_in(config: DataConfig) -> Prepared:
 
 
 def _prepared(config: DataConfig, table: Table) -> Prepared:
-    version = table.version()
-    table = cleaning.clean_rows(config, table)
-    recipe = recipes.recipe(config.dataset, config.recipe)
-    # The playground's own split is plain: one shuffle, then the first share.
-    stratified = table.task != "regression" and not config.is_generated
-    train_rows, val_rows = split(table.y, config.validation_share, config.split_seed, stratified=stratified)
+    found = recipes.recipe(config.dataset, config.recipe)
+    return _changed(config, table, found, table.version(), found.hash)
+
+
+def _changed(config: DataConfig, table: Table, recipe: Recipe, version: str, recipe_hash: str) -> Prepared:
+    table, order = without_order(cleaning.clean_rows(config, table))
+    train_rows, val_rows = _split(config, table, order)
     parameters, train, val, notes = _fitted(
         config, recipe, table.frame.take(train_rows), table.frame.take(val_rows)
     )
@@ -120,7 +139,7 @@ def _prepared(config: DataConfig, table: Table) -> Prepared:
         feature_names=train.names,
         class_names=table.class_names,
         version=version,
-        recipe_hash=_recipe_hash(config, recipe),
+        recipe_hash=_recipe_hash(config, recipe_hash),
         parameters=parameters,
         notes=(*table.notes, *notes),
     )
@@ -147,12 +166,20 @@ def _fitted(
     return parameters, train, val, (*told, *notes)
 
 
-def _recipe_hash(config: DataConfig, recipe: Recipe) -> str:
+def _split(config: DataConfig, table: Table, order: FloatArray | None) -> tuple[IntArray, IntArray]:
+    if order is not None:
+        return ordered_split(order, config.validation_share)
+    # The playground's own split is plain: one shuffle, then the first share.
+    stratified = table.task != "regression" and not config.is_generated
+    return split(table.y, config.validation_share, config.split_seed, stratified=stratified)
+
+
+def _recipe_hash(config: DataConfig, found: str) -> str:
     """The recipe's own hash, or where switches are on that of both."""
     switches = [name for name in SWITCHES if getattr(config, name)]
     if not switches:
-        return recipe.hash
-    return hashlib.sha256(" ".join([recipe.hash, *switches]).encode()).hexdigest()[:12]
+        return found
+    return hashlib.sha256(" ".join([found, *switches]).encode()).hexdigest()[:12]
 
 
 def _inputs(frame: Frame, part: str) -> NDArray[np.float32]:

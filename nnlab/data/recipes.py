@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from nnlab.data.columns import Bucketise, Cross, Drop, Impute, OneHot, Ratio, Select, Sine
 from nnlab.data.errors import DataError
+from nnlab.data.filling import Fill
 from nnlab.data.frames import Frame, listing
 from nnlab.data.generators import GENERATORS
 from nnlab.data.scaling import Clip, Divide, Log, MinMax, ZScore
@@ -33,6 +34,7 @@ STEPS: dict[str, type[Step]] = {
         Cross,
         Bucketise,
         Impute,
+        Fill,
         OneHot,
     )
 }

@@ -1,4 +1,4 @@
-"""Random splits into training and validation rows, the same on every machine."""
+"""Splits into training and validation rows, the same on every machine."""
 
 from __future__ import annotations
 
@@ -44,6 +44,18 @@ def split(
             f"expected rows for training and for validation, got {len(y)} rows, share {validation_share:g}",
         )
     return order[~chosen[order]], order[chosen[order]]
+
+
+def ordered_split(cells: FloatArray, validation_share: float) -> tuple[IntArray, IntArray]:
+    """Let the rows that come last in an order validate, so that no training row is of a later time.
+
+    Args:
+        cells: what rows are ordered by; of equal ones the order of the rows decides.
+        validation_share: more than 0, less than 1.
+    """
+    order = np.argsort(cells, kind="stable")
+    wanted = min(max(round(validation_share * len(order)), 1), len(order) - 1)
+    return order[:-wanted], order[-wanted:]
 
 
 def _validation_counts(y: FloatArray, share: float, wanted: int) -> tuple[FloatArray, IntArray]:
