@@ -28,6 +28,8 @@ class Difference:
         n_after: seeds of ``after`` that count.
         diverged: runs of both groups without a finite value; they do not count.
         unpaired: finished runs that do not count, because the other group lacks their seed.
+        error: standard error of the mean difference; None where there is no interval.
+        degrees: its degrees of freedom, likewise.
     """
 
     mean: float
@@ -39,6 +41,8 @@ class Difference:
     n_after: int
     diverged: int
     unpaired: int
+    error: float | None = None
+    degrees: float | None = None
 
     @property
     def found(self) -> bool:
@@ -86,7 +90,7 @@ def difference(
     Raises:
         StatsError: for a group without any finished run.
     """
-    old, new = _finished(before), _finished(after)
+    old, new = finished(before), finished(after)
     if not old or not new:
         raise StatsError(f"expected a finished run in both groups, got {len(old)} and {len(new)}")
     diverged = len(before) + len(after) - len(old) - len(new)
@@ -116,17 +120,19 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return corrected
 
 
-def _finished(values: Mapping[Seed, float | None]) -> dict[Seed, float]:
+def finished(values: Mapping[Seed, float | None]) -> dict[Seed, float]:
+    """Leave out the seeds whose run diverged."""
     return {seed: value for seed, value in values.items() if value is not None and math.isfinite(value)}
 
 
 def _paired(over_seeds: Interval, diverged: int, unpaired: int) -> Difference:
-    n, p_value = over_seeds.n, None
-    if over_seeds.sd is not None:
-        p_value = _p_value(over_seeds.mean, over_seeds.sd / math.sqrt(n), n - 1)
-    return Difference(
-        over_seeds.mean, over_seeds.low, over_seeds.high, p_value, True, n, n, diverged, unpaired
-    )
+    mean, n, sd = over_seeds.mean, over_seeds.n, over_seeds.sd
+    if sd is None:
+        return Difference(mean, None, None, None, True, n, n, diverged, unpaired)
+    error = sd / math.sqrt(n)
+    p_value = _p_value(mean, error, n - 1)
+    ends = over_seeds.low, over_seeds.high
+    return Difference(mean, *ends, p_value, True, n, n, diverged, unpaired, error, n - 1)
 
 
 def _welch(old: Sequence[float], new: Sequence[float], confidence: float, diverged: int) -> Difference:
@@ -143,7 +149,8 @@ def _welch(old: Sequence[float], new: Sequence[float], confidence: float, diverg
         degrees = 1 / (shares[0] ** 2 / (one.n - 1) + shares[1] ** 2 / (two.n - 1))
     reach = float(t_factor(degrees, confidence)) * error
     p_value = _p_value(mean, error, degrees)
-    return Difference(mean, mean - reach, mean + reach, p_value, False, one.n, two.n, diverged, 0)
+    ends = mean - reach, mean + reach
+    return Difference(mean, *ends, p_value, False, one.n, two.n, diverged, 0, error, degrees)
 
 
 def _p_value(mean: float, error: float, degrees: float) -> float:

@@ -1,0 +1,69 @@
+"""Are two groups the same for what matters? Two one-sided tests against a margin."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from scipy import special
+
+from nnlab.stats.differences import Difference
+from nnlab.stats.errors import StatsError
+from nnlab.stats.intervals import t_factor
+
+
+@dataclass(frozen=True)
+class Equivalence:
+    """Whether a difference is shown to be smaller than a margin.
+
+    Args:
+        within: the margin to either side.
+        low: lower end of the 90 % interval (1 - 2 alpha); it lies within the margin where this is shown.
+        high: upper end, likewise.
+        p_value: the larger one of the two tests.
+    """
+
+    within: float
+    low: float
+    high: float
+    p_value: float
+    alpha: float
+
+    @property
+    def shown(self) -> bool:
+        """Whether both tests say that the difference is within the margin."""
+        return self.p_value < self.alpha
+
+    def sentence(self, unit: str = "", scale: float = 1.0) -> str:
+        """Say it: "equivalent within ±0.5 points", or that this is not shown."""
+        margin = f"±{self.within * scale:g}{f' {unit}' if unit else ''}"
+        return f"equivalent within {margin}" if self.shown else f"equivalence within {margin} not shown"
+
+
+def equivalence(found: Difference, within: float, alpha: float = 0.05) -> Equivalence | None:
+    """Test whether a difference, paired or Welch's, is smaller than ``within`` to both sides.
+
+    That no difference was found shows nothing: a few noisy seeds find none. This asks the reverse, and needs
+    seeds enough to answer it. None where the difference has no interval.
+
+    Raises:
+        StatsError: for a margin that is not above 0.
+
+    Source: Schuirmann (1987), the two one-sided tests.
+    """
+    if not (within > 0 and math.isfinite(within)):
+        raise StatsError(f"expected a margin above 0 that the difference may have, got {within:g}")
+    if found.error is None or found.degrees is None:
+        return None
+    reach = float(t_factor(found.degrees, 1 - 2 * alpha)) * found.error
+    p_value = max(
+        _below(-(found.mean + within), found.error, found.degrees),
+        _below(found.mean - within, found.error, found.degrees),
+    )
+    return Equivalence(within, found.mean - reach, found.mean + reach, p_value, alpha)
+
+
+def _below(distance: float, error: float, degrees: float) -> float:
+    if error == 0:
+        return 0.0 if distance < 0 else 1.0
+    return float(special.stdtr(degrees, distance / error))

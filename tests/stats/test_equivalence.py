@@ -1,0 +1,77 @@
+"""Equivalence: the two one-sided tests, as SciPy does them one by one."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from scipy import stats
+
+from nnlab.stats.differences import difference
+from nnlab.stats.equivalence import equivalence
+from nnlab.stats.errors import StatsError
+
+SAMPLE = st.lists(st.integers(-80, 80).map(lambda number: number / 8), min_size=3, max_size=12)
+MARGIN = st.integers(1, 80).map(lambda number: number / 8)
+
+
+@given(SAMPLE, MARGIN)
+def test_paired_equivalence_is_two_tests_of_scipy(values: list[float], within: float) -> None:
+    assume(np.std(values) > 0)
+    nothing = dict.fromkeys(range(len(values)), 0.0)
+    found = equivalence(difference(nothing, dict(enumerate(values))), within)
+    assert found is not None
+    above = stats.ttest_1samp(values, -within, alternative="greater").pvalue
+    below = stats.ttest_1samp(values, within, alternative="less").pvalue
+    assert found.p_value == pytest.approx(max(above, below), rel=1e-7)
+
+
+@given(SAMPLE, SAMPLE, MARGIN)
+def test_separate_groups_are_two_of_welchs_tests_of_scipy(
+    before: list[float], after: list[float], within: float
+) -> None:
+    assume(np.std(before) > 0 and np.std(after) > 0)
+    found = equivalence(difference(dict(enumerate(before)), dict(enumerate(after, start=100))), within)
+    assert found is not None
+    welch = {"equal_var": False}
+    above = stats.ttest_ind(np.add(after, within), before, alternative="greater", **welch).pvalue
+    below = stats.ttest_ind(np.subtract(after, within), before, alternative="less", **welch).pvalue
+    assert found.p_value == pytest.approx(max(above, below), rel=1e-6)
+
+
+@given(SAMPLE, SAMPLE, MARGIN)
+def test_it_is_shown_where_the_90_percent_interval_lies_within_the_margin(
+    before: list[float], after: list[float], within: float
+) -> None:
+    found = equivalence(difference(dict(enumerate(before)), dict(enumerate(after, start=50))), within)
+    assert found is not None
+    assume(all(abs(abs(end) - within) > 1e-9 for end in (found.low, found.high)))
+    assert found.shown == (-within < found.low and found.high < within)
+
+
+def test_a_difference_without_an_interval_shows_nothing() -> None:
+    assert equivalence(difference({0: 1.0}, {0: 1.0}), 0.1) is None
+
+
+def test_groups_that_never_vary_are_equivalent_within_any_margin_above_their_difference() -> None:
+    found = difference({0: 1.0, 1: 1.0}, {0: 1.25, 1: 1.25})
+    said = [equivalence(found, within) for within in (0.5, 0.25, 0.1)]
+    assert [one.shown for one in said if one is not None] == [True, False, False]
+
+
+def test_a_verdict_reads_as_words() -> None:
+    found = difference({0: 0.9, 1: 0.91, 2: 0.92}, {0: 0.9, 1: 0.911, 2: 0.919})
+    wide, narrow = equivalence(found, 0.005), equivalence(found, 0.0005)
+    assert wide is not None
+    assert narrow is not None
+    assert wide.sentence("points", 100) == "equivalent within ±0.5 points"
+    assert narrow.sentence() == "equivalence within ±0.0005 not shown"
+
+
+@pytest.mark.parametrize("margin", [0.0, -1.0, math.nan, math.inf])
+def test_a_margin_that_is_none_is_refused(margin: float) -> None:
+    with pytest.raises(StatsError, match="expected a margin above 0"):
+        equivalence(difference({0: 1.0, 1: 2.0}, {0: 1.0, 1: 2.5}), margin)
