@@ -20,14 +20,14 @@ from numpy.typing import NDArray
 
 from nnlab import versions
 from nnlab.engine.native import library
-from nnlab.engine.records import Evaluation, Records, RunInfo, Sample
+from nnlab.engine.records import Evaluation, Records, RunInfo, Sample, Snapshot
 from nnlab.health.monitor import AlertEvent
 from nnlab.series.batch import Key, Points
 from runs import attempts, delivery
 from runs.delivery import Delivery
 from runs.findings import Findings
 from runs.models import Run, Writer
-from runs.store import trace
+from runs.store import network_snapshots, trace
 from runs.store.checkpoints import Keeper, State
 from runs.store.journal import in_order
 from runs.store.rewinding import rewind
@@ -50,6 +50,7 @@ class Recorder:
         self._delivery = Delivery(run_id, token)
         self._points: dict[Key, list[Points]] = defaultdict(list)
         self._notes: list[trace.Note] = []
+        self._snapshots: list[tuple[int, Snapshot]] = []
         self._traces = 0
         self._summary: dict[str, float | str] = {}
         self._steps_run = 0
@@ -98,6 +99,7 @@ class Recorder:
             attempts.describe(self._run_id, after=after or 0, tier=tier, isa=isa, note=note)
             rewind(self._run_id, after)
             self._traces = trace.rewind(self._run_id, after)
+            network_snapshots.rewind(self._run_id, after)
             Writer.objects.filter(run_id=self._run_id).delete()
             self._findings.begin(keeps_alerts=keeps_alerts)
             self._keeper.begin(anew=after is None)
@@ -110,6 +112,9 @@ class Recorder:
         self._extend(("gradient_norm", None), steps[sampled], records.gradient_norms[sampled])
         self._extend(("learning_rate", None), steps[: len(records.learning_rates)], records.learning_rates)
         self._notes += trace.notes_of(records)
+        self._snapshots += [
+            (found.step, found.snapshot) for found in records.evaluations if found.snapshot is not None
+        ]
         self._record_samples(records.samples)
         self._record_evaluations(records.evaluations)
         self.record_events(events)
@@ -156,6 +161,7 @@ class Recorder:
             self._findings.written()
             self._traces += bool(self._notes)
             self._notes.clear()
+            self._snapshots.clear()
             self._keeper.written()
         return written and self._keeper.state is None
 
@@ -176,6 +182,8 @@ class Recorder:
         self._findings.write()
         if self._notes:
             trace.write(self._run_id, self._traces, self._notes)
+        if self._snapshots:
+            network_snapshots.write(self._run_id, self._snapshots)
         self._keeper.complete()
 
     def _guard(self) -> None:

@@ -9,6 +9,7 @@ from runs.models.attempts import Attempt, Outcome
 from runs.models.checkpoints import Checkpoint, CheckpointPart
 from runs.models.fixes import Fix, FixPair
 from runs.models.metrics import Chunk, Journal, Ledger, Name, Pyramid, RunMetric, RunParam, Series, Writer
+from runs.models.network_snapshots import NetworkSnapshot
 from runs.models.notices import Channel, Notice, NoticeLine
 from runs.models.projects import Project
 from runs.models.questions import Question
@@ -40,6 +41,7 @@ __all__ = [
     "Mark",
     "Mute",
     "Name",
+    "NetworkSnapshot",
     "Notice",
     "NoticeLine",
     "Outcome",
