@@ -79,11 +79,12 @@ def build_stored_run(sweep: Sweep | None = None) -> Run:
 
 
 def rows_of_runs() -> dict[str, int]:
-    """Count the rows of every table of the app that belongs to a run, and the runs and sweeps."""
+    """Count the rows of every table whose rows belong to a run, and the runs and sweeps."""
     owned: list[type[Any]] = [
         model
         for model in apps.get_app_config("runs").get_models()
         if not model._meta.proxy
+        and model is not Project  # it names a run as its baseline, and stays
         and any(field.related_model is Run for field in model._meta.get_fields() if field.concrete)
     ]
     owned += [Run, Sweep]
