@@ -14,8 +14,6 @@ PRODUCT_MODULE = 300  # lines
 TEST_MODULE = 400  # a table of claims is read by entry, not from top to bottom
 FUNCTION = 40  # lines without the docstring, which is for people who do not read them
 TEMPLATE = 150  # lines
-STYLES = 20 * 1024  # bytes, without Plotly's own rules
-SCRIPTS = 30 * 1024  # bytes, without the vendored library
 BUILT_IN_DATA = 2_500_000  # bytes
 
 # Path, or path::function, to its own budget; the reason stands beside it.
@@ -62,16 +60,6 @@ def test_a_function_is_short() -> None:
 
 def test_a_template_is_short() -> None:
     assert over(((named(path), lines(path)) for path in (ROOT / "templates").rglob("*.html")), TEMPLATE) == {}
-
-
-def weight(pattern: str, *, without: frozenset[str] = frozenset()) -> int:
-    found = (ROOT / "runs" / "static" / "runs").glob(pattern)
-    return sum(path.stat().st_size for path in found if path.name not in without)
-
-
-def test_styles_and_scripts_are_small() -> None:
-    assert 0 < weight("*.css", without=frozenset({"plotly.css"})) <= STYLES
-    assert 0 < weight("js/*.js") <= SCRIPTS
 
 
 def test_the_built_in_data_is_small() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -73,24 +72,6 @@ def drawn_until(page: Page) -> float:
     """Where the x axis of the loss chart ends."""
     drawn = page.locator("#loss .js-plotly-plot, #loss [data-chart-plot]").first
     return float(drawn.evaluate("plot => plot._fullLayout.xaxis.range[1]"))
-
-
-def test_a_chart_is_downloaded_with_its_intervals_and_as_a_picture(
-    running_browser: Browser, lab: Lab, tmp_path: Path
-) -> None:
-    with chromium.visit(running_browser, lab.site.address) as tab:
-        page = tab.open(f"/p/housing/compare/?sweep={lab.sweep}")
-        for kind in ("csv", "png"):
-            with page.expect_download() as download:
-                page.click(f"#factor-depth [data-chart-action={kind}]")
-            download.value.save_as(tmp_path / f"chart.{kind}")
-    head, *rows = (tmp_path / "chart.csv").read_text().splitlines()
-    assert head == "series,Depth,validation RMSE (USD),low,high"
-    means = [row.split(",") for row in rows if row.startswith("mean,")]
-    assert [mean[1] for mean in means] == ["1", "2"]
-    for _, _, value, low, high in means:
-        assert float(low) < float(value) < float(high)
-    assert (tmp_path / "chart.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_runs_are_counted_before_a_sweep_is_submitted(running_browser: Browser, lab: Lab) -> None:

@@ -6,7 +6,7 @@ Other modules speak to a chart through events on its figure:
   chart:replace  detail = a whole figure
   chart:append   detail = per trace, in order, [[x...], [y...]] or null
   chart:marks    detail = shapes and annotations of the layout
-and through one on the document: charts:added, where there are new figures.
+and through one on the document: charts:added, where there are new figures. chart:download asks downloads.js.
 */
 
 const CONFIG = {
@@ -28,8 +28,9 @@ const TYPED = {
 const charts = new Map();
 let theme;
 let library;
+let downloads;
 
-/* Theme ------------------------------------------------------------------------------------------------- */
+/* Theme */
 
 function readTheme() {
   const probe = document.createElement("span");
@@ -59,6 +60,12 @@ function inkOn(share) {
   return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.18 ? "#000" : "#fff";
 }
 
+/* A line in the scale's colours, without those that are like the card. */
+function onScale(share) {
+  const isDark = theme.card.match(/\d+/) < 128;
+  return STOPS[Math.round(isDark ? 3 + 6 * share : 6.5 * share)];
+}
+
 function heatBar(bar) {
   const font = { color: theme.muted, size: 11 };
   return { exponentformat: "e", ...bar, outlinewidth: 0, len: 1.04, tickfont: font, title: { ...bar?.title, font } };
@@ -74,8 +81,11 @@ const ROLES = {
     marker: { ...trace.marker, color: colour },
     error_y: { ...trace.error_y, color: colour },
   }),
+  bar: (trace, colour) => ({ marker: { color: colour }, error_x: { ...trace.error_x, color: theme.text } }),
+  bin: (trace) => ({ line: { ...trace.line, color: onScale(trace.meta.share) } }),
+  ghost: (trace) => ({ line: { ...trace.line, color: faded(theme.muted, 0.25) } }),
   muted: (trace) => ({ marker: { ...trace.marker, color: faded(theme.muted, 0.55) } }),
-  broken: (trace) => ({ marker: { ...trace.marker, color: theme.critical } }),
+  broken: (trace) => ({ marker: { ...trace.marker, color: theme.critical }, line: { ...trace.line, color: theme.critical } }),
   heat: (trace) => ({ colorscale: CIVIDIS, colorbar: heatBar(trace.colorbar) }),
   cell: (trace) => ({ textfont: { ...trace.textfont, color: trace.customdata.map(inkOn) } }),
   zero: () => ({ colorscale: [[0, theme.critical], [1, theme.critical]] }),
@@ -110,7 +120,7 @@ function paintLayout(layout) {
     annotations: (layout.annotations ?? []).map((note) => ({
       ...note,
       font: { ...note.font, color: theme[NAMED[note.name] ?? "muted"] },
-      bgcolor: note.name === "missing" ? theme.card : undefined,
+      bgcolor: ["missing", "tick"].includes(note.name) ? theme.card : undefined,
     })),
     template: {
       layout: {
@@ -126,15 +136,15 @@ function paintLayout(layout) {
   };
 }
 
-/* Drawing ----------------------------------------------------------------------------------------------- */
+/* Drawing */
 
-function loadPlotly() {
-  const { plotly } = document.querySelector("script[data-plotly]").dataset;
+function load(address, type = "") {
   return new Promise((resolve, reject) => {
     const script = document.createElement("script");
-    script.src = plotly;
-    script.onload = () => resolve(globalThis.Plotly);
-    script.onerror = () => reject(new Error(`cannot load ${plotly}`));
+    script.type = type;
+    script.src = address;
+    script.onload = resolve;
+    script.onerror = () => reject(new Error(`cannot load ${address}`));
     document.head.append(script);
   });
 }
@@ -174,16 +184,10 @@ function legendButton(chart, trace) {
   button.type = "button";
   button.className = "legend-button";
   button.setAttribute("aria-pressed", "true");
-  const name = trace.name.replaceAll("&lt;", "<").replaceAll("&amp;", "&");
-  const drawing = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  drawing.setAttribute("viewBox", "0 0 18 8");
-  drawing.setAttribute("aria-hidden", "true");
-  const stroke = document.createElementNS("http://www.w3.org/2000/svg", "path");
-  stroke.setAttribute("d", "M0 4H18");
-  stroke.setAttribute("stroke-dasharray", STROKES[trace.line?.dash ?? "solid"]);
-  drawing.append(stroke);
-  drawing.style.color = `var(--series-${trace.meta.series + 1})`;
-  button.append(drawing, name);
+  button.innerHTML = '<svg viewBox="0 0 18 8" aria-hidden="true"><path d="M0 4H18"/></svg>';
+  button.firstChild.style.color = `var(--series-${trace.meta.series + 1})`;
+  button.querySelector("path").setAttribute("stroke-dasharray", STROKES[trace.line?.dash ?? "solid"]);
+  button.append(unescaped(trace.name));
   button.addEventListener("click", () => {
     const shown = chart.hiddenGroups.delete(trace.legendgroup);
     if (!shown) chart.hiddenGroups.add(trace.legendgroup);
@@ -202,10 +206,16 @@ function setUp(figure) {
   figure.addEventListener("chart:replace", ({ detail }) => { chart.spec = detail; refresh(chart); });
   figure.addEventListener("chart:marks", ({ detail }) => { Object.assign(chart.spec.layout, detail); refresh(chart); });
   figure.addEventListener("chart:append", ({ detail }) => { append(chart, detail); refresh(chart); });
-  figure.querySelector("[data-chart-tools]").addEventListener("click", ({ target }) => {
+  const tools = figure.querySelector("[data-chart-tools]");
+  tools.addEventListener("click", ({ target }) => {
     const button = target.closest("[data-chart-action]");
-    if (button) ACTIONS[button.dataset.chartAction](chart);
+    if (button) ACTIONS[button.dataset.chartAction](chart, button.dataset);
   });
+  tools.addEventListener("submit", (event) => {
+    event.preventDefault();
+    zoomTo(chart, new FormData(event.target));
+  });
+  tools.addEventListener("beforetoggle", ({ target }) => openMenu(target), true);
   return [chart];
 }
 
@@ -229,7 +239,7 @@ function append(chart, updates) {
   });
 }
 
-/* Zoom: lines that show only a part of their points get those of what is looked at ------------------------ */
+/* Zoom: lines that show only a part of their points get those of what is looked at */
 
 const ZOOM_MS = 150;
 const ROOM = 0.05; // of the width, on either side: a line goes on beyond the edge
@@ -295,78 +305,36 @@ function lineOf(found, log) {
   return { x, y, customdata: undefined, mode: x.length > 1 ? "lines" : "markers" };
 }
 
-/* Buttons ----------------------------------------------------------------------------------------------- */
+/* Buttons */
 
 const ACTIONS = {
   reset: ({ plot, spec }) => {
     const free = ["xaxis", "yaxis"].filter((axis) => !spec.layout[axis]?.fixedrange);
-    const change = Object.fromEntries(free.map((axis) => [`${axis}.autorange`, true]));
-    return globalThis.Plotly.relayout(plot, change);
+    return globalThis.Plotly.relayout(plot, Object.fromEntries(free.map((axis) => [`${axis}.autorange`, true])));
   },
-  csv: ({ figure, spec }) => {
-    const text = rows(spec, figure.querySelector(".chart__title").textContent).map((row) => row.map(cell).join(",")).join("\r\n");
-    const address = URL.createObjectURL(new Blob([text, "\r\n"], { type: "text/csv" }));
-    save(address, `${figure.id}.csv`);
-    setTimeout(() => URL.revokeObjectURL(address), 10000);
-  },
-  png: async ({ figure, plot, spec }) => {
-    const { clientWidth: width, clientHeight: height } = plot;
-    const text = figure.querySelector(".chart__title").textContent.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
-    const title = { text, x: 0.02, font: { size: 14 }, automargin: true };
-    const legend = { orientation: "h", y: -0.25 };
-    const layout = { ...plot.layout, title, legend, showlegend: Boolean(spec.layout.showlegend) };
-    const image = await globalThis.Plotly.toImage({ data: plot.data, layout }, { format: "png", width, height: height + 60, scale: 2 });
-    save(image, `${figure.id}.png`);
+  download: async (chart, { kind }) => {
+    const { figure, plot, spec, closer } = chart;
+    await (downloads ??= load(figure.dataset.downloads, "module"));
+    const data = spec.data.map((trace, index) => unpacked({ ...trace, ...closer?.[index] }));
+    const painted = { data: data.map(paintTrace), layout: paintLayout(spec.layout), config: CONFIG };
+    const detail = { kind, plot, data, layout: spec.layout, painted, whole: !closer, theme };
+    figure.dispatchEvent(new CustomEvent("chart:download", { bubbles: true, detail }));
   },
 };
 
-function save(address, name) {
-  const link = document.createElement("a");
-  link.href = address;
-  link.download = name;
-  link.click();
+const unpacked = (trace) => Object.fromEntries(Object.entries(trace).map(([key, part]) => [key, part?.bdata ? plain(part) : part]));
+const unescaped = (text) => text.replaceAll("&lt;", "<").replaceAll("&amp;", "&");
+
+function openMenu(menu) {
+  const { right, bottom } = menu.previousElementSibling.getBoundingClientRect();
+  const place = { right: document.documentElement.clientWidth - right, top: bottom + scrollY };
+  Object.assign(menu.style, { position: "absolute", inset: "auto", right: `${place.right}px`, top: `${place.top}px` });
 }
 
-function rows({ data, layout }, name) {
-  const title = (axis) => layout[axis]?.title?.text || name;
-  const heat = data.filter((trace) => trace.type === "heatmap" && trace.meta?.role !== "zero");
-  if (heat.length) return [[title("yaxis"), title("xaxis"), heat[0].colorbar?.title?.text ?? "value"], ...heat.flatMap((trace) => cells(trace, layout))];
-  const body = [];
-  let low = [];
-  let high = [];
-  for (const trace of data) {
-    const role = trace.meta?.role;
-    const [x, y] = [plain(trace.x), plain(trace.customdata ?? trace.y)];
-    if (role === "edge") low = y;
-    else if (role === "band") high = y;
-    else if (role !== "broken") {
-      const { array, arrayminus } = trace.error_y ?? {};
-      if (array) [low, high] = [y.map((at, i) => less(at, arrayminus[i])), y.map((at, i) => less(at, array[i], -1))];
-      x.forEach((at, index) => body.push([trace.name, tick(layout.xaxis, at), y[index], low[index], high[index]]));
-      [low, high] = [[], []];
-    }
-  }
-  return [["series", title("xaxis"), title("yaxis"), "low", "high"], ...body];
-}
-
-const less = (value, part, sign = 1) => (part === null ? null : value - sign * part);
-
-function cells(trace, layout) {
-  const [x, y] = [plain(trace.x), plain(trace.y)];
-  const values = plain(trace.customdata ?? trace.z);
-  return y.flatMap((row, i) => x.map((column, j) => [tick(layout.yaxis, row), tick(layout.xaxis, column), values[i][j]]));
-}
-
-function tick(axis, value) {
-  const index = axis?.tickvals?.indexOf(Math.round(value)) ?? -1;
-  return axis?.ticktext && index >= 0 ? axis.ticktext[index].split("<br>")[0] : value;
-}
-
-function cell(value) {
-  const text = value === null || value === undefined ? "" : String(value).replace("&lt;", "<").replace("&amp;", "&");
-  // A spreadsheet would run a text that begins like a formula.
-  const safe = typeof value === "string" && /^[=+\-@\t]/.test(text) ? `'${text}` : text;
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+function zoomTo({ plot }, form) {
+  const log = plot.layout.xaxis.type === "log"; // whose range is of exponents
+  const range = ["from", "to"].map((name) => (log ? Math.log10(form.get(name)) : Number(form.get(name))));
+  if (range[0] < range[1]) globalThis.Plotly.relayout(plot, { "xaxis.range": range });
 }
 
 function plain(values) {
@@ -378,14 +346,14 @@ function plain(values) {
   return Array.from({ length: count }, (_, row) => flat.slice(row * width, (row + 1) * width));
 }
 
-/* Start ------------------------------------------------------------------------------------------------- */
+/* Start */
 
 async function drawNew() {
   const figures = [...document.querySelectorAll("figure[data-chart]")];
   const found = figures.filter((figure) => !charts.has(figure)).flatMap(setUp);
   if (!found.length) return;
   theme ??= readTheme();
-  await (library ??= loadPlotly());
+  await (library ??= load(document.querySelector("script[data-plotly]").dataset.plotly));
   for (const chart of found) {
     await draw(chart);
     await new Promise((resolve) => setTimeout(resolve)); // let the page breathe between two charts

@@ -1,0 +1,105 @@
+"""Downloads of a chart: four formats from one menu, by mouse and by keyboard, and the range by numbers."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser import chromium
+from tests.browser.conftest import Lab
+
+pytestmark = pytest.mark.browser
+
+
+def download(page: Page, chart: str, kind: str, folder: Path) -> Path:
+    """Open the menu of a chart and choose a format."""
+    page.click(f"#{chart} [popovertarget={chart}-download]")
+    with page.expect_download() as found:
+        page.click(f"#{chart}-download [data-kind={kind}]")
+    target = folder / f"{chart}.{kind}"
+    assert found.value.suggested_filename == target.name
+    found.value.save_as(target)
+    page.keyboard.press("Escape")
+    expect(page.locator(f"#{chart}-download")).to_be_hidden()
+    return target
+
+
+def test_a_chart_is_downloaded_in_every_format(running_browser: Browser, lab: Lab, tmp_path: Path) -> None:
+    with chromium.visit(running_browser, lab.site.address) as tab:
+        page = tab.open(f"/p/housing/compare/?sweep={lab.sweep}&tab=factors")
+        files = {
+            kind: download(page, "factor-depth", kind, tmp_path) for kind in ("csv", "json", "png", "html")
+        }
+    head, *rows = csv.reader(files["csv"].read_text().splitlines())
+    assert head == ["series", "Depth", "validation RMSE (USD)", "low", "high"]
+    means = [row for row in rows if row[0] == "mean"]
+    assert [mean[1] for mean in means] == ["1", "2"]
+    assert len(rows) == 2 + 32  # every run beside its mean
+    for _, _, value, low, high in means:
+        assert float(low) < float(value) < float(high)
+    figure = json.loads(files["json"].read_text())
+    assert [trace["type"] for trace in figure["data"]] == ["scatter", "scatter"]
+    assert figure["data"][1]["y"] == pytest.approx([float(mean[2]) for mean in means])
+    assert files["png"].read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_saved_page_draws_by_itself_without_any_network(
+    running_browser: Browser, lab: Lab, tmp_path: Path
+) -> None:
+    evil = "</script><script>document.title='run'</script>"
+    with chromium.visit(running_browser, lab.site.address) as tab:
+        page = tab.open(f"/p/housing/compare/?sweep={lab.sweep}&tab=factors")
+        page.locator("#factor-depth .chart__title").evaluate(f"title => title.textContent = {evil!r}")
+        saved = download(page, "factor-depth", "html", tmp_path)
+    context = running_browser.new_context(offline=True)
+    alone = context.new_page()
+    asked: list[str] = []
+    faults: list[str] = []
+    alone.on("request", lambda request: asked.append(request.url))
+    alone.on("pageerror", lambda error: faults.append(str(error)))
+    alone.goto(saved.as_uri())
+    alone.locator(".errorbar path").first.wait_for(state="attached")
+    assert alone.title() == evil
+    assert [address for address in asked if not address.startswith(("file:", "blob:", "data:"))] == []
+    assert faults == []
+    context.close()
+
+
+def test_the_menu_opens_and_closes_by_keyboard(running_browser: Browser, lab: Lab, tmp_path: Path) -> None:
+    with chromium.visit(running_browser, lab.site.address, width=400) as tab:
+        page = tab.open(f"/r/{lab.healthy}/")
+        button = page.locator("#loss [popovertarget=loss-download]")
+        menu = page.locator("#loss-download")
+        button.focus()
+        page.keyboard.press("Enter")
+        expect(menu).to_be_visible()
+        box = menu.bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 400
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.dataset.kind") == "csv"
+        for item in menu.locator("button").all():
+            size = item.bounding_box()
+            assert size is not None
+            assert min(size["width"], size["height"]) >= 24
+        with page.expect_download():
+            page.keyboard.press("Enter")
+        page.keyboard.press("Escape")
+        expect(menu).to_be_hidden()
+        expect(button).to_be_focused()
+
+
+def test_numbers_zoom_a_chart_as_dragging_does(running_browser: Browser, lab: Lab) -> None:
+    with chromium.visit(running_browser, lab.site.address) as tab:
+        page = tab.open(f"/r/{lab.healthy}/")
+        page.click("#loss [popovertarget=loss-range]")
+        page.fill("#loss-range [name=from]", "20")
+        page.fill("#loss-range [name=to]", "60")
+        page.keyboard.press("Enter")
+        shown = page.locator("#loss [data-chart-plot]").evaluate("plot => plot._fullLayout.xaxis.range")
+        assert shown == [20, 60]
