@@ -145,14 +145,21 @@ def _exact(design: Design) -> Importance:
     shape = design.knobs.levels
     grid = cells.T.reshape(-1, *shape)  # configurations are in the order of their codes
     noise = _noise(design)
-    per_mean = noise * float(np.mean([1 / len(values) for values in design.values]))
-    doubled = per_mean * np.r_[1.0, np.full(RESAMPLES, 2.0)]  # a resample is noisy twice
+    freedom = sum(len(values) - 1 for values in design.values)
+    # Drawn anew for each resample: an estimate of noise from few seeds is noisy itself.
+    noises = noise * np.r_[1.0, rng.chisquare(freedom, RESAMPLES) / freedom]
+    per_mean = float(np.mean([1 / len(values) for values in design.values]))
+    doubled = per_mean * noise * np.r_[1.0, np.full(RESAMPLES, 2.0)]  # a resample is noisy twice
     parts, whole = _parts(grid)
-    total = whole - doubled * (1 - 1 / math.prod(shape)) + noise
-    shares = {term: (part - doubled * _freedom(shape, term)) / total for term, part in parts.items()}
+    between = whole - doubled * (1 - 1 / math.prod(shape))
+    corrected = {term: part - doubled * _freedom(shape, term) for term, part in parts.items()}
+    higher = between - sum(corrected.values())
+    # An estimate below 0 counts as 0; the others then give way, so that all together stay one whole.
+    whole = noises + np.maximum(higher, 0) + sum(np.maximum(part, 0) for part in corrected.values())
+    shares = {term: np.maximum(part, 0) / whole for term, part in corrected.items()}
     estimated = {term: float(share[0]) for term, share in shares.items()}
     resampled = {term: share[1:] for term, share in shares.items()}
-    rest = noise / float(total[0])
+    rest = noise / float(whole[0])
     return _result(design, estimated, resampled, rest, rest, exact=True)
 
 
@@ -188,10 +195,7 @@ def _learned(design: Design) -> Importance:
     predictions, counts = [], []
     for _ in range(TREES):
         weights = np.bincount(rng.integers(0, count, count), minlength=count).astype(np.float64)
-        means = np.array(
-            [values[rng.integers(0, len(values), len(values))].mean() for values in design.values]
-        )
-        tree = grow(design.knobs, means, weights, least=max(2, count // _LEAVES))
+        tree = grow(design.knobs, _resampled_means(design, rng), weights, least=max(2, count // _LEAVES))
         whole, parts = variances(tree)
         found.append({term: part / whole if whole > 0 else 0.0 for term, part in parts.items()})
         predictions.append(predict(tree, design.knobs.codes))
@@ -206,6 +210,16 @@ def _learned(design: Design) -> Importance:
     estimated = {term: float(share.mean()) for term, share in shares.items()}
     noise = None if noise is None else min(noise, 1 - explained)
     return _result(design, estimated, shares, 1 - explained, noise, exact=False)
+
+
+def _resampled_means(design: Design, rng: np.random.Generator) -> FloatArray:
+    """Average, for each configuration, as many of its values as it has, drawn with putting back."""
+    values = np.concatenate(design.values)
+    counts = np.array([len(one) for one in design.values])
+    starts = np.cumsum(counts) - counts
+    drawn = np.repeat(starts, counts) + (rng.random(len(values)) * np.repeat(counts, counts)).astype(np.int64)
+    means: FloatArray = np.add.reduceat(values[drawn], starts) / counts
+    return means
 
 
 def _foretold(design: Design, predicted: FloatArray) -> float:

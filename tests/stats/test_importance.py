@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,7 @@ TEETH = {
 
 
 def grid(
-    levels: dict[str, Sequence[Any]], seeds: int, value: Callable[[Row], float], noise: float = 0.0
+    levels: Mapping[str, Sequence[Any]], seeds: int, value: Callable[[Row], float], noise: float = 0.0
 ) -> list[Row]:
     """Run every combination, with noise between the seeds."""
     rng = np.random.default_rng(4)
@@ -127,14 +127,14 @@ def test_a_random_search_finds_the_shares_that_it_was_made_with() -> None:
 
 
 def test_intervals_hold_the_true_share_about_as_often_as_they_say() -> None:
-    """Two knobs of two levels and noise, 3 seeds: the truth lies inside in most of 60 repetitions."""
+    """Two knobs, much noise and four seeds: the truth lies inside in most of 60 repetitions."""
     rng, inside = np.random.default_rng(11), 0
     for _ in range(60):
         rows = grid({"depth": (-1, 1), "width": (-1, 0, 1)}, 4, lambda r: float(r["depth"]))
         rows = [row | {"score": row["score"] + 0.7 * rng.standard_normal()} for row in rows]
         [depth] = [one for one in explain(rows).knobs if one.knobs == ("depth",)]
         inside += depth.low <= 1 / 1.49 <= depth.high
-    assert inside >= 48
+    assert inside >= 54
 
 
 LEVELS = st.lists(
@@ -160,7 +160,7 @@ def test_neither_the_order_of_runs_nor_the_names_of_levels_matter(runs: Any, shu
         for row in rows
     ]
     shuffler.shuffle(renamed)
-    results = []
+    results: list[Importance | str] = []
     for each in (rows, renamed):
         try:
             results.append(explain(each))
