@@ -8,24 +8,21 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from runs.charts.chart import (
-    COLOURS,
-    DASHES,
     Chart,
     FloatArray,
     Mark,
     Table,
     empty_chart,
-    escaped,
     figure_of,
     marks_layout,
     marks_sentence,
     number_text,
-    numbers,
     step_text,
     thinned,
     value_axis,
     whole_ticks,
 )
+from runs.charts.line_traces import broken_trace, traces
 from runs.charts.sentences import curves_summary
 
 if TYPE_CHECKING:
@@ -42,13 +39,14 @@ _OPENING_SHARE = 0.1  # of the steps, left out of what the axis opens on
 class Line:
     """One line of a chart; a value that is not finite is a gap, never a zero.
 
-    Shapes: x, y and, for a band around it, low and high: (n,).
+    Shapes: x, y, n and, for a band around it, low and high: (points,).
 
     Args:
         series: which colour of the theme; from 6 on the colours repeat with another dash.
         faint: drawn thin and pale, as the raw line behind a smoothed one.
         ends: means of the first and the last column of a line that shows columns, not points: it is known
             only about where its extremes and breaks are.
+        n: runs behind each point, shown on hover; where they are fewer than elsewhere the line is dashed.
         source: run, metric and layer of a line that shows only a part of its points: the browser asks for the
             rest where somebody looks closer.
     """
@@ -62,6 +60,7 @@ class Line:
     dash: Literal["solid", "dash", "dot", "dashdot"] = "solid"
     faint: bool = False
     ends: tuple[float, float] | None = None
+    n: ArrayLike | None = None
     source: tuple[int, str, int | None] | None = None
 
     @property
@@ -79,6 +78,14 @@ class ReadLine:
     y: FloatArray
     finite: NDArray[np.bool_]
 
+    @property
+    def full(self) -> NDArray[np.bool_]:
+        """Where as many runs are behind a point as behind any, or there is no value to ask about."""
+        if self.line.n is None or not self.finite.any():
+            return np.ones(self.y.shape, bool)
+        n = np.asarray(self.line.n)
+        return np.asarray((n == n.max()) | ~self.finite)
+
 
 def curves(  # noqa: PLR0913 - what is drawn, and the axes it is drawn against, belong together
     key: str,
@@ -91,6 +98,7 @@ def curves(  # noqa: PLR0913 - what is drawn, and the axes it is drawn against, 
     least_span: float | None = None,
     percent: bool = False,
     marks: Sequence[Mark] = (),
+    x_range: tuple[float | None, float | None] = (None, None),
 ) -> Chart:
     """Draw metrics over steps, epochs or time.
 
@@ -101,6 +109,7 @@ def curves(  # noqa: PLR0913 - what is drawn, and the axes it is drawn against, 
             of two seeds, would press everything else flat; on at least this much, so that noise in a share
             does not look like change. The summary says so; resetting the zoom shows all. None opens on all.
         percent: labels the axis of a share in percent; the values stay between 0 and 1.
+        x_range: that the axis opens on; None for the ends of the lines.
 
     Raises:
         ValueError: where x and y of a line, or its band, differ in length.
@@ -108,12 +117,13 @@ def curves(  # noqa: PLR0913 - what is drawn, and the axes it is drawn against, 
     read = [_read(line) for line in lines]
     if not any(item.finite.any() for item in read):
         return empty_chart(key, title, _nothing(read))
-    data = [trace for item in read for trace in _traces(item, log_y=log_y)]
-    data += _broken_trace(read, x_title, log_y=log_y)
+    data = [trace for item in read for trace in traces(item, log_y=log_y)]
+    data += broken_trace(read, x_title, log_y=log_y)
     heights = np.concatenate([item.y for item in read])
     opening = {} if log_y or least_span is None else _opening(read, least_span)
     layout = {
         "xaxis": {"title": {"text": x_title}, "rangemode": "tozero"}
+        | ({} if x_range == (None, None) else {"range": list(x_range)})
         | whole_ticks([item.x for item in read], marks),
         "yaxis": value_axis(y_title, heights, log=log_y, percent=percent) | opening,
         "hovermode": "x unified",
@@ -165,9 +175,11 @@ def _read(line: Line) -> ReadLine:
         raise ValueError(
             f"expected x and y of {line.name!r} to be of one length, got {x.shape} and {y.shape}"
         )
-    for bound in (line.low, line.high):
-        if bound is not None and np.asarray(bound).shape != y.shape:
-            raise ValueError(f"expected the band of {line.name!r} to be as long as its line, {y.size} points")
+    for beside in (line.low, line.high, line.n):
+        if beside is not None and np.asarray(beside).shape != y.shape:
+            raise ValueError(
+                f"expected band and n of {line.name!r} to be as long as its line, {y.size} points"
+            )
     return ReadLine(line, x, y, np.isfinite(y))
 
 
@@ -175,82 +187,6 @@ def _nothing(read: Sequence[ReadLine]) -> str:
     if any(item.y.size for item in read):
         return "No finite value so far: every point is NaN or infinite."
     return "No point yet: the first one is drawn as soon as it is recorded."
-
-
-def _traces(item: ReadLine, *, log_y: bool) -> list[dict[str, Any]]:
-    line = item.line
-    colour = line.series % COLOURS
-    dash = line.dash if line.dash != "solid" else DASHES[line.series // COLOURS % len(DASHES)]
-    name = escaped(line.name)
-    common = {
-        "type": "scatter",
-        "name": name,
-        "legendgroup": name,
-        "x": numbers(item.x),
-        "connectgaps": False,
-    }
-    traces: list[dict[str, Any]] = []
-    if line.low is not None and line.high is not None:
-        edge = common | {"mode": "lines", "line": {"width": 0}, "showlegend": False, "hoverinfo": "skip"}
-        low, high = np.asarray(line.low, dtype=np.float64), np.asarray(line.high, dtype=np.float64)
-        traces.append(edge | _heights(low, log_y=log_y) | {"meta": {"series": colour, "role": "edge"}})
-        band = {"fill": "tonexty", "meta": {"series": colour, "role": "band"}}
-        traces.append(edge | _heights(high, log_y=log_y) | band)
-    traces.append(
-        common
-        | _heights(item.y, log_y=log_y)
-        | {
-            "mode": "lines" if item.finite.sum() > 1 else "markers",
-            "cliponaxis": bool(item.finite.sum() > 1),  # a lone point on an axis is drawn whole
-            "line": {"width": 1 if line.faint else 2, "dash": dash},
-            "showlegend": not line.faint,
-            "meta": {"series": colour, "role": "faint" if line.faint else "line"}
-            | ({"source": line.source} if line.source else {}),
-        }
-        | ({"hoverinfo": "skip"} if line.faint else {"hovertemplate": "%{y:.5~g}"})
-    )
-    return traces
-
-
-def _heights(y: FloatArray, *, log_y: bool) -> dict[str, Any]:
-    """Write y; on a log axis without what is not above 0, which Plotly would draw as a fall without end."""
-    if log_y and (y <= 0).any():
-        return {"y": numbers(np.where(y > 0, y, np.nan)), "customdata": numbers(y)}
-    return {"y": numbers(y)}
-
-
-def _broken_trace(read: Sequence[ReadLine], x_title: str, *, log_y: bool) -> list[dict[str, Any]]:
-    """Mark where a line breaks off: the first value not finite, and on a log axis the first at or below 0."""
-    found = []
-    for item in read:
-        if item.line.faint:
-            continue
-        found += _break(item, ~item.finite, "x", x_title, log_y=log_y)
-        if log_y:
-            found += _break(item, item.finite & (item.y <= 0), "triangle-down", x_title, log_y=True)
-    if not found:
-        return []
-    x, y, symbols, texts = zip(*found, strict=True)
-    return [{
-        "type": "scatter", "mode": "markers", "name": "break", "x": list(x), "y": list(y),
-        "text": list(texts), "hovertemplate": "%{text}<extra></extra>", "showlegend": False,
-        "marker": {"symbol": list(symbols), "size": 9}, "meta": {"role": "broken"},
-    }]  # fmt: skip
-
-
-def _break(
-    item: ReadLine, broken: NDArray[np.bool_], symbol: str, x_title: str, *, log_y: bool
-) -> list[tuple[float, float, str, str]]:
-    """Place the mark at the height of the last value that was drawn before it, or of the first after it."""
-    drawn = item.finite & (item.y > 0) if log_y else item.finite
-    if not broken.any() or not drawn.any():
-        return []
-    first = int(np.flatnonzero(broken)[0])
-    before = np.flatnonzero(drawn[:first])
-    height = item.y[before[-1]] if before.size else item.y[np.flatnonzero(drawn)[0]]
-    value, at = number_text(float(item.y[first])), step_text(item.x[first])
-    words = f"{escaped(item.line.name)}: {value} from {item.line.where}{x_title} {at}"
-    return [(float(item.x[first]), float(height), symbol, words)]
 
 
 def _table(read: Sequence[ReadLine], x_title: str) -> Table:

@@ -11,9 +11,9 @@ from django.views.decorators.http import require_GET
 
 from runs.models import Project
 from runs.pages import compare_tabs
+from runs.pages.compare_controls import controls
 from runs.pages.compare_view import CompareView, is_field, parse_view
 from runs.pages.comparison import compare_runs
-from runs.pages.formats import metric_title
 from runs.pages.frame import render_page
 from runs.pages.selection import run_numbers
 from runs.reading.comparison import Selection, final_values, select
@@ -67,7 +67,7 @@ def _comparison(selection: Selection, view: CompareView, warnings: list[str]) ->
     tab = compare_tabs.OF_KEY[view.tab]
     return {
         "comparison": comparison,
-        "metrics": [(name, metric_title(name)) for name in metrics],
+        "controls": controls(tab, view, comparison, metrics),
         "view": view,
         "tab": tab,
         "kept": view.pairs(without=tab.controls),

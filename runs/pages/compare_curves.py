@@ -1,124 +1,216 @@
-"""Curves of a comparison: a line for each group, averaged over its seeds."""
+"""Curves of a comparison: a line for each group over its seeds, in small multiples by a facet."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from nnlab.stats.groups import GroupCurve, group_curves
-from runs.charts.chart import Chart, empty_chart
+from nnlab.stats.groups import GroupCurve, RunCurve, group_curves
+from runs.charts.chart import Chart, empty_chart, plural
 from runs.charts.curves import Line, curves
+from runs.pages.compare_captions import X_NAMES, curve_caption
+from runs.pages.compare_series import Curve, RunCurves, read_curves
 from runs.pages.compare_view import CompareView
 from runs.pages.comparison import Comparison, Group, level_text
 from runs.pages.formats import is_share, least_span, metric_title, sentence
 from runs.pages.run_charts import spans_decades
-from runs.reading.windows import MAX_SERIES, SeriesWindow, block_means, read_windows
+from runs.reading.comparison import RunRow
 
 MAX_GROUPS = 12  # lines with a band in one chart
 MAX_BANDS = 6  # groups whose bands can still be told apart
 MAX_FACETS = 8
 MAX_FAINT = 40  # raw runs behind the means, all charts of the page together
-BLOCKS = 150  # steps of a curve that has a point at every step
+MAX_READ = 600  # runs whose curves are read for one page
+MIN_SEEDS = 5  # of a group, however many groups there are
 _DASHES = ("solid", "dash", "dot", "dashdot")
-_EVERY_STEP = 400  # points of a series from which it is averaged over blocks
+
+_Style = tuple[int, Any]  # number of the colour, dash
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One chart: the groups that are drawn in it, with their styles.
+
+    Args:
+        groups: that there are for it, drawn or not.
+        hidden: of these, as many were hidden.
+        runs: of each drawn group, those whose curves are read.
+    """
+
+    title: str
+    drawn: Mapping[str, tuple[Group, _Style]]
+    groups: int
+    hidden: int
+    runs: Mapping[str, Sequence[RunRow]]
+
+    @property
+    def seeds_left_out(self) -> bool:
+        """Whether a group has more runs than are read."""
+        return any(len(self.runs[key]) < len(group.members) for key, (group, _) in self.drawn.items())
 
 
 def curves_tab(comparison: Comparison, view: CompareView, warnings: list[str]) -> dict[str, Any]:
-    """Read the curves and build the tab of them."""
-    windows = read_curves([member.run.pk for member in comparison.members], comparison.metric)
-    return {"curves": curve_charts(comparison, windows, colour=view.color, facet=view.facet)}
+    """Read the curves of the groups that are drawn, and draw them."""
+    panels = panels_of(comparison, view, warnings)
+    runs = [run for panel in panels for members in panel.runs.values() for run in members]
+    series = read_curves(runs, comparison.metric, view, warnings)
+    if series.skipped:
+        warnings.append(
+            f"{plural(series.skipped, 'run')} without what it takes to know the {X_NAMES[view.x]}: not drawn."
+        )
+    return {"curves": curve_charts(comparison, view, panels, series)}
 
 
-def read_curves(run_ids: Sequence[int], metric: str) -> list[SeriesWindow]:
-    """Read what the curves need: at least two columns a block, however long the runs are."""
-    batches = (run_ids[start : start + MAX_SERIES] for start in range(0, len(run_ids), MAX_SERIES))
-    return [
-        window for batch in batches for window in read_windows(batch, [metric], columns=2 * BLOCKS, layers=())
-    ]
+def panels_of(comparison: Comparison, view: CompareView, warnings: list[str]) -> list[Panel]:
+    """Share the groups out over charts, the best of each that are not hidden."""
+    if not view.facet:
+        named = [(f"{sentence(metric_title(comparison.metric))} over {X_NAMES[view.x]}", comparison.groups)]
+    else:
+        levels = comparison.factors[view.facet]
+        if len(levels) > MAX_FACETS:
+            warnings.append(f"The first {MAX_FACETS} of {len(levels)} levels of {view.facet} are shown.")
+        named = [
+            (
+                sentence(f"{view.facet.replace('_', ' ')} {level_text(view.facet, level)}"),
+                [group for group in comparison.groups if group.levels[view.facet] == level],
+            )
+            for level in levels[:MAX_FACETS]
+        ]
+    share = MAX_READ // max(1, len(named) * MAX_GROUPS)
+    return [_panel(title, groups, comparison, view, max(MIN_SEEDS, share)) for title, groups in named]
+
+
+def _panel(
+    title: str, groups: Sequence[Group], comparison: Comparison, view: CompareView, most: int
+) -> Panel:
+    styles = _styles(groups, comparison, view)
+    seen = [(group, style) for group, style in zip(groups, styles, strict=True) if group.key not in view.hide]
+    drawn = {group.key: (group, style) for group, style in seen[:MAX_GROUPS]}
+    share = max(most, MAX_READ // max(1, len(drawn))) if len(groups) == len(comparison.groups) else most
+    runs = {key: [member.run for member in group.members[:share]] for key, (group, _) in drawn.items()}
+    return Panel(title, drawn, len(groups), len(groups) - len(seen), runs)
+
+
+def _styles(groups: Sequence[Group], comparison: Comparison, view: CompareView) -> list[_Style]:
+    """Choose a colour and a dash for each group, the same ones whichever others are hidden.
+
+    Groups that share a colour differ by their dash, unless that was given to another factor.
+    """
+    places = range(len(groups)) if not view.color else _places(groups, comparison, view.color)
+    if view.dash:
+        dashes = _places(groups, comparison, view.dash)
+        return [(at, _DASHES[dash % len(_DASHES)]) for at, dash in zip(places, dashes, strict=True)]
+    if not view.color:
+        return [(at, "solid") for at in places]
+    taken: dict[int, int] = {}
+    styles = []
+    for at in places:
+        styles.append((at, _DASHES[taken.get(at, 0) % len(_DASHES)]))
+        taken[at] = taken.get(at, 0) + 1
+    return styles
+
+
+def _places(groups: Sequence[Group], comparison: Comparison, factor: str) -> list[int]:
+    order = {level: at for at, level in enumerate(comparison.factors[factor])}
+    return [order[group.levels[factor]] for group in groups]
 
 
 def curve_charts(
-    comparison: Comparison, windows: Sequence[SeriesWindow], *, colour: str, facet: str
+    comparison: Comparison, view: CompareView, panels: Sequence[Panel], series: RunCurves
 ) -> list[Chart]:
-    """Draw the metric over steps: a line for each group, in small multiples where a facet is chosen.
-
-    Args:
-        comparison: the runs under one metric.
-        windows: the metric's series, one a run.
-        colour: a factor whose levels share a colour; empty for a colour a group.
-        facet: a factor with a chart for each of its levels; empty for one chart.
-    """
-    by_run = {series.run_id: _trained(series) for series in windows if len(series.read)}
-    thinned = _thinned(by_run)
-    levels = comparison.factors.get(facet, ())[:MAX_FACETS] if facet else [None]
-    charts = []
-    for place, level in enumerate(levels):
-        groups = [group for group in comparison.groups if level is None or group.levels[facet] == level]
-        title = f"{sentence(metric_title(comparison.metric))} over steps"
-        if level is not None:
-            title = sentence(f"{facet.replace('_', ' ')} {level_text(facet, level)}")
-        faint = MAX_FAINT // len(levels)
-        charts.append(
-            _curves(f"curves-{place}", title, comparison, groups, thinned, colour, faint, small=bool(facet))
-        )
-    return _on_one_scale(charts) if facet else charts
-
-
-def _trained(window: SeriesWindow) -> SeriesWindow:
-    """Leave out step 0 where later steps are known: an untrained network would set the scale of the axis."""
-    read = window.read
-    if read.first_steps[0] > 0 or read.last_steps[0] > 0 or len(read) < 2:
-        return window
-    return replace(window, read=read[1:])
-
-
-def _thinned(by_run: Mapping[int, SeriesWindow]) -> dict[int, tuple[Any, Any]]:
-    """Put curves with a point at every step on common blocks; others keep their steps."""
-    read = {run_id: window.read for run_id, window in by_run.items()}
-    if max((one.points for one in read.values()), default=0) < _EVERY_STEP:
-        return {run_id: (one.first_steps, one.mean) for run_id, one in read.items()}
-    last = max(int(one.last_steps[-1]) for one in read.values())
-    first = min(int(one.first_steps[0]) for one in read.values()) - 1
-    edges = np.unique(np.linspace(first, last, BLOCKS + 1).round().astype(np.int64))
-    return {run_id: block_means(one, edges) for run_id, one in read.items()}
-
-
-def _curves(
-    key: str,
-    title: str,
-    comparison: Comparison,
-    groups: Sequence[Group],
-    series: Mapping[int, tuple[Any, Any]],
-    colour: str,
-    faint: int,
-    *,
-    small: bool,
-) -> Chart:
-    shown = [group for group in groups if any(member.run.pk in series for member in group.members)]
-    if not shown:
-        return empty_chart(key, title, "No point yet for these runs.")
-    drawn = shown[:MAX_GROUPS]
-    found = group_curves(
-        (group.label, member.run.seed, *series[member.run.pk])
-        for group in drawn
-        for member in group.members
-        if member.run.pk in series
-    )
-    of_label = {curve.group: curve for curve in found}
-    styles = _styles(drawn, comparison.factors.get(colour, ()), colour)
-    raw = _raw_lines(drawn, series, styles)
-    lines = raw if len(raw) <= faint else []
-    log_y = spans_decades(curve.mean for curve in found)
-    banded = len(drawn) <= MAX_BANDS
-    lines += [
-        _mean_line(of_label[group.label], *style, banded=banded, log_y=log_y)
-        for group, style in zip(drawn, styles, strict=True)
+    """Draw the panels, on one scale where there are several."""
+    charts = [
+        _chart(f"curves-{place}", panel, comparison, view, series, MAX_FAINT // len(panels))
+        for place, panel in enumerate(panels)
     ]
-    chart = curves(key, title, lines, **_axis(comparison, log_y=log_y))
-    return replace(chart, caption=_curve_caption(found, len(shown)), height="normal" if small else "tall")
+    return _on_one_scale(charts) if view.facet else charts
+
+
+def _chart(
+    key: str, panel: Panel, comparison: Comparison, view: CompareView, series: RunCurves, faint: int
+) -> Chart:
+    found = _grouped(panel, series.raw, comparison, view)
+    if not found:
+        reason = "Every group is hidden." if panel.hidden == panel.groups else "No point yet for these runs."
+        return empty_chart(key, panel.title, reason)
+    smooth = _grouped(panel, series.smooth, comparison, view)
+    log_y = view.ylog if view.ylog is not None else spans_decades(curve.middle for curve in found.values())
+    banded = view.band != "none" and len(found) <= MAX_BANDS
+    if smooth:
+        lines = [_raw_mean(curve, panel.drawn[key][1][0]) for key, curve in found.items() if key in smooth]
+    else:
+        lines = _raw_lines(panel, series.raw, faint)
+    percent = is_share(comparison.metric)
+    lines += [
+        _line(panel.drawn[key], smooth.get(key, curve), banded=banded, log_y=log_y, share=percent)
+        for key, curve in found.items()
+    ]
+    chart = curves(
+        key,
+        panel.title,
+        lines,
+        x_title=X_NAMES[view.x],
+        y_title=metric_title(comparison.metric) if percent else comparison.value_title,
+        log_y=log_y,
+        least_span=least_span(comparison.metric),
+        percent=percent and not log_y,
+        x_range=(view.first, view.last),
+    )
+    caption = curve_caption(view, panel, list(found.values()), lines, series, banded=banded, share=percent)
+    return replace(chart, caption=caption, height="normal" if view.facet else "tall")
+
+
+def _grouped(
+    panel: Panel, series: Mapping[int, Curve], comparison: Comparison, view: CompareView
+) -> dict[str, GroupCurve]:
+    runs: list[RunCurve] = [
+        (key, run.seed, *series[run.pk])
+        for key, members in panel.runs.items()
+        for run in members
+        if run.pk in series
+    ]
+    worst = -np.inf if comparison.higher else np.inf
+    found = group_curves(runs, middle=view.agg, band=view.band, worst=worst)
+    return {str(curve.group): curve for curve in found}
+
+
+def _raw_lines(panel: Panel, series: Mapping[int, Curve], most: int) -> list[Line]:
+    """Draw the single runs, to stand behind their means; none where they would be too many."""
+    lines = [
+        Line(run.name, *series[run.pk], series=style[0], faint=True)
+        for key, (group, style) in panel.drawn.items()
+        for run in panel.runs[key]
+        if len(group.members) > 1 and run.pk in series
+    ]
+    return lines if len(lines) <= most else []
+
+
+def _raw_mean(curve: GroupCurve, colour: int) -> Line:
+    return Line("", curve.steps, curve.middle, series=colour, faint=True)
+
+
+def _line(drawn: tuple[Group, _Style], curve: GroupCurve, *, banded: bool, log_y: bool, share: bool) -> Line:
+    """Draw a group with its band; a band that reaches 0 has no place on a log axis and is left out.
+
+    There is nothing beyond 0 and 100 % of a share: only the drawing is cut, never a number.
+    """
+    group, (colour, dash) = drawn
+    seeds = f"n = {curve.seeds}" + (f", {curve.diverged} diverged" if curve.diverged else "")
+    low, high = (np.clip(edge, 0, 1) if share else edge for edge in (curve.low, curve.high))
+    has_band = banded and bool(np.isfinite(low).any()) and not (log_y and bool((low <= 0).any()))
+    return Line(
+        f"{group.label} ({seeds})",
+        curve.steps,
+        curve.middle,
+        low if has_band else None,
+        high if has_band else None,
+        series=colour,
+        dash=dash,
+        n=curve.n,
+    )
 
 
 def _on_one_scale(charts: Sequence[Chart]) -> list[Chart]:
@@ -134,57 +226,3 @@ def _on_one_scale(charts: Sequence[Chart]) -> list[Chart]:
 def _with_axis(chart: Chart, change: Mapping[str, Any]) -> Chart:
     layout = chart.figure["layout"]
     return replace(chart, figure=chart.figure | {"layout": layout | {"yaxis": layout["yaxis"] | change}})
-
-
-def _axis(comparison: Comparison, *, log_y: bool) -> dict[str, Any]:
-    """Describe the axis of curves, whose values stay as they were stored."""
-    percent = is_share(comparison.metric)
-    return {
-        "y_title": metric_title(comparison.metric) if percent else comparison.value_title,
-        "log_y": log_y,
-        "least_span": least_span(comparison.metric),
-        "percent": percent and not log_y,
-    }
-
-
-def _styles(groups: Sequence[Group], levels: Sequence[Any], colour: str) -> list[tuple[int, Any]]:
-    """Choose a colour and a dash for each group; groups that share a colour differ by their dash."""
-    if not levels:
-        return [(place, "solid") for place in range(len(groups))]
-    places = [list(levels).index(group.levels[colour]) for group in groups]
-    return [
-        (place, _DASHES[places[:index].count(place) % len(_DASHES)]) for index, place in enumerate(places)
-    ]
-
-
-def _raw_lines(
-    groups: Sequence[Group], series: Mapping[int, tuple[Any, Any]], styles: Sequence[tuple[int, Any]]
-) -> list[Line]:
-    """Draw the single runs, to stand behind their means."""
-    return [
-        Line(member.run.name, *series[member.run.pk], series=style[0], faint=True)
-        for group, style in zip(groups, styles, strict=True)
-        for member in group.members
-        if len(group.members) > 1 and member.run.pk in series
-    ]
-
-
-def _mean_line(curve: GroupCurve, colour: int, dash: Any, *, banded: bool, log_y: bool) -> Line:
-    """Draw a mean with its band; a band that reaches 0 has no place on a log axis and is left out."""
-    band = banded and bool(np.isfinite(curve.low).any()) and not (log_y and bool((curve.low <= 0).any()))
-    seeds = f"n = {curve.seeds}" + (f", {curve.diverged} diverged" if curve.diverged else "")
-    name = f"{curve.group} ({seeds})"
-    low, high = (curve.low, curve.high) if band else (None, None)
-    return Line(name, curve.steps, curve.mean, low, high, series=colour, dash=dash)
-
-
-def _curve_caption(found: Sequence[GroupCurve], groups: int) -> str:
-    several = any(curve.seeds > 1 for curve in found)
-    text = "One seed: no interval."
-    if several:
-        band = "band: 95 % t interval" if len(found) <= MAX_BANDS else "no bands for so many groups"
-        text = f"Line: mean over seeds; {band}; pale: single runs."
-    text += " The untrained network, step 0, is left out."
-    if groups > len(found):
-        text += f" The best {len(found)} of {groups} groups are drawn; the list of groups has them all."
-    return text

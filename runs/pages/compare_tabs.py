@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from runs.pages import compare_curves, compare_factors
-from runs.pages.compare_view import Tab
+from runs.pages.compare_view import FIELDS, Tab
 
 TABS = (
     Tab(
@@ -11,7 +11,7 @@ TABS = (
         "Curves",
         "runs/compare/curves.html",
         compare_curves.curves_tab,
-        controls=("metric", "color", "facet"),
+        controls=tuple(name for name in FIELDS if name not in {"tab", "hide"}),
     ),
     Tab("factors", "Factors", "runs/compare/factors.html", compare_factors.factors_tab),
     Tab("grid", "Grid", "runs/compare/grid.html", compare_factors.grid_tab),

@@ -135,7 +135,9 @@ def parse_view(
     parameters: QueryDict, tabs: Sequence[Tab], warnings: list[str], chosen: Sequence[tuple[str, str]] = ()
 ) -> CompareView:
     """Read how a comparison is to be shown; what cannot be understood becomes a warning."""
-    given = {name: storable(parameters.get(name, ""))[:_MAX_TEXT] for name in parameters if is_field(name, tabs)}
+    given = {
+        name: storable(parameters.get(name, ""))[:_MAX_TEXT] for name in parameters if is_field(name, tabs)
+    }
     agg = _one_of("agg", given, LINES, LINES[0], warnings)
     bands = BANDS if agg == LINES[0] else MEDIAN_BANDS
     first, last = (_number(name, given, warnings) for name in ("from", "to"))

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Sum
 from django.db.models.fields.json import KeyTransform
 from django.http import QueryDict
 from django.urls import reverse
 
-from runs.models import Project, Run, RunMetric, Sweep
+from runs.models import Project, Run, RunMetric, Series, Sweep
 from runs.models.states import HALTED, OVER
 from runs.reading.table import TableQuery, parse_table_query, runs_of
 
@@ -131,6 +131,12 @@ def final_values(runs: QuerySet[Run], metric: str) -> Mapping[int, Any]:
     """Return how a metric stood at the end, of each run that has it: a number, or a word such as "NaN"."""
     found = runs.order_by().values_list("pk", KeyTransform(metric, "summary"))
     return {run_id: value for run_id, value in found if value is not None}
+
+
+def points_of(run_ids: Collection[int], metric: str) -> int:
+    """Count the sealed points of a metric of whole runs."""
+    series = Series.objects.filter(run_id__in=run_ids, metric=metric, layer=None)
+    return int(series.aggregate(total=Sum("points"))["total"] or 0)
 
 
 def _metric_names(runs: QuerySet[Run]) -> list[str]:

@@ -215,7 +215,7 @@ def test_a_faint_line_is_neither_in_the_legend_nor_in_the_table() -> None:
 def test_lines_of_unequal_length_are_refused() -> None:
     with pytest.raises(ValueError, match=r"x and y of 'a' to be of one length, got \(2,\) and \(1,\)"):
         curves("c", "Loss", [Line("a", [1, 2], [1])], y_title="loss")
-    with pytest.raises(ValueError, match="expected the band of 'a' to be as long as its line, 2 points"):
+    with pytest.raises(ValueError, match="expected band and n of 'a' to be as long as its line, 2 points"):
         curves("c", "Loss", [Line("a", [1, 2], [1, 2], low=[1], high=[2])], y_title="loss")
 
 

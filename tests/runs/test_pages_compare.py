@@ -11,10 +11,12 @@ from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
 from nnlab.stats.intervals import mean_interval
+from runs.charts.chart import Chart
 from runs.models import Project, Run, Sweep
-from runs.pages.compare_curves import curve_charts, read_curves
+from runs.pages.compare_curves import curves_tab
 from runs.pages.compare_factors import factor_sections, grid
 from runs.pages.compare_tabs import TABS
+from runs.pages.compare_view import CompareView
 from runs.pages.comparison import Comparison, compare_runs
 from runs.reading import comparison as reading
 from tests.runs import builders
@@ -55,6 +57,11 @@ def sweep() -> Sweep:
 def compared(sweep: Sweep, metric: str) -> Comparison:
     runs = sweep.runs.all()
     return compare_runs(reading.read_rows(runs), metric, reading.final_values(runs, metric))
+
+
+def charts_of(sweep: Sweep, metric: str, **view: Any) -> list[Chart]:
+    charts: list[Chart] = curves_tab(compared(sweep, metric), CompareView(**view), [])["curves"]
+    return charts
 
 
 def address_of(project: Project) -> str:
@@ -142,9 +149,7 @@ def test_there_is_no_map_of_one_factor() -> None:
 
 
 def test_curves_show_means_with_n_and_leave_step_0_out(sweep: Sweep) -> None:
-    runs = list(sweep.runs.all())
-    windows = read_curves([run.pk for run in runs], "val_accuracy")
-    [chart] = curve_charts(compared(sweep, "val_accuracy"), windows, colour="", facet="")
+    [chart] = charts_of(sweep, "val_accuracy")
     names = {trace["name"] for trace in chart.figure["data"]}
     assert "depth 1, relu (n = 2)" in names
     assert "depth 2, tanh (n = 2, 1 diverged)" in names
@@ -153,9 +158,7 @@ def test_curves_show_means_with_n_and_leave_step_0_out(sweep: Sweep) -> None:
 
 
 def test_facets_share_out_the_groups_and_colours_follow_the_factor(sweep: Sweep) -> None:
-    runs = list(sweep.runs.all())
-    windows = read_curves([run.pk for run in runs], "val_accuracy")
-    charts = curve_charts(compared(sweep, "val_accuracy"), windows, colour="activation", facet="depth")
+    charts = charts_of(sweep, "val_accuracy", color="activation", facet="depth")
     assert [chart.title for chart in charts] == ["Depth 1", "Depth 2"]
     low, high = charts[0].figure["layout"]["yaxis"]["range"]
     assert charts[1].figure["layout"]["yaxis"]["range"] == [low, high]
@@ -176,9 +179,7 @@ def test_a_metric_of_every_step_is_averaged_over_blocks() -> None:
     for seed in (0, 1):
         run = builders.build_finished_run(sweep, training={"seed": seed})
         builders.build_series(run, "train_loss", 1 + rng.random(3000))
-    runs = list(sweep.runs.all())
-    windows = read_curves([run.pk for run in runs], "train_loss")
-    [chart] = curve_charts(compared(sweep, "train_loss"), windows, colour="", facet="")
+    [chart] = charts_of(sweep, "train_loss")
     assert len(chart.to_json()) < 40_000
 
 
