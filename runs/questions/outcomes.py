@@ -39,6 +39,11 @@ class Shown:
         return [value for value in self.values.values() if value is not None]
 
     @property
+    def runs(self) -> int:
+        """All of them."""
+        return len(self.values) + self.waiting + self.absent
+
+    @property
     def diverged(self) -> int:
         """Runs whose numbers stopped being finite."""
         return len(self.values) - len(self.finite)
@@ -93,18 +98,29 @@ class CellOutcome:
 
 def outcomes(question: Question) -> list[CellOutcome]:
     """Return the cells of a question with what is known of them, in one query."""
-    sweeps = [key for key in (question.tuning_id, question.confirmation_id) if key is not None]
-    rows = list(Run.objects.kept().filter(sweep__in=sweeps).order_by("pk").values(*_COLUMNS))
-    tuning = _by_cell(row for row in rows if row["sweep_id"] == question.tuning_id)
-    answers = _by_cell(row for row in rows if row["sweep_id"] != question.tuning_id)
-    return [
-        CellOutcome(
-            cell,
-            tuned(tuning.get(cell.key, []), question.metric),
-            shown(answers.get(cell.key, []), question.metric),
-        )
-        for cell in map(Cell.from_dict, question.cells)
-    ]
+    return outcomes_of([question])[question.pk]
+
+
+def outcomes_of(questions: Iterable[Question]) -> dict[int, list[CellOutcome]]:
+    """Return the cells of several questions by the questions' keys, in one query."""
+    found = list(questions)
+    sweeps = [key for one in found for key in (one.tuning_id, one.confirmation_id) if key is not None]
+    by_cell: dict[tuple[int, int, str, float], list[dict[str, Any]]] = {}
+    for row in Run.objects.kept().filter(sweep__in=sweeps).order_by("pk").values(*_COLUMNS):
+        key = (row["sweep_id"], row["depth"], row["activation"], row["dropout"])
+        by_cell.setdefault(key, []).append(row)
+    return {
+        one.pk: [_outcome(one, cell, by_cell) for cell in map(Cell.from_dict, one.cells)] for one in found
+    }
+
+
+def _outcome(
+    question: Question, cell: Cell, rows: Mapping[tuple[int, int, str, float], Sequence[Mapping[str, Any]]]
+) -> CellOutcome:
+    tuning, answers = (
+        rows.get((sweep or 0, *cell.key), []) for sweep in (question.tuning_id, question.confirmation_id)
+    )
+    return CellOutcome(cell, tuned(tuning, question.metric), shown(answers, question.metric))
 
 
 def tuned(rows: Sequence[Mapping[str, Any]], metric: str) -> Tuned:
@@ -143,10 +159,3 @@ def shown(rows: Iterable[Mapping[str, Any]], metric: str) -> Shown:
             is_finite = isinstance(found, int | float) and math.isfinite(found)
             values[row["seed"]] = float(found) if is_finite else None
     return Shown(values, waiting, absent)
-
-
-def _by_cell(rows: Iterable[dict[str, Any]]) -> dict[tuple[int, str, float], list[dict[str, Any]]]:
-    found: dict[tuple[int, str, float], list[dict[str, Any]]] = {}
-    for row in rows:
-        found.setdefault((row["depth"], row["activation"], row["dropout"]), []).append(row)
-    return found
