@@ -76,7 +76,7 @@ class Csv:
     def points(self, path: Path) -> Iterator[Add]:
         """Open a file of points, which takes one series after the other."""
         with path.open("w", encoding="utf-8", newline="") as file:
-            file.write(_line(POINT_COLUMNS))
+            file.write(line(POINT_COLUMNS))
 
             def add(points: Points) -> None:
                 file.writelines(_lines_of(points))
@@ -86,8 +86,8 @@ class Csv:
     def runs(self, path: Path, rows: Iterable[Row]) -> None:
         """Write the table of runs."""
         with path.open("w", encoding="utf-8", newline="") as file:
-            file.write(_line(RUN_COLUMNS))
-            file.writelines(_line(_cell(row[name]) for name in RUN_COLUMNS) for row in rows)
+            file.write(line(RUN_COLUMNS))
+            file.writelines(line(cell(row[name]) for name in RUN_COLUMNS) for row in rows)
 
 
 def export(
@@ -158,7 +158,7 @@ def rows_of(runs: RunQuerySet) -> Iterator[Row]:
 
 def csv_lines(run: Run) -> Iterator[str]:
     """Write one run's points as CSV, some at a time."""
-    yield _line(POINT_COLUMNS)
+    yield line(POINT_COLUMNS)
     for points in points_of(Run.objects.filter(pk=run.pk)):
         yield from _lines_of(points)
 
@@ -183,7 +183,7 @@ def _row(run: Run) -> Row:
 
 
 def _lines_of(points: Points) -> Iterator[str]:
-    head = _line([points.run_id, _cell(points.metric), "" if points.layer is None else points.layer])
+    head = line([points.run_id, cell(points.metric), "" if points.layer is None else points.layer])
     head = head.removesuffix(_END)
     for start in range(0, len(points.steps), _SLICE):
         steps = points.steps[start : start + _SLICE].tolist()
@@ -192,14 +192,15 @@ def _lines_of(points: Points) -> Iterator[str]:
         yield "".join(f"{head},{step},{value!r}{_END}" for step, value in zip(steps, values, strict=True))
 
 
-def _cell(value: Any) -> Any:
+def cell(value: Any) -> Any:
     """Keep a spreadsheet from computing a text that somebody typed; numbers stay numbers."""
     if isinstance(value, str):
         return f"'{value}" if value.startswith(_FORMULA) else value
     return value.isoformat() if hasattr(value, "isoformat") else value
 
 
-def _line(cells: Iterable[Any]) -> str:
+def line(cells: Iterable[Any]) -> str:
+    """Write a row of a CSV file."""
     text = StringIO()
     csv.writer(text, lineterminator=_END).writerow(cells)
     return text.getvalue()

@@ -15,6 +15,7 @@ from runs.lifecycle.ordering import end_of_queue
 from runs.models import Run, Search, Source, Status
 
 _ANEW: dict[str, Any] = {
+    "archived_at": None,
     "status": Status.QUEUED,
     "attempt": 0,
     "cancel_requested": False,

@@ -90,6 +90,20 @@ def score(value: Any, metric: str, unit: str = "", *, bare: bool = False) -> str
     return text if "e" in text or abs(value) >= 1e3 else f"{value:#.4g}".removesuffix(".")
 
 
+def difference(value: float, baseline: float, metric: str, *, higher: bool) -> str:
+    """Write how a value differs from the baseline's, with a sign and a word: −0.012 better, +1.3 points worse.
+
+    Args:
+        higher: a larger value of the metric is the better one.
+    """
+    gap = value - baseline
+    if not math.isfinite(gap) or gap == 0:
+        return "equal" if gap == 0 else MISSING
+    sign, word = "+" if gap > 0 else "−", "better" if (gap > 0) == higher else "worse"
+    size = f"{100 * abs(gap):.1f} points" if is_share(metric) else number(abs(gap))
+    return f"{sign}{size} {word}"
+
+
 def count(value: Any) -> str:
     """Write a count in at most four characters and a letter: 714, 19.4 k, 1.23 M."""
     return MISSING if value is None else _compact(float(value), separator=" ")

@@ -59,7 +59,7 @@ def _value(best: Best) -> float | None:
 def _best_runs(every: Sequence[Best]) -> dict[tuple[int, str, float | None], Run]:
     """Look the runs up by their scores; of equal ones the oldest, which was there first."""
     scores = {_value(best) for best in every}
-    found = Run.objects.kept().filter(score__in=scores).only("project", "dataset", "score", "name")
+    found = Run.objects.shown().filter(score__in=scores).only("project", "dataset", "score", "name")
     return {(run.project_id, run.dataset, run.score): run for run in found.order_by("-pk")}
 
 

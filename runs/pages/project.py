@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
-from runs.models import Project, SavedView, Status
+from runs.models import Project, Run, SavedView, Status
+from runs.pages import formats
 from runs.pages.frame import render_page
 from runs.reading import table, table_rows
+from runs.reading.metrics import higher_is_better
 from runs.reading.sweeps import sweeps_of
 
 COLUMNS = (
@@ -33,17 +36,37 @@ JUDGED = 4  # of the columns say how good a run is; those that an address adds c
 _MOVING = frozenset({Status.QUEUED, Status.RUNNING, Status.LOST})
 
 
+@dataclass(frozen=True)
+class Row:
+    """A run of the table.
+
+    Args:
+        cells: one for every column that the address added.
+        difference: from the baseline, in words; empty where there is none.
+    """
+
+    run: Run
+    cells: Collection[table_rows.Cell]
+    difference: str
+
+    @property
+    def tags(self) -> list[str]:
+        """The run's tags, in the order of the alphabet."""
+        return sorted(filter(None, (getattr(self.run, "tag_names", "") or "").split(",")))
+
+
 @require_GET
 def project(request: HttpRequest, slug: str) -> HttpResponse:
     """Show the project's runs that the address asks for."""
     found = get_object_or_404(Project, slug=slug)
     context = _table(request, found)
-    query, choices = context["query"], table_rows.choices(found)
+    query, choices, names = context["query"], table_rows.choices(found), table_rows.names_of(found)
+    choices |= {"tag": list(names.tags)} if names.tags else {}
     context |= {
         "choices": choices,
-        "names": [(table.quoted(name), name) for name in table_rows.typed_names(found)],
+        "names": [(table.quoted(name), name) for name in names.typed],
         "chips": _chips(query, choices),
-        "columns": _headings(query),
+        "columns": _headings(query, context["page"]),
         "shown": {column.key for column in query.columns},
         "saved": SavedView.objects.filter(project=found).exclude(name=""),
     }
@@ -81,11 +104,29 @@ def _table(request: HttpRequest, found: Project) -> dict[str, Any]:
         "project": found,
         "query": query,
         "page": page,
-        "rows": [(run, page.cells[run.pk]) for run in page.runs],
+        "rows": _rows(page, page.runs),
+        "pinned": _rows(page, [page.baseline] if page.baseline else []),
+        "measured": page.baseline is not None,
         "live": any(run.status in _MOVING for run in page.runs),
         "previous": query.beside(page.window.previous, "before"),
         "next": query.beside(page.window.next, "after"),
     }
+
+
+def _rows(page: table_rows.Page, runs: Iterable[Run]) -> list[Row]:
+    return [Row(run, page.cells[run.pk], _difference(page, run)) for run in runs]
+
+
+def _difference(page: table_rows.Page, run: Run) -> str:
+    """Write how a run differs from the baseline in what the table is sorted or runs are judged by."""
+    if page.baseline is None:
+        return ""
+    if run.pk == page.baseline.pk:
+        return "baseline"
+    own, base = (page.compared.get(number) for number in (run.pk, page.baseline.pk))
+    if own is None or base is None:
+        return formats.MISSING
+    return formats.difference(own, base, page.metric, higher=higher_is_better(page.metric))
 
 
 def _chips(query: table.TableQuery, choices: Collection[str]) -> list[tuple[str, str, str]]:
@@ -96,17 +137,18 @@ def _chips(query: table.TableQuery, choices: Collection[str]) -> list[tuple[str,
     ]
 
 
-def _headings(query: table.TableQuery) -> list[dict[str, str]]:
+def _headings(query: table.TableQuery, page: table_rows.Page) -> list[dict[str, str]]:
     """Describe the columns: where a click on each leads, and which one orders the table now."""
     orders = {query.order.key: "descending" if query.order.descending else "ascending"}
     added = [(column.key, column.key.partition(".")[2], "number") for column in query.columns]
+    measured = [("", f"vs ★ {formats.metric_title(page.metric)}", "number")] if page.baseline else []
     return [
         {
             "key": key,
             "title": title,
             "kind": kind,
-            "href": "" if key.startswith("param.") else query.sorted_by(key),
+            "href": query.sorted_by(key) if key and not key.startswith("param.") else "",
             "order": orders.get(key, "none"),
         }
-        for key, title, kind in (*COLUMNS[:JUDGED], *added, *COLUMNS[JUDGED:])
+        for key, title, kind in (*COLUMNS[:JUDGED], *measured, *added, *COLUMNS[JUDGED:])
     ]

@@ -1,7 +1,8 @@
 """The fields that the runs table is filtered by, and the conditions that filters come to.
 
-A field is a column of a run, ``metric.NAME`` (its last value), ``metric.NAME.min``, ``metric.NAME.max`` or
-``param.NAME``. A condition of a metric or parameter looks at the typed rows, one for each run and name.
+A field is a column of a run, its tags, ``metric.NAME`` (its last value), ``metric.NAME.min``,
+``metric.NAME.max``, ``metric.NAME.best`` or ``param.NAME``. A condition of a metric or parameter looks at the
+typed rows, one for each run and name.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ from typing import Any, TypeAlias
 
 from django.db.models import Exists, OuterRef, Q
 
-from runs.models import Name, Project, Run, RunMetric, RunParam, Sweep
+from runs.models import Name, Project, Run, RunMetric, RunParam, RunTag, Sweep
 from runs.reading import values
+from runs.reading.metrics import higher_is_better
 
 COLUMNS: Mapping[str, Callable[[str, str], values.Wanted]] = {
     "status": values.texts,
+    "tag": values.texts,
     "dataset": values.texts,
     "activation": values.texts,
     "optimizer": values.texts,
@@ -24,14 +27,18 @@ COLUMNS: Mapping[str, Callable[[str, str], values.Wanted]] = {
     "width": values.whole_numbers,
     "dropout": values.numbers,
     "learning_rate": values.numbers,
+    "batch_size": values.whole_numbers,
     "score": values.numbers,
     "seed": values.whole_numbers,
     "sweep": values.whole_numbers,
+    "config": values.texts,
 }
-Table: TypeAlias = type[Run] | type[RunMetric] | type[RunParam]
+_STORED_AS = {"sweep": "sweep_id", "config": "group", "tag": "name__text"}  # where names differ
+Table: TypeAlias = type[Run] | type[RunMetric] | type[RunParam] | type[RunTag]
 TypedRow: TypeAlias = type[RunMetric] | type[RunParam]
 
 _ASPECTS = {"last": "last", "min": "minimum", "max": "maximum"}
+_BEST = "best"  # min or max, as the metric has it, and the step where that was
 
 
 @dataclass(frozen=True)
@@ -41,10 +48,12 @@ class TypedField:
     Args:
         name: as it was logged or configured.
         aspect: column of ``RunMetric``; empty for a parameter.
+        best: the aspect was not named but follows from the metric, and is shown with its step.
     """
 
     name: str
     aspect: str = ""
+    best: bool = False
 
     @property
     def model(self) -> TypedRow:
@@ -56,8 +65,10 @@ class TypedField:
         """The field as an address writes it."""
         if not self.aspect:
             return f"param.{self.name}"
+        if self.best:
+            return f"metric.{self.name}.{_BEST}"
         short = next(short for short, column in _ASPECTS.items() if column == self.aspect)
-        plain = short == "last" and self.name.rpartition(".")[2] not in _ASPECTS
+        plain = short == "last" and self.name.rpartition(".")[2] not in {*_ASPECTS, _BEST}
         return f"metric.{self.name}" if plain else f"metric.{self.name}.{short}"
 
 
@@ -100,6 +111,8 @@ def typed_field(text: str) -> TypedField | None:
     if kind != "metric" or not name:
         return None
     stem, _, last = name.rpartition(".")
+    if stem and last == _BEST:
+        return TypedField(stem, "maximum" if higher_is_better(stem) else "minimum", best=True)
     return TypedField(stem, _ASPECTS[last]) if stem and last in _ASPECTS else TypedField(name, "last")
 
 
@@ -109,9 +122,8 @@ def column_conditions(name: str, text: str) -> list[Condition]:
     Raises:
         ValueError: with what is wrong with the text.
     """
-    column = "sweep_id" if name == "sweep" else name
-    wanted = COLUMNS[name](column, text)
-    return _conditions(Run, 0, wanted)
+    wanted = COLUMNS[name](_STORED_AS.get(name, name), text)
+    return _conditions(RunTag if name == "tag" else Run, 0, wanted)
 
 
 def typed_conditions(field: TypedField, number: int, text: str) -> list[Condition]:
@@ -142,6 +154,18 @@ def numbers_of(project: Project, fields: Collection[TypedField]) -> dict[TypedFi
         ids = dict(Name.objects.filter(used, text__in=texts).values_list("text", "pk"))
         found |= {field: ids[field.name] for field in fields if field.model is model and field.name in ids}
     return found
+
+
+def archived(text: str) -> str:
+    """Read which runs are shown: "" those that are not archived, "1" those that are, "0,1" both.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    wanted = {part.strip() for part in text.split(",") if part.strip()}
+    if not wanted <= {"0", "1"}:
+        raise ValueError(f"expected 1 for the archived runs, 0,1 for all, got {text[:40]!r}")
+    return "0,1" if len(wanted) == 2 else "1" if wanted == {"1"} else ""
 
 
 def _conditions(model: Table, name: int, wanted: values.Wanted) -> list[Condition]:

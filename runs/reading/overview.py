@@ -56,7 +56,7 @@ class Queue:
 def project_cards() -> list[ProjectCard]:
     """Summarise every project, in four queries; the one with the newest run comes first."""
     totals = (
-        Run.objects.kept()
+        Run.objects.shown()
         .order_by()
         .values_list("project")
         .annotate(
@@ -99,8 +99,8 @@ def queue() -> Queue:
 
 
 def open_alerts() -> AlertQuerySet:
-    """Return the open alerts that nobody has acknowledged or muted."""
-    return Alert.objects.of_kept_runs().unattended()
+    """Return the open alerts that nobody has acknowledged or muted, of runs that are shown."""
+    return Alert.objects.of_shown_runs().unattended()
 
 
 def badges() -> dict[str, int]:
@@ -118,7 +118,7 @@ def newest_alerts() -> list[Alert]:
 
 def _best_scores() -> dict[int, list[Best]]:
     rows = (
-        Run.objects.kept()
+        Run.objects.shown()
         .exclude(headline="")
         .exclude(stop_reason="diverged")  # whose score is only the last finite value
         .annotate(unit=KeyTextTransform("target_unit", "info"))

@@ -16,6 +16,7 @@ from typing import Any, TypeAlias, cast
 from django.db.models import Exists, F, FloatField, OuterRef, Q, QuerySet, Value
 
 from runs.models import Project, Run, RunMetric
+from runs.models.runs import RunQuerySet
 from runs.reading.filters import Condition, Table, TypedField, TypedRow, run_key
 from runs.reading.ordering import NEWEST, Column, Cursor, Order
 
@@ -53,8 +54,11 @@ class Count:
 class Plan:
     """The runs of a project, or of all, that pass conditions, in an order."""
 
-    def __init__(self, project: Project | None, conditions: Sequence[Condition], order: Order) -> None:
+    def __init__(
+        self, project: Project | None, conditions: Sequence[Condition], order: Order, archived: str = ""
+    ) -> None:
         self._project = project
+        self._archived = archived
         self._conditions = _merged(conditions)
         self._order = order
         self._few: list[int] | None = None  # the runs that one of the conditions leaves
@@ -80,13 +84,24 @@ class Plan:
         number = rows.order_by()[: COUNTED + 1].count()
         return Count(min(number, COUNTED), number > COUNTED)
 
+    def _kept(self, model: Table) -> _Rows:
+        """Return the rows of runs that are not in the trash, where mostly a handful is, and not archived."""
+        own = {} if self._project is None else {"project": self._project}
+        if model is Run:
+            return chosen(Run.objects.all(), self._archived).filter(**own)
+        rows = cast("TypedRow", model).objects.filter(**own).exclude(run__in=Run.objects.in_trash())
+        if self._archived == "0,1":
+            return rows
+        put_away = Run.objects.archived().filter(**own)
+        return rows.filter(run__in=put_away) if self._archived else rows.exclude(run__in=put_away)
+
     def _find_few(self) -> None:
         """Put the runs that pass in place of the condition that the fewest pass, where those are few."""
         replaced: Condition | None = None
         for one in self._conditions:
             if one.negated:
                 continue
-            rows = _kept(one.model, self._project).filter(one.about(one.model, one.name))
+            rows = self._kept(one.model).filter(one.about(one.model, one.name))
             found = list(rows.order_by().values_list(run_key(one.model), flat=True)[: FEW + 1])
             if len(found) <= FEW and (self._few is None or len(found) < len(self._few)):
                 self._few, replaced = found, one
@@ -95,7 +110,7 @@ class Plan:
     def _passing(self, model: Table, name: int = 0) -> _Rows:
         """Return the rows of runs that pass: runs themselves, or the typed rows of one name."""
         if self._few is None:
-            rows = _kept(model, self._project)
+            rows = self._kept(model)
         else:  # their project goes without saying, and said it would send SQLite along an index of all runs
             rows = model.objects.filter(**{f"{run_key(model)}__in": self._few})
         rows = rows.filter(*(one.about(model, name) for one in self._conditions))
@@ -167,12 +182,11 @@ class Plan:
         return rows.order_by("pk" if backwards else "-pk").values_list("pk", nothing)
 
 
-def _kept(model: Table, project: Project | None) -> _Rows:
-    """Return the rows of runs that are not in the trash, where mostly a handful is."""
-    own = {} if project is None else {"project": project}
-    if model is Run:
-        return Run.objects.kept().filter(**own)
-    return cast("TypedRow", model).objects.filter(**own).exclude(run__in=Run.objects.in_trash())
+def chosen(runs: RunQuerySet, archived: str) -> RunQuerySet:
+    """Return those runs that an address means by ``archived``."""
+    if archived == "0,1":
+        return runs.kept()
+    return runs.kept().archived() if archived else runs.shown()
 
 
 def _merged(conditions: Sequence[Condition]) -> list[Condition]:

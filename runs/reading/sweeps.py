@@ -54,8 +54,8 @@ class SweepSummary:
 
 
 def shown_sweeps() -> QuerySet[Sweep]:
-    """Return the sweeps of which a run is not in the trash, the newest first."""
-    return Sweep.objects.filter(Exists(Run.objects.kept().filter(sweep=OuterRef("pk"))))
+    """Return the sweeps of which a run is neither in the trash nor archived, the newest first."""
+    return Sweep.objects.filter(Exists(Run.objects.shown().filter(sweep=OuterRef("pk"))))
 
 
 def recent_sweeps() -> list[SweepSummary]:
@@ -76,7 +76,7 @@ def _summaries(sweeps: Sequence[Sweep]) -> list[SweepSummary]:
     done = Case(When(status__in=OVER, then=F("steps_requested")), default=F("steps_run"))
     sound = ~Q(stop_reason="diverged")  # whose score is only the last finite value
     rows = (
-        Run.objects.kept()
+        Run.objects.shown()
         .filter(sweep__in=keys)
         .order_by()
         .values("sweep")
@@ -99,7 +99,7 @@ def _summaries(sweeps: Sequence[Sweep]) -> list[SweepSummary]:
 
 
 def _open_alerts(keys: Sequence[int]) -> dict[int, int]:
-    alerts = Alert.objects.of_kept_runs().unattended().filter(run__sweep__in=keys)
+    alerts = Alert.objects.of_shown_runs().unattended().filter(run__sweep__in=keys)
     rows = alerts.order_by().values("run__sweep")
     return {row["run__sweep"]: row["number"] for row in rows.annotate(number=Count("pk"))}
 

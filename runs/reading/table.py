@@ -18,6 +18,7 @@ from runs.reading.filters import (
     COLUMNS,
     Condition,
     TypedField,
+    archived,
     column_conditions,
     numbers_of,
     search,
@@ -25,18 +26,20 @@ from runs.reading.filters import (
     typed_field,
 )
 from runs.reading.ordering import Cursor, Order, read_cursor
-from runs.reading.paging import Plan
+from runs.reading.paging import Plan, chosen
 from runs.reading.values import split, storable
 
 if TYPE_CHECKING:
-    from django.db.models import QuerySet
     from django.http import QueryDict
+
+    from runs.models.runs import RunQuerySet
 
 MAX_TYPED = 20  # filters of metrics and parameters in one address
 MAX_COLUMNS = 12
 MAX_NAMED = 100  # metrics and parameters that one address may name
 DEFAULT_SORT = "-newest"
 _OTHERS = ("q", "sort", "columns", "after", "before", "where")
+_FIELDS = (*COLUMNS, "archived")  # in the order that addresses have them
 _DEFAULT_ORDER = Order("newest", ordering.NEWEST)
 
 
@@ -63,6 +66,11 @@ class TableQuery:
     def sort(self) -> str:
         """The order as an address writes it."""
         return self.order.text
+
+    @property
+    def archived(self) -> str:
+        """Which runs are meant: "" those that are not archived, "1" those that are, "0,1" both."""
+        return archived(self.filters.get("archived", ""))
 
     @property
     def active_filters(self) -> int:
@@ -92,7 +100,7 @@ class TableQuery:
         typed = sorted(name for name in values if typed_field(name))
         kept = [
             (key, values[key])
-            for key in ("q", *COLUMNS, *typed, "sort", "columns", "after", "before")
+            for key in ("q", *_FIELDS, *typed, "sort", "columns", "after", "before")
             if values.get(key, "") not in {DEFAULT_SORT if key == "sort" else "", ""}
         ]
         return f"?{urlencode(kept, safe=',.!', quote_via=quote)}" if kept else "?"
@@ -139,12 +147,13 @@ def parse_table_query(
 
 def plan_of(project: Project | None, query: TableQuery) -> Plan:
     """Return how to find the runs that the query asks for; without a project, those of all projects."""
-    return Plan(project, query.conditions, query.order)
+    return Plan(project, query.conditions, query.order, query.archived)
 
 
-def runs_of(project: Project, query: TableQuery) -> QuerySet[Run]:
+def runs_of(project: Project, query: TableQuery) -> RunQuerySet:
     """Return the project's runs that match, in no order."""
-    return Run.objects.kept().filter(*(one.about(Run) for one in query.conditions), project=project)
+    every = chosen(Run.objects.all(), query.archived)
+    return every.filter(*(one.about(Run) for one in query.conditions), project=project)
 
 
 def _given(parameters: QueryDict, ignored: Collection[str]) -> dict[str, str]:
@@ -156,7 +165,7 @@ def _given(parameters: QueryDict, ignored: Collection[str]) -> dict[str, str]:
     found: dict[str, list[str]] = {}
     for name, text in given:
         found.setdefault(name, []).extend(part for part in [text.strip()] if part)
-    fields = {name for name in found if name in COLUMNS or typed_field(name)}
+    fields = {name for name in found if name in _FIELDS or typed_field(name)}
     return {name: ",".join(texts) for name, texts in found.items() if texts or name not in fields}
 
 
@@ -173,7 +182,8 @@ def _filters(
         except ValueError as error:
             warnings.append(f"{name[:80]}={text[:80]}: {error}; this filter was left out.")
         else:
-            filters[name] = text
+            if name != "archived" or archived(text):
+                filters[name] = text
         if len(conditions) > 2 * MAX_TYPED:
             warnings.append(f"Only the first {len(filters)} filters were used; the others were left out.")
             break
@@ -183,6 +193,9 @@ def _filters(
 def _read_filter(name: str, text: str, known: Mapping[TypedField, int]) -> list[Condition]:
     if name in COLUMNS:
         return column_conditions(name, text)
+    if name == "archived":
+        archived(text)
+        return []
     found = typed_field(name)
     if found is None:
         raise LookupError("not a field of runs")

@@ -14,7 +14,7 @@ from runs.models import Project, Run
 from runs.reading import ordering, paging
 from runs.reading.filters import COLUMNS
 from runs.reading.table import TableQuery, parse_table_query, runs_of
-from runs.reading.table_rows import Page, choices, page_of, typed_names
+from runs.reading.table_rows import Page, choices, names_of, page_of
 from runs.store.metrics import MetricState, write_metrics
 from runs.store.params import write_params_of
 from tests.runs import builders
@@ -295,20 +295,21 @@ def test_columns_show_metrics_and_parameters(project: Project) -> None:
         project, "columns=metric.val_loss,param.training.hidden_units,param.training.dropout&sort=run"
     )
     page = page_of(project, query)
-    assert [page.cells[run.pk] for run in page.runs[:2]] == [[0.5, "16", 0], [0.1, "64,64", 0.2]]
-    assert page.cells[page.runs[-1].pk] == [None, "", 0]
+    values = [[cell.value for cell in page.cells[run.pk]] for run in page.runs[:2]]
+    assert values == [[0.5, "16", 0], [0.1, "64,64", 0.2]]
+    assert [cell.value for cell in page.cells[page.runs[-1].pk]] == [None, "", 0]
 
 
 def test_a_metric_whose_name_ends_like_an_aspect_can_be_named(project: Project) -> None:
     run = Run.objects.get(name="a")
     write_metrics(run.pk, project.pk, {"loss.min": MetricState(3, 1, 4)})
     assert names(project, "metric.loss.min.last=3") == "a"
-    assert "metric.loss.min.last" in typed_names(project)
+    assert "metric.loss.min.last" in names_of(project).typed
     assert len(read(project, "metric.loss.min=3").warnings) == 1
 
 
 def test_metrics_of_other_projects_are_not_offered(project: Project) -> None:
-    found = typed_names(project)
+    found = names_of(project).typed
     assert "metric.val_loss" in found
     assert "param.training.learning_rate" in found
     assert "metric.elsewhere" not in found
@@ -324,4 +325,4 @@ def test_choices_are_what_the_runs_have(project: Project) -> None:
 @pytest.mark.django_db
 def test_an_empty_project_has_no_choices() -> None:
     assert choices(builders.build_project())["depth"] == []
-    assert typed_names(builders.build_project()) == []
+    assert names_of(builders.build_project()).typed == []
