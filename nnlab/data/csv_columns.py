@@ -139,13 +139,18 @@ class _Coder:
         return code
 
 
-def read_columns(content: bytes, limits: CsvLimits = LIMITS) -> tuple[CsvColumn, ...]:
+def read_columns(
+    content: bytes, limits: CsvLimits = LIMITS, delimiter: str | None = None
+) -> tuple[CsvColumn, ...]:
     """Read a whole file, twice: once for the columns' kinds, once for their cells.
+
+    Args:
+        delimiter: None to guess it.
 
     Raises:
         DataError: for the first thing that is not as expected, with its row and column.
     """
-    delimiter = sniffed_delimiter(content, limits)
+    delimiter = delimiter or sniffed_delimiter(content, limits)
     first = next(records(content, delimiter, limits), None)
     if first is None:
         raise DataError("dataset", "expected a header row and data, got an empty file")

@@ -17,7 +17,8 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 FOLDERS = ("datasets",)  # what belongs to an installation beside its database, under NNLAB_HOME
 _PIECE = 2**20  # bytes
-_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, msgspec.MsgspecError)
+# A damaged entry may also name a way of packing that there is not.
+_DAMAGE = (zipfile.BadZipFile, NotImplementedError, zlib.error, EOFError, msgspec.MsgspecError)
 
 
 class BackupError(ValueError):

@@ -7,6 +7,7 @@ from runs.models.alerts import Alert, Mute
 from runs.models.allowances import Allowance
 from runs.models.attempts import Attempt, Outcome
 from runs.models.checkpoints import Checkpoint, CheckpointPart
+from runs.models.datasets import DatasetPart, DatasetRecipe, DatasetVersion
 from runs.models.fixes import Fix, FixPair
 from runs.models.metrics import Chunk, Journal, Ledger, Name, Pyramid, RunMetric, RunParam, Series, Writer
 from runs.models.network_snapshots import NetworkSnapshot
@@ -34,6 +35,9 @@ __all__ = [
     "Checkpoint",
     "CheckpointPart",
     "Chunk",
+    "DatasetPart",
+    "DatasetRecipe",
+    "DatasetVersion",
     "Fix",
     "FixPair",
     "Journal",
