@@ -20,6 +20,7 @@ from runs.pages import (
     project,
     queue,
     run,
+    run_tabs,
     runs_file,
     saved_views,
     sweeps,
@@ -47,6 +48,11 @@ urlpatterns = [
     path("p/<str:slug>/backtest/replay/", backtest.replay, name="backtest-replay"),
     path("p/<str:slug>/compare/", compare.compare, name="compare"),
     path("r/<int:run_id>/", run.run, name="run"),
+    *(
+        path(f"r/<int:run_id>/{tab}/", run.run, {"tab": tab}, name=f"run-{tab}")
+        for tab in run_tabs.TABS
+        if tab != "overview"
+    ),
     path("r/<int:run_id>/live/", run.live, name="run-live"),
     path("r/<int:run_id>/points.csv", downloads.points, name="run-points"),
     *(

@@ -41,11 +41,12 @@ BUNDLED_TRACES = frozenset(
 
 
 class Mark(NamedTuple):
-    """Something that happened to an alert.
+    """A step to point out: where something happened to an alert, or where somebody looks.
 
     Args:
         label: names it in the sentence under the chart.
-        kind: of ``MARK_SHAPES``: the alert's severity or ``resolved``, told by shape as well as by colour.
+        kind: of ``MARK_SHAPES``: the alert's severity, ``resolved``, or ``cursor`` for the step that somebody
+            looks at; told by shape as well as by colour.
         note: what there is to say besides, on hover.
     """
 
@@ -55,7 +56,8 @@ class Mark(NamedTuple):
     note: str = ""
 
 
-MARK_SHAPES = {"critical": "●", "warning": "▼", "info": "○", "resolved": "✓"}  # the worst first
+# The worst first; the cursor is no alert, and shows its own shape only where there is none.
+MARK_SHAPES = {"critical": "●", "warning": "▼", "info": "○", "resolved": "✓", "cursor": "◆"}
 
 
 @dataclass(frozen=True)
@@ -234,6 +236,7 @@ def _mark_words(step: int, some: Sequence[Mark]) -> str:
 
 def marks_sentence(marks: Sequence[Mark]) -> str:
     """Name the alerts that are marked, the first three of them."""
+    marks = [mark for mark in marks if mark.kind != "cursor"]
     if not marks:
         return ""
     named = ", ".join(f"{mark.label} at step {step_text(mark.step)}" for mark in marks[:3])

@@ -93,7 +93,7 @@ def fix(request: HttpRequest, alert_id: int) -> HttpResponse:
         return redirect(found)
     queued = begun.sweep.runs.count() if begun.sweep else 0
     messages.success(request, f"{begun.title}: {queued} run{'' if queued == 1 else 's'} queued.")
-    return redirect(f"{found.run.get_absolute_url()}#fix-{begun.pk}")
+    return redirect(f"{reverse('run-alerts', args=[found.run_id])}#fix-{begun.pk}")
 
 
 @require_GET

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-
-from django.utils.html import escape
 
 from nnlab.series.batch import CLOCK
 from runs.charts.chart import Chart
 from runs.charts.curves import curves
 from runs.models import Ledger, Run, Series
 from runs.pages.formats import is_share, metric_title, sentence
-from runs.pages.run_charts import line_of, read_run, spans_decades
+from runs.pages.redrawing import cursor_of, redrawn
+from runs.pages.run_charts import line_of, read_run, spans_decades, spread
 from runs.reading.windows import SeriesWindow
 
 MAX_CHARTS = 24
 MAX_LAYERS = 12  # lines of one chart
-REDRAWN_EVERY = 5  # seconds
 
 
 @dataclass(frozen=True)
@@ -50,29 +47,23 @@ def gallery(run: Run) -> Gallery:
     shown = list(metrics)[:MAX_CHARTS]
     sections: dict[str, list[Chart]] = {}
     for metric in shown:
-        if windows := read_run(run, [metric], _spread(sorted(metrics[metric]))):
+        if windows := read_run(run, [metric], spread(sorted(metrics[metric]), MAX_LAYERS)):
             title = metric.rpartition("/")[0]
             sections.setdefault(title, []).append(_chart(metric, windows, len(metrics[metric])))
     return Gallery(
         [Section(title, charts) for title, charts in sections.items()],
         list(metrics)[MAX_CHARTS:],
-        f"{_state(run)}_{int(time.time())}",
+        cursor_of(run),
     )
 
 
 def news(run: Run, cursor: str) -> dict[str, Any]:
     """Return the charts again where points came since the cursor; while a run goes on, every few seconds."""
-    state, _, drawn_at = cursor.rpartition("_")
-    is_early = drawn_at.isdecimal() and time.time() < int(drawn_at[:12]) + REDRAWN_EVERY
-    if not run.is_over and (state == _state(run) or is_early):
-        return {"next": cursor}
-    found = gallery(run)
-    charts = [chart for section in found.sections for chart in section.charts]
-    return {
-        "replace": {chart.key: chart.figure for chart in charts},
-        "fragments": {f"{chart.key}-summary": escape(chart.summary) for chart in charts},
-        "next": found.cursor,
-    }
+    return redrawn(
+        run,
+        cursor,
+        lambda: {chart.key: chart for section in gallery(run).sections for chart in section.charts},
+    )
 
 
 def _metrics(run: Run) -> dict[str, list[int]]:
@@ -83,12 +74,6 @@ def _metrics(run: Run) -> dict[str, list[int]]:
         found.setdefault(metric, []).extend([] if layer is None else [layer])
     headline = [run.headline] if run.headline in found else []
     return {metric: found[metric] for metric in dict.fromkeys([*headline, *found])}
-
-
-def _state(run: Run) -> str:
-    """Name the state of a run's points: each write counts."""
-    batches = Ledger.objects.filter(run=run).values_list("batches", flat=True).first() or 0
-    return f"{run.attempt}_{batches}"
 
 
 def _chart(metric: str, windows: Sequence[SeriesWindow], layers: int) -> Chart:
@@ -107,14 +92,6 @@ def _chart(metric: str, windows: Sequence[SeriesWindow], layers: int) -> Chart:
         log_y=spans_decades(line.y for line in lines),
         percent=is_share(metric),
     )
-
-
-def _spread(layers: Sequence[int]) -> list[int]:
-    """Choose layers evenly, the first and the last among them; few of them all."""
-    if len(layers) <= MAX_LAYERS:
-        return list(layers)
-    last = len(layers) - 1
-    return [layers[round(place * last / (MAX_LAYERS - 1))] for place in range(MAX_LAYERS)]
 
 
 def facts(run: Run) -> Mapping[str, Any]:

@@ -7,13 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from nnlab.stats.differences import Difference
-from runs.alerts.fixing import AFTER, BEFORE, followable
+from runs.alerts.fixing import AFTER, BEFORE, USUAL_SEEDS, followable
 from runs.alerts.trials import HitRate, Key, Trial, hit_rates, trials
+from runs.alerts.verdicts import MOST_SEEDS
 from runs.charts.chart import Chart
 from runs.charts.pairs import PairView, pair_plot
 from runs.models import Alert, Run
 from runs.pages.formats import is_share, metric_title, sentence, unit_of
+from runs.pages.run_page import RunPage
 from runs.reading.metrics import higher_is_better
+
+SEED_COUNTS = (3, USUAL_SEEDS, 10, 20, MOST_SEEDS)  # of pairs, to choose from
 
 
 @dataclass(frozen=True)
@@ -63,10 +67,16 @@ class RunAlerts:
     muted: Sequence[AlertCard] = ()
     trials: Sequence[TrialCard] = ()
 
-    @property
-    def open(self) -> int:
-        """How many are open, and neither acknowledged nor muted."""
-        return sum(card.alert.state == "open" and card.alert.acknowledged_at is None for card in self.shown)
+
+def show(page: RunPage) -> dict[str, Any]:
+    """Return what the tab of the alerts needs: all of them, and what was tried against them."""
+    return {"alerts": run_alerts(page.run, page.alerts), "seed_counts": SEED_COUNTS, "cursor": ""}
+
+
+def news(page: RunPage, after: str) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the alerts as they are now."""
+    context = {"alerts": run_alerts(page.run, page.alerts), "seed_counts": SEED_COUNTS}
+    return {"context": context, "next": after}, {"alerts": "runs/_alerts.html"}
 
 
 def run_alerts(run: Run, alerts: Iterable[Alert]) -> RunAlerts:

@@ -19,7 +19,7 @@ from runs.store.numbers import MAX_SERIES
 
 COLUMNS = 500  # of one line, each with its lowest and highest value; a screen shows no more
 MAP_COLUMNS = 300
-_GRADIENT = "gradient_rms"
+GRADIENT = "gradient_rms"
 _MAY_DIE = frozenset({"relu", "relu6"})
 
 
@@ -37,18 +37,23 @@ class RunView:
     @property
     def metrics(self) -> tuple[str, ...]:
         """The metrics that the charts show."""
-        wanted = ("train_loss", "val_loss", self.headline, _GRADIENT, self.measure)
+        wanted = ("train_loss", "val_loss", self.headline, GRADIENT, self.measure)
         return tuple(dict.fromkeys(metric for metric in wanted if metric))
 
 
-def view_of(run: Run, alerts: Sequence[Alert], measure: str) -> RunView:
-    """Describe a run for its charts; an unknown measure gives the default one."""
+def view_of(run: Run, alerts: Sequence[Alert], measure: str, step: int | None = None) -> RunView:
+    """Describe a run for its charts; an unknown measure gives the default one.
+
+    Args:
+        step: marked in every chart as the step that is looked at.
+    """
+    cursor = [] if step is None else [Mark(step, "the step looked at", "cursor")]
     return RunView(
         headline=run.headline,
         unit=unit_of(run.headline, run.info.get("target_unit", "")),
         layer_names=run.info.get("layer_names", ()),
         measure=measure if measure in MEASURES else _default_measure(run),
-        marks=[mark for alert in alerts if not alert.is_muted for mark in _marks(alert)],
+        marks=[*cursor, *(mark for alert in alerts if not alert.is_muted for mark in _marks(alert))],
         is_over=run.is_over,
     )
 
@@ -70,6 +75,14 @@ def spans_decades(lines: Iterable[ArrayLike]) -> bool:
     return bool(finite.size and finite.min() > 0 and finite.max() >= 1000 * finite.min())
 
 
+def spread(layers: Sequence[int], most: int) -> list[int]:
+    """Choose layers evenly, the first and the last among them; few of them all."""
+    if len(layers) <= most:
+        return list(layers)
+    last = len(layers) - 1
+    return [layers[round(place * last / (most - 1))] for place in range(most)]
+
+
 def read_run(run: Run, metrics: Collection[str], layers: Collection[int] | None = None) -> list[SeriesWindow]:
     """Read what the charts of a run show, however long it is: of metrics of layers some or all of them."""
     return read_windows([run.pk], metrics, columns=COLUMNS, layers=layers, most=MAX_SERIES)
@@ -78,14 +91,19 @@ def read_run(run: Run, metrics: Collection[str], layers: Collection[int] | None 
 def run_charts(view: RunView, windows: Sequence[SeriesWindow]) -> dict[str, Chart]:
     """Draw the charts of a run's page, by key."""
     of_run = {series.metric: series for series in windows if series.layer is None}
-    charts = [_loss(view, of_run), _headline(view, of_run), _layers(view, windows), _health(view, windows)]
-    return {chart.key: _drawable(chart, view) for chart in charts}
+    charts = [
+        _loss(view, of_run),
+        _headline(view, of_run),
+        gradient_lines(view, windows),
+        health_map(view, windows, "health"),
+    ]
+    return {chart.key: drawable(chart, is_over=view.is_over) for chart in charts}
 
 
 def appended(view: RunView, news: Sequence[Points]) -> dict[str, list[list[list[float]] | None]]:
     """Write new points for the charts that grow: x and y for each line, None where none is new."""
     of_run = {series.metric: series for series in news if series.layer is None}
-    gradients = {series.layer: series for series in news if series.metric == _GRADIENT}
+    gradients = {series.layer: series for series in news if series.metric == GRADIENT}
     names = range(_layer_count(view, list(gradients)))
     growing = {
         "loss": [of_run.get("train_loss"), of_run.get("val_loss")],
@@ -123,21 +141,23 @@ def _headline(view: RunView, of_run: Mapping[str, SeriesWindow]) -> Chart:
     )
 
 
-def _layers(view: RunView, windows: Sequence[SeriesWindow]) -> Chart:
-    by_layer = {window.layer: window for window in _of_layers(windows, _GRADIENT)}
-    names = _names(view, [layer for layer in by_layer if layer is not None])
+def gradient_lines(view: RunView, windows: Sequence[SeriesWindow]) -> Chart:
+    """Draw the gradient of each layer over the steps, one line a layer."""
+    by_layer = {window.layer: window for window in _of_layers(windows, GRADIENT)}
+    names = names_of(view, [layer for layer in by_layer if layer is not None])
     lines = [line_of(name, by_layer.get(layer), series=layer) for layer, name in enumerate(names)]
     title = "Gradient of each layer (root mean square)"
     return layer_lines("gradients", title, lines, y_title="gradient RMS", marks=view.marks)
 
 
-def _health(view: RunView, windows: Sequence[SeriesWindow]) -> Chart:
+def health_map(view: RunView, windows: Sequence[SeriesWindow], key: str) -> Chart:
+    """Draw the view's measure as a heat map of layer by step."""
     layers, table = layer_table(_of_layers(windows, view.measure), MAP_COLUMNS)
-    names = _names(view, layers)
+    names = names_of(view, layers)
     full = np.full((len(names), len(table.steps)), np.nan)
     full[layers] = table.mean
     title = f"Layer health: {metric_title(view.measure)}"
-    return layer_heatmap("health", title, names, table.steps, full, measure=view.measure, marks=view.marks)
+    return layer_heatmap(key, title, names, table.steps, full, measure=view.measure, marks=view.marks)
 
 
 def line_of(name: str, window: SeriesWindow | None, *, series: int) -> Line:
@@ -153,7 +173,7 @@ def _of_layers(windows: Sequence[SeriesWindow], metric: str) -> list[SeriesWindo
     return [window for window in windows if window.metric == metric and window.layer is not None]
 
 
-def _names(view: RunView, layers: Sequence[int]) -> list[str]:
+def names_of(view: RunView, layers: Sequence[int]) -> list[str]:
     """Name the layers from the first to the last that has a value; the output has no dead units, for one."""
     count = max(layers, default=-1) + 1
     known = list(view.layer_names)[:count]
@@ -167,13 +187,13 @@ def _layer_count(view: RunView, layers: Sequence[int | None]) -> int:
 def _default_measure(run: Run) -> str:
     """Choose what tells most: whether units die, where they can; else how large the gradients are."""
     activations = set(run.info.get("activations", ())[:-1])
-    return "dead_share" if activations & _MAY_DIE else _GRADIENT
+    return "dead_share" if activations & _MAY_DIE else GRADIENT
 
 
-def _drawable(chart: Chart, view: RunView) -> Chart:
+def drawable(chart: Chart, *, is_over: bool) -> Chart:
     """Give a chart without points its axes while the run goes on, so that the first point can be drawn."""
     if not chart.empty:
         return replace(chart, summary=sentence(chart.summary))
-    if view.is_over:
+    if is_over:
         return replace(chart, empty="This run has no value for it.")
     return replace(chart, empty="", summary=chart.empty, figure={"data": [], "layout": {}})

@@ -17,7 +17,7 @@ def plot(*pairs: PairView, higher_is_better: bool = True) -> Any:
 def test_each_kind_of_mark_has_a_shape_of_its_own() -> None:
     marks = [Mark(step, kind, kind) for step, kind in enumerate(MARK_SHAPES)]
     layout = marks_layout(marks)
-    assert len({note["text"] for note in layout["annotations"]}) == len(MARK_SHAPES) == 4
+    assert len({note["text"] for note in layout["annotations"]}) == len(MARK_SHAPES) == 5
     assert [shape["name"] for shape in layout["shapes"]] == list(MARK_SHAPES)
 
 

@@ -31,7 +31,7 @@ def inbox(client: Client, **filters: str) -> str:
 
 
 def page_of(client: Client, run: Run) -> str:
-    return client.get(run.get_absolute_url()).content.decode()
+    return client.get(reverse("run-alerts", args=[run.pk])).content.decode()
 
 
 def act(client: Client, action: str, *alerts: Alert, **fields: Any) -> list[str]:

@@ -66,7 +66,7 @@ def test_an_own_run_is_deleted_restored_and_purged_on_its_page(reader: Client, o
 
     text = after(reader, reverse("run-restore", args=[run.pk]))
     assert "1 run restored." in text
-    assert "Configuration" in text
+    assert "Parameters" in text
 
     after(reader, reverse("run-delete", args=[run.pk]))
     text = after(reader, reverse("run-purge", args=[run.pk]))

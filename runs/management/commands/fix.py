@@ -9,6 +9,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import Case, Value, When
+from django.urls import reverse
 
 from runs import console
 from runs.alerts import fixing
@@ -57,7 +58,7 @@ class Command(BaseCommand):
         console.print_line(
             f"{fix.title} ({', '.join(fix.codes)}), against: {alert.title}\n"
             f"{queued} run(s) queued for {fix.pairs.count()} pair(s); the verdict: "
-            f"{alert.run.get_absolute_url()}#fix-{fix.pk}"
+            f"{reverse('run-alerts', args=[alert.run_id])}#fix-{fix.pk}"
         )
 
 

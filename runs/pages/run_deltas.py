@@ -1,0 +1,73 @@
+"""How a run differs from the one that it is measured against: its project's baseline, else its parent."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from runs.models import Run
+from runs.pages.formats import count, duration, is_share, score
+from runs.reading.metrics import higher_is_better
+
+
+@dataclass(frozen=True)
+class Deltas:
+    """What differs from another run, in words; a figure that either has not is left out."""
+
+    other: Run
+    words: Mapping[str, str]
+
+
+def deltas(run: Run) -> Deltas | None:
+    """Compare a run with the one that it is measured against; None where there is none."""
+    other = reference(run)
+    if other is None:
+        return None
+    unit = run.info.get("target_unit", "")
+    same = run.headline and run.headline == other.headline
+    found = {
+        "score": _metric(run.score, other.score, run.headline, unit) if same else "",
+        "val_loss": _metric(run.summary.get("val_loss"), other.summary.get("val_loss"), "val_loss", ""),
+        "parameters": _plain(run.parameters, other.parameters, count, ("more", "fewer")),
+        "duration": _plain(_seconds(run), _seconds(other), duration, ("longer", "shorter")),
+    }
+    return Deltas(other, {key: words for key, words in found.items() if words})
+
+
+def reference(run: Run) -> Run | None:
+    """Return the run that another is measured against."""
+    candidates = (run.project.baseline, run.parent)
+    kept = (other for other in candidates if other is not None and other.deleted_at is None)
+    return next((other for other in kept if other.pk != run.pk), None)
+
+
+def _metric(value: Any, other: Any, metric: str, unit: str) -> str:
+    """Write the difference of a metric, and which way is better."""
+    if not (_is_finite(value) and _is_finite(other)):
+        return ""
+    change = value - other
+    if change == 0:
+        return "the same"
+    size = f"{100 * abs(change):.1f} points" if is_share(metric) else score(abs(change), metric, unit)
+    word = "better" if (change > 0) == higher_is_better(metric) else "worse"
+    return f"{'▲' if change > 0 else '▼'} {size}, {word}"
+
+
+def _plain(value: Any, other: Any, write: Any, words: tuple[str, str]) -> str:
+    """Write a difference that is neither good nor bad."""
+    if value is None or other is None:
+        return ""
+    change = value - other
+    return f"{write(abs(change))} {words[0] if change > 0 else words[1]}" if change else "the same"
+
+
+def _seconds(run: Run) -> float | None:
+    if run.started_at is None or run.ended_at is None:
+        return None
+    return (run.ended_at - run.started_at).total_seconds()
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
