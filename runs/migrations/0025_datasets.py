@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('runs', '0026_questions'),
+        ('runs', '0029_network_snapshots'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

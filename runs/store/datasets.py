@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 from django.db.models.functions import Now
 
 from nnlab.data import uploads
@@ -44,14 +44,15 @@ class StoredUploads:
 
     def recipe(self, version: str, key: str) -> Mapping[str, Any] | None:
         """Read a saved recipe of a version."""
-        return self._saved(version).filter(key=key).values_list("content", flat=True).first()
+        found = self._saved(version).filter(key=key).first()
+        return found.content if found else None
 
     def recipes(self, version: str) -> Sequence[str]:
         """Name the saved recipes of a version."""
         return list(self._saved(version).values_list("key", flat=True))
 
     @staticmethod
-    def _saved(version: str) -> Any:
+    def _saved(version: str) -> QuerySet[DatasetRecipe]:
         return DatasetRecipe.objects.filter(
             version__short=version, version__saved_at__isnull=False, saved_at__isnull=False
         )
@@ -107,7 +108,7 @@ def save(found: DatasetRecipe) -> bool:
     """Save a recipe and its version: from now on runs can use them. False if they were saved before."""
     version = DatasetVersion.objects.select_for_update().get(pk=found.version_id)
     if version.saved_at is None:
-        others = DatasetVersion.objects.filter(project_id=version.project_id, name=version.name)
+        others = DatasetVersion.objects.filter(project=version.project, name=version.name)
         last = others.aggregate(last=Max("number"))["last"] or 0
         DatasetVersion.objects.filter(pk=version.pk).update(saved_at=Now(), number=last + 1)
     return bool(DatasetRecipe.objects.filter(pk=found.pk, saved_at=None).update(saved_at=Now()))
