@@ -15,6 +15,7 @@ from runs.pages import (
     datasets,
     downloads,
     home,
+    more_seeds,
     notifications,
     probes,
     project,
@@ -47,6 +48,7 @@ urlpatterns = [
     path("p/<str:slug>/backtest/", backtest.show, name="backtest"),
     path("p/<str:slug>/backtest/replay/", backtest.replay, name="backtest-replay"),
     path("p/<str:slug>/compare/", compare.compare, name="compare"),
+    path("p/<str:slug>/seeds/", more_seeds.add, name="more-seeds"),
     path("r/<int:run_id>/", run.run, name="run"),
     *(
         path(f"r/<int:run_id>/{tab}/", run.run, {"tab": tab}, name=f"run-{tab}")

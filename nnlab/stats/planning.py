@@ -53,6 +53,8 @@ class MoreSeeds:
         if self.more == self.at_most:
             return f"{self.more} more {'seed' if self.more == 1 else 'seeds'} would resolve {size}"
         most = "many" if self.at_most is None else f"{self.at_most:,}"
+        if self.more == 0:
+            return f"up to {most} more {'seed' if self.at_most == 1 else 'seeds'} would resolve {size}"
         return f"{self.more:,} to {most} more seeds would resolve {size}"
 
 

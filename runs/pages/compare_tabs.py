@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runs.pages import compare_curves, compare_factors, compare_importance
+from runs.pages import compare_curves, compare_factors, compare_importance, differences
 from runs.pages.compare_view import FIELDS, Tab
 
 TABS = (
@@ -16,5 +16,12 @@ TABS = (
     Tab("factors", "Factors", "runs/compare/factors.html", compare_factors.factors_tab),
     Tab("grid", "Grid", "runs/compare/grid.html", compare_factors.grid_tab),
     Tab("importance", "Importance", "runs/compare/importance.html", compare_importance.importance_tab),
+    Tab(
+        "differences",
+        "Differences",
+        "runs/compare/differences.html",
+        differences.differences_tab,
+        fields=differences.FIELDS,
+    ),
 )
 OF_KEY = {tab.key: tab for tab in TABS}

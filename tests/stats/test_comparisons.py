@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,8 +28,9 @@ def test_each_comparison_is_scipys_test_corrected_for_their_number() -> None:
     groups = build_groups()
     found = against(groups, "a")
     assert [(one.before, one.after) for one in found] == [("a", "b"), ("a", "c"), ("a", "d")]
-    alone = [stats.ttest_rel(list(groups[key].values()), list(groups["a"].values())).pvalue for key in "bcd"]
-    assert [one.p_value for one in found] == pytest.approx(holm(alone))
+    base = list(groups["a"].values())
+    tests: list[Any] = [stats.ttest_rel(list(groups[key].values()), base) for key in "bcd"]
+    assert [one.p_value for one in found] == pytest.approx(holm([test.pvalue for test in tests]))
     assert [one.found for one in found] == [False, True, True]
     assert statement(found) == "2 of 3 differ, with a risk of 5 % that any of these verdicts is false"
 
@@ -44,7 +46,12 @@ def test_all_pairs_are_compared_once() -> None:
 def test_groups_that_cannot_be_tested_do_not_count_in_the_correction() -> None:
     groups = build_groups()
     alone = against({key: groups[key] for key in "ac"}, "a")[0]
-    more = against({**groups, "one": {0: 1.0}, "diverged": {0: None, 1: math.nan}, "none": {}}, "a")
+    odd: dict[str, dict[int, float | None]] = {
+        "one": {0: 1.0},
+        "diverged": {0: None, 1: math.nan},
+        "none": {},
+    }
+    more = against({**groups, **odd}, "a")
     by_key = {one.after: one for one in more}
     assert by_key["diverged"].difference is None
     assert by_key["none"].difference is None

@@ -24,7 +24,7 @@ def test_seeds_needed_are_the_published_sample_sizes() -> None:
 def test_power_is_how_often_scipys_test_finds_the_difference() -> None:
     rng = np.random.default_rng(0)
     drawn = rng.normal(1.0, 1.0, size=(20_000, 6))
-    share = float((stats.ttest_1samp(drawn, 0.0, axis=1).pvalue < 0.05).mean())
+    share = float(np.mean(np.asarray(stats.ttest_1samp(drawn, 0.0, axis=1).pvalue) < 0.05))
     assert power(1.0, 1.0, 6) == pytest.approx(share, abs=0.01)
 
 
@@ -61,6 +61,7 @@ def test_a_plan_reads_as_words() -> None:
     assert MoreSeeds(0.005, 4, 5, 5).sentence("points", 100) == "1 more seed would resolve 0.5 points"
     assert MoreSeeds(2.0, 4, 10, 13).sentence() == "6 to 9 more seeds would resolve 2"
     assert MoreSeeds(2.0, 4, 10, None).sentence("USD") == "6 to many more seeds would resolve 2 USD"
+    assert MoreSeeds(2.0, 4, 4, 5).sentence() == "up to 1 more seed would resolve 2"
     assert MoreSeeds(2.0, 4, 3, 4).sentence() == "4 seeds resolve 2"
     assert MoreSeeds(2.0, 4, None, None).sentence() == "resolving 2 would take more than 1,000 seeds"
 
