@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import IO, Any, TypeAlias, cast
 
 from django.core import signals
@@ -26,7 +27,7 @@ MAX_UNREAD = 8 * MAX_BODY  # bytes that are taken and thrown away, so that the c
 
 
 class Handler(ASGIHandler):
-    """Django's ASGI handler for a site whose views are all synchronous.
+    """Django's ASGI handler for a site whose views are all synchronous; a stream may wait in the loop.
 
     Django's own goes from the event loop to a thread and back for every middleware, and starts a thread, and
     with it a connection to the database, for every request: 4 ms where the view itself needs 0.5. Here the
@@ -76,9 +77,13 @@ class Handler(ASGIHandler):
     async def _stream(self, response: StreamingHttpResponse, receive: Receive, send: Send) -> None:
         """Send an answer part by part, each made when the one before was taken, until the client hangs up."""
         gone = asyncio.create_task(_gone(receive))
-        response.streaming_content = self._parts(cast(Iterator[bytes], response.streaming_content), gone)
         try:
-            await self.send_response(response, send)
+            if response.is_async:
+                await _unless(gone, self.send_response(response, send))
+            else:
+                content = cast(Iterator[bytes], response.streaming_content)
+                response.streaming_content = self._parts(content, gone)
+                await self.send_response(response, send)
         finally:
             gone.cancel()
             await asyncio.get_running_loop().run_in_executor(self._streams, response.close)
@@ -108,6 +113,17 @@ async def _gone(receive: Receive) -> None:
     """Wait until the client hangs up; its request was read whole."""
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+async def _unless(gone: asyncio.Task[None], sending: Coroutine[Any, Any, None]) -> None:
+    """Send to the end, or until the client has gone: an answer that waits for news would not notice."""
+    task = asyncio.create_task(sending)
+    try:
+        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
 
 
 def _next(content: Iterator[bytes]) -> bytes | None:

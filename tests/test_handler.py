@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -69,7 +69,39 @@ def download(request: HttpRequest, name: str) -> StreamingHttpResponse:
     return StreamingHttpResponse(downloads[name].parts())
 
 
-urlpatterns = [path("tell", tell), path("stream", stream), path("download/<name>", download)]
+class News:
+    """Two parts, and then one that never comes."""
+
+    def __init__(self) -> None:
+        self.closed, self.left = False, False
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        try:
+            yield b"first, "
+            yield b"second"
+            await asyncio.Event().wait()
+        finally:
+            self.left = True
+
+    def close(self) -> None:
+        self.closed = True
+
+
+news: list[News] = []
+
+
+@csrf_exempt
+@login_not_required
+def events(request: HttpRequest) -> StreamingHttpResponse:
+    return StreamingHttpResponse(news[-1])
+
+
+urlpatterns = [
+    path("tell", tell),
+    path("stream", stream),
+    path("download/<name>", download),
+    path("events", events),
+]
 site = override_settings(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["site.test"])
 
 
@@ -164,6 +196,48 @@ def test_a_download_that_waits_holds_up_no_other(app: Handler) -> None:
         assert Exchange(app, "/download/second").body == b"part" * Download.PARTS
         first.waits.set()
         assert waiting.result().body == b"part" * Download.PARTS
+
+
+def test_a_stream_that_waits_for_news_ends_when_its_client_hangs_up(app: Handler) -> None:
+    news.append(News())
+    exchange = Exchange(app, "/events", patience=len(b"first, second"))
+    assert exchange.body == b"first, second"
+    assert news[-1].left
+    assert news[-1].closed
+
+
+def test_a_stream_ends_with_the_server(app: Handler) -> None:
+    news.append(News())
+    with ThreadPoolExecutor(1) as thread, pytest.raises(asyncio.CancelledError):
+        thread.submit(lambda: asyncio.run(_cancelled(app))).result()
+    assert news[-1].left
+    assert news[-1].closed
+
+
+async def _cancelled(app: Handler) -> None:
+    """Ask for the stream and cancel the request when it has begun, as uvicorn does in the end."""
+    begun, parts = asyncio.Event(), [b""]
+
+    async def receive() -> Mapping[str, Any]:
+        if not parts:
+            await asyncio.Event().wait()
+        return {"type": "http.request", "body": parts.pop(), "more_body": False}
+
+    async def send(message: Mapping[str, Any]) -> None:
+        if message.get("body"):
+            begun.set()
+
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/events",
+        "query_string": b"",
+        "server": ("site.test", 80),
+    }
+    asking = asyncio.create_task(app({**scope, "headers": [(b"host", b"site.test")]}, receive, send))
+    await begun.wait()
+    asking.cancel()
+    await asking
 
 
 @pytest.mark.parametrize("host", ["site.test", "elsewhere.test"])

@@ -18,7 +18,9 @@ from runs.models import Run
 from runs.pages.run_charts import RunView, appended, read_run, run_charts
 from runs.reading.series import Points, read_series
 
-MAX_APPENDED = 4000  # points; then the charts are sent whole and windowed, so that a browser never drowns
+# Whenever a run has gone so many steps further its charts are sent whole and windowed, so that a browser
+# never drowns. They are the same steps for everybody: who has read equally far gets the same answer.
+MAX_APPENDED = 2000
 
 
 @dataclass(frozen=True)
@@ -27,44 +29,46 @@ class Cursor:
 
     Args:
         attempt: -1 where nothing is known.
-        sent: points appended since the charts were last sent whole.
         last_steps: by the number of the series.
     """
 
     attempt: int = -1
-    sent: int = 0
     last_steps: dict[int, int] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, text: str) -> Cursor:
         """Read a cursor; a text that is none gives the one of a reader who has nothing."""
         try:
-            attempt, sent, pairs = text.split("_")
+            attempt, pairs = text.split("_")
             split = [pair.split(".") for pair in pairs.split(",") if pair]
-            return cls(int(attempt), int(sent), {int(number): _step(step) for number, step in split})
+            return cls(int(attempt), {int(number): _step(step) for number, step in split})
         except ValueError:
             return cls()
 
     def __str__(self) -> str:
         pairs = ",".join(f"{number}.{step}" for number, step in sorted(self.last_steps.items()))
-        return f"{self.attempt}_{self.sent}_{pairs}"
+        return f"{self.attempt}_{pairs}"
+
+    @property
+    def stretch(self) -> int:
+        """The number of the stretch of steps in which it stands."""
+        return max(self.last_steps.values(), default=0) // MAX_APPENDED
 
 
 def whole(run: Run, view: RunView) -> tuple[dict[str, Any], Cursor]:
     """Draw all charts of a run, and the cursor that goes with them."""
     windows = read_run(run, view.metrics)
     last_steps = {window.number: window.last_step for window in windows if window.last_step is not None}
-    return dict(run_charts(view, windows)), Cursor(run.attempt, 0, last_steps)
+    return dict(run_charts(view, windows)), Cursor(run.attempt, last_steps)
 
 
 def news(run: Run, view: RunView, cursor: Cursor) -> dict[str, Any]:
     """Return what is new since the cursor: points to append, or whole figures where that is not enough."""
     is_known = cursor.attempt == run.attempt
     fresh = read_series([run.pk], view.metrics, after=cursor.last_steps) if is_known else []
-    count = sum(len(points.steps) for points in fresh)
-    if not is_known or run.is_over or _must_redraw(cursor, fresh, count):
+    moved = Cursor(run.attempt, cursor.last_steps | _last_steps(fresh))
+    if not is_known or run.is_over or moved.stretch != cursor.stretch or _must_redraw(cursor, fresh):
         return _redrawn(run, view)
-    moved = Cursor(run.attempt, cursor.sent + count, cursor.last_steps | _last_steps(fresh))
     answer: dict[str, Any] = {
         "charts": {key: {"append": lines} for key, lines in appended(view, fresh).items()},
         "next": str(moved),
@@ -83,10 +87,8 @@ def _redrawn(run: Run, view: RunView) -> dict[str, Any]:
     }
 
 
-def _must_redraw(cursor: Cursor, fresh: Sequence[Points], count: int) -> bool:
-    """Whether a line begins, breaks or has grown too long: then a figure has to be built again."""
-    if cursor.sent + count > MAX_APPENDED:
-        return True
+def _must_redraw(cursor: Cursor, fresh: Sequence[Points]) -> bool:
+    """Whether a line begins or breaks: then a figure has to be built again."""
     return any(
         points.number not in cursor.last_steps or not np.isfinite(points.values).all() for points in fresh
     )

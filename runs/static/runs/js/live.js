@@ -1,22 +1,27 @@
 /*
-Keeps a page up to date by asking, while somebody looks at it.
+Keeps a page up to date while somebody looks: by one stream of events for all that it shows; by asking while
+there is none. News do the same whichever way they came.
 
-[data-live-url]   asked every second with ?after=<data-live-after, then the last answer's "next">; it answers
-                  {"charts": {id: {"append": [[xs, ys] or null per trace]}}, "replace": {id: figure},
-                   "marks": {"ids": [id], "layout": {}}, "fragments": {id: html}, "next": cursor, "over": bool}.
-                  It stops when over. Where a figure is replaced that the page has not, its #gallery is fetched anew.
-[data-poll-url]   asked every data-poll-seconds (default 3); the answer is the element's new HTML. Rows with an id
-                  are exchanged one by one. It stops at the answer's header X-Over: 1, or when data-poll-over is set.
-#live-state       says how it stands. Seconds tick in sight only; a screen reader hears when the state changes.
+[data-live-url]  answers {"charts": {id: {"append": [[xs, ys] or null per trace]}}, "replace": {id: figure},
+                 "marks": {"ids": [id], "layout": {}}, "fragments": {id: html}, "next": cursor, "over": bool} to
+                 ?after=<data-live-after, then the last "next">. Where a figure is new, #gallery is fetched anew.
+[data-poll-url]  answers the element's HTML, in the stream as the fragment "". Rows with an id are exchanged one by
+                 one. Over at the header X-Over: 1. Asked every data-poll-seconds (3) where there is no stream.
+#live-state      says how it stands. Seconds tick in sight only; screen readers hear when it changes.
 */
 
-const LIVE_MS = 1000;
-const RETRY_MS = 5000;
-const state = document.getElementById("live-state");
+const LOST_MS = 5000; // without a stream, until we ask
+const SILENT_MS = 40_000; // beats come every 15 s
+const BACK_MS = 30_000; // of asking, until we try the stream again
+const byId = (id) => document.getElementById(id);
+const state = byId("live-state");
 const seen = document.createElement("span");
 const heard = document.createElement("span");
+const watched = new Map(); // by address
+const going = () => [...watched].filter(([, one]) => !one.over);
 let updatedAt = 0;
 let trouble = "";
+let way;
 
 if (state) {
   seen.setAttribute("aria-hidden", "true");
@@ -29,62 +34,42 @@ function announce(kind, words) {
   if (!state) return;
   state.dataset.state = kind;
   seen.textContent = words;
-  const spoken = { live: "Live updates are on.", paused: words, over: words }[kind];
+  const spoken = kind === "live" ? "Live updates are on." : words;
   if (heard.textContent !== spoken) heard.textContent = spoken;
 }
 
 function tick() {
   if (trouble) announce("paused", trouble);
-  else if (updatedAt) announce("live", `live · updated ${Math.round((Date.now() - updatedAt) / 1000)} s ago`);
+  else if (updatedAt) announce("live", `${way} · updated ${Math.round((Date.now() - updatedAt) / 1000)} s ago`);
 }
 
-function whenVisible() {
-  if (!document.hidden) return Promise.resolve();
-  return new Promise((resolve) => document.addEventListener("visibilitychange", resolve, { once: true }));
+function heardBy(words) {
+  way = words;
+  updatedAt = Date.now();
+  trouble = "";
 }
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+const shown = () => new Promise((resolve) => document.addEventListener("visibilitychange", resolve, { once: true }));
 
 async function ask(address) {
-  const answer = await fetch(address, { headers: { "X-Requested-With": "fetch" }, cache: "no-store" });
-  if (answer.redirected) throw new Error("signed out, reload the page");
-  if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
-  return answer;
+  const answer = await fetch(address, { cache: "no-store" });
+  if (answer.ok && !answer.redirected) return answer;
+  throw { isGone: answer.redirected || answer.status === 404 };
 }
 
-/* Ask again and again; `once` says whether it is over. */
-async function repeat(ms, once) {
-  for (let over = false; !over; ) {
-    await whenVisible();
-    try {
-      over = await once();
-      updatedAt = Date.now();
-      trouble = "";
-    } catch (error) {
-      const known = error.message.startsWith("signed out");
-      trouble = known ? `live updates stopped: ${error.message}` : "live updates paused, retrying";
-      await pause(RETRY_MS);
-    }
-    if (!over) await pause(ms);
-  }
-}
-
-/* Live charts and fragments ------------------------------------------------------------------------------ */
-
-function send(id, kind, detail) {
-  document.getElementById(id)?.dispatchEvent(new CustomEvent(`chart:${kind}`, { detail }));
-}
+const send = (id, kind, detail) => byId(id)?.dispatchEvent(new CustomEvent(`chart:${kind}`, { detail }));
 
 const FIELDS = "input[name], select[name]";
+const focusedIn = (element) => element.querySelector(":focus");
 const nameOf = (field) => `${field.name} ${field.type === "checkbox" ? field.value : ""}`;
 
-/* Fill in news; what somebody has typed, ticked and opened meanwhile stays. */
+/* Fill in news; what was typed, ticked and opened meanwhile stays. */
 function fill(id, html) {
-  const element = document.getElementById(id);
+  const element = byId(id);
   if (!element || element.dataset.html === html) return;
   element.dataset.html = html; // what the server said last; the browser may write the same HTML differently
-  const active = document.activeElement;
-  const focused = element.contains(active) ? active : null;
+  const focused = focusedIn(element);
   const fields = new Map([...element.querySelectorAll(FIELDS)].map((field) => [nameOf(field), field]));
   const folds = [...element.querySelectorAll("details")];
   element.innerHTML = html;
@@ -97,17 +82,17 @@ function fill(id, html) {
   }
   const fresh = [...element.querySelectorAll("details")];
   if (fresh.length === folds.length) fresh.forEach((fold, index) => { fold.open = folds[index].open; });
-  if (focused?.id) document.getElementById(focused.id)?.focus();
+  if (focused?.id) byId(focused.id)?.focus();
 }
 
 /* Bring in charts that began after the page was loaded; those that it has stay as they are, zoom and all. */
 async function grow(ids) {
-  const gallery = document.getElementById("gallery");
-  if (!gallery || ids.every((id) => document.getElementById(id))) return;
+  const gallery = byId("gallery");
+  if (!gallery || ids.every(byId)) return;
   const page = new DOMParser().parseFromString(await (await ask(location.href)).text(), "text/html");
   const fresh = page.getElementById("gallery");
   if (!fresh) return;
-  const focused = gallery.contains(document.activeElement) ? document.activeElement : null;
+  const focused = focusedIn(gallery);
   document.adoptNode(fresh);
   for (const figure of gallery.querySelectorAll("figure[data-chart]")) {
     fresh.querySelector(`#${CSS.escape(figure.id)}`)?.replaceWith(figure);
@@ -117,66 +102,111 @@ async function grow(ids) {
   document.dispatchEvent(new Event("charts:added"));
 }
 
-async function live(element) {
-  const address = new URL(element.dataset.liveUrl, location.href);
-  let after = element.dataset.liveAfter ?? "";
-  let marks = "";
-  const clock = setInterval(tick, 1000);
-  await repeat(LIVE_MS, async () => {
-    address.searchParams.set("after", after);
-    const news = await (await ask(address)).json();
-    for (const [id, chart] of Object.entries(news.charts ?? {})) {
-      if (chart.append) send(id, "append", chart.append);
-    }
-    for (const [id, figure] of Object.entries(news.replace ?? {})) send(id, "replace", figure);
-    const marked = JSON.stringify(news.marks);
-    if (marks !== marked) news.marks?.ids.forEach((id) => send(id, "marks", news.marks.layout));
-    marks = marked;
-    for (const [id, html] of Object.entries(news.fragments ?? {})) fill(id, html);
-    await grow(Object.keys(news.replace ?? {}));
-    after = news.next ?? after;
-    return news.over;
-  });
-  clearInterval(clock);
-  announce("over", "the run is over; this is its final state");
-}
-
-/* Polled rows -------------------------------------------------------------------------------------------- */
-
 function exchange(element, html) {
   const template = document.createElement("template");
   template.innerHTML = html;
   const fresh = [...template.content.children];
   const old = [...element.children];
-  const same = fresh.length === old.length && fresh.every((row, index) => row.id && row.id === old[index].id);
+  const isSame = fresh.length === old.length && fresh.every((row, index) => row.id && row.id === old[index].id);
   const checked = new Set([...element.querySelectorAll("input:checked")].map((box) => box.value));
-  const keep = (row) => row.querySelectorAll("input[type=checkbox]").forEach((box) => { box.checked = checked.has(box.value); });
-  if (!same) {
-    element.replaceChildren(...fresh);
-    keep(element);
-    return;
-  }
-  fresh.forEach((row, index) => {
+  for (const box of template.content.querySelectorAll("input[type=checkbox]")) box.checked = checked.has(box.value);
+  if (!isSame) element.replaceChildren(...fresh);
+  else fresh.forEach((row, index) => {
     const current = old[index];
-    if (current.isEqualNode(row) || current.contains(document.activeElement)) return;
-    keep(row);
-    current.replaceWith(row);
+    if (!current.isEqualNode(row) && !focusedIn(current)) current.replaceWith(row);
+  });
+  document.dispatchEvent(new Event("charts:added"));
+}
+
+async function apply(address, { charts = {}, replace = {}, fragments = {}, marks, next, over }) {
+  const one = watched.get(address);
+  for (const id in charts) send(id, "append", charts[id].append);
+  for (const id in replace) send(id, "replace", replace[id]);
+  const marked = marks && JSON.stringify(marks);
+  if (marked && one.marked !== marked) marks.ids.forEach((id) => send(id, "marks", marks.layout));
+  one.marked = marked ?? one.marked;
+  for (const id in fragments) id ? fill(id, fragments[id]) : exchange(one.element, fragments[id]);
+  one.after = next ?? one.after;
+  one.over = over;
+  await grow(Object.keys(replace));
+}
+
+/* Read the stream, from where the page has read to, until it is lost, all is over, or nobody looks. */
+function stream() {
+  const query = new URLSearchParams(going().map(([address]) => ["topic", address]));
+  query.set("after", going().map(([, one]) => one.after).join(";"));
+  const source = new EventSource(`/events?${query}`);
+  let reading = Promise.resolve();
+  return new Promise((resolve) => {
+    let timer, isLost;
+    const end = () => {
+      clearTimeout(timer);
+      source.close();
+      document.removeEventListener("visibilitychange", end);
+      reading.then(resolve);
+    };
+    const patience = (ms) => {
+      clearTimeout(timer);
+      timer = setTimeout(end, ms);
+    };
+    const hear = () => {
+      isLost = false;
+      heardBy("live");
+      patience(SILENT_MS);
+    };
+    patience(LOST_MS);
+    source.onopen = hear;
+    source.addEventListener("beat", hear);
+    source.onmessage = ({ data }) => {
+      hear();
+      const news = JSON.parse(data);
+      reading = reading.then(() => apply(news.of, news)).then(() => going().length || end(), end);
+    };
+    source.onerror = () => { // else the browser comes back by itself
+      if (source.readyState === EventSource.CLOSED) end();
+      else if (!isLost) patience(LOST_MS);
+      isLost = true;
+    };
+    document.addEventListener("visibilitychange", end);
   });
 }
 
-function poll(element) {
-  const ms = 1000 * (Number(element.dataset.pollSeconds) || 3);
+/* Ask for each by itself, for a while. */
+async function poll() {
+  const until = Date.now() + BACK_MS;
+  await Promise.all(going().map(async ([address, one]) => {
+    while (!one.over && Date.now() < until && !document.hidden) {
+      try {
+        const url = new URL(address, location.href);
+        if (one.isRun) url.searchParams.set("after", one.after);
+        const answer = await ask(url);
+        await apply(address, one.isRun ? await answer.json() : {
+          fragments: { "": await answer.text() }, over: answer.headers.get("X-Over") === "1",
+        });
+        heardBy("live by asking");
+      } catch ({ isGone }) {
+        trouble = isGone ? "signed out, or no longer there: reload the page" : "live updates paused, retrying";
+        await pause(LOST_MS);
+      }
+      await pause(one.ms);
+    }
+  }));
+}
+
+async function keep() {
   const clock = setInterval(tick, 1000);
-  return pause(ms).then(() => repeat(ms, async () => {
-    const answer = await ask(new URL(element.dataset.pollUrl, location.href));
-    exchange(element, await answer.text());
-    document.dispatchEvent(new Event("charts:added"));
-    return answer.headers.get("X-Over") === "1" || "pollOver" in element.dataset;
-  })).then(() => {
-    clearInterval(clock);
-    announce("over", "all of these are over");
-  });
+  while (going().length) {
+    if (document.hidden) await shown();
+    await stream();
+    if (!document.hidden) await poll();
+  }
+  clearInterval(clock);
+  announce("over", "over; this is the final state");
 }
 
-document.querySelectorAll("[data-live-url]").forEach(live);
-document.querySelectorAll("[data-poll-url]").forEach(poll);
+for (const element of document.querySelectorAll("[data-live-url], [data-poll-url]")) {
+  const { liveUrl, liveAfter = "", pollUrl, pollSeconds = 3 } = element.dataset;
+  const ms = liveUrl ? 1000 : 1000 * pollSeconds;
+  watched.set(liveUrl ?? pollUrl, { element, after: liveAfter, isRun: Boolean(liveUrl), ms });
+}
+if (watched.size) keep();
