@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runs.pages import compare_curves, compare_factors, compare_importance, differences
+from runs.pages import compare_curves, compare_factors, compare_importance, compare_tradeoff, differences
 from runs.pages.compare_view import FIELDS, Tab
 
 TABS = (
@@ -11,11 +11,19 @@ TABS = (
         "Curves",
         "runs/compare/curves.html",
         compare_curves.curves_tab,
+        fields=("page",),
         controls=tuple(name for name in FIELDS if name not in {"tab", "hide"}),
     ),
     Tab("factors", "Factors", "runs/compare/factors.html", compare_factors.factors_tab),
     Tab("grid", "Grid", "runs/compare/grid.html", compare_factors.grid_tab),
     Tab("importance", "Importance", "runs/compare/importance.html", compare_importance.importance_tab),
+    Tab(
+        "tradeoff",
+        "Trade-off",
+        "runs/compare/tradeoff.html",
+        compare_tradeoff.tradeoff_tab,
+        fields=("cost",),
+    ),
     Tab(
         "differences",
         "Differences",

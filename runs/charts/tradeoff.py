@@ -1,0 +1,141 @@
+"""Trade-off: a metric against what it costs, and the front of what nothing beats at less cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from runs.charts.chart import (
+    Chart,
+    Table,
+    empty_chart,
+    escaped,
+    figure_of,
+    number_text,
+    plural,
+    value_axis,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+
+@dataclass(frozen=True)
+class CostView:
+    """One group: what it costs, its mean, and the interval over seeds (None for one seed)."""
+
+    name: str
+    cost: float
+    mean: float
+    low: float | None
+    high: float | None
+    n: int
+
+
+def tradeoff(
+    key: str,
+    title: str,
+    points: Sequence[CostView],
+    front: Sequence[int],
+    *,
+    x_title: str,
+    y_title: str,
+    caption: str = "",
+) -> Chart:
+    """Draw a dot with its interval for each group; those on the front large and joined by steps.
+
+    Args:
+        points: with costs above 0, since the axis of costs is logarithmic.
+        front: places among the points, the cheapest first.
+    """
+    if not points:
+        return empty_chart(key, title, "No group has both a cost and a result yet.")
+    held = set(front)
+    layout = {
+        "xaxis": {"title": {"text": x_title}, "type": "log", **_log_ticks([one.cost for one in points])},
+        "yaxis": value_axis(y_title, np.array([one.mean for one in points], dtype=np.float64)),
+        "showlegend": False,
+        "hovermode": "closest",
+    }
+    traces = [
+        *_dots([one for place, one in enumerate(points) if place not in held], x_title, faint=True),
+        _steps([points[place] for place in front]),
+        *_dots([points[place] for place in front], x_title, faint=False),
+    ]
+    return Chart(
+        key=key,
+        title=title,
+        figure=figure_of(traces, layout),
+        summary=_summary(points, front, x_title, y_title),
+        caption=caption,
+        table=_table(points, held, x_title, y_title),
+        height="tall",
+    )
+
+
+def _log_ticks(costs: Collection[float]) -> dict[str, Any]:
+    """Label more than powers of ten where there are few of them."""
+    return {"dtick": "D2"} if max(costs) < 30 * min(costs) else {}
+
+
+def _dots(points: Sequence[CostView], x_title: str, *, faint: bool) -> list[dict[str, Any]]:
+    if not points:
+        return []
+    up = [None if one.high is None else one.high - one.mean for one in points]
+    down = [None if one.low is None else one.mean - one.low for one in points]
+    return [{
+        "type": "scatter", "mode": "markers", "name": "dominated" if faint else "on the front",
+        "ids": [escaped(one.name) for one in points], "x": [one.cost for one in points],
+        "y": [one.mean for one in points], "text": [_words(one, x_title) for one in points],
+        "hovertemplate": "%{text}<extra></extra>",
+        "marker": {"size": 6 if faint else 10, "symbol": "circle-open" if faint else "circle"},
+        "error_y": {"type": "data", "symmetric": False, "array": up, "arrayminus": down,
+                    "width": 3, "thickness": 1 if faint else 2},
+        "meta": {"role": "pale" if faint else "mean", "series": 0},
+    }]  # fmt: skip
+
+
+def _steps(front: Sequence[CostView]) -> dict[str, Any]:
+    """Join the front: until the next dot, paying more brings nothing."""
+    return {
+        "type": "scatter", "mode": "lines", "name": "front", "x": [one.cost for one in front],
+        "y": [one.mean for one in front], "line": {"shape": "hv", "width": 2}, "hoverinfo": "skip",
+        "meta": {"role": "front", "series": 0},
+    }  # fmt: skip
+
+
+def _words(point: CostView, x_title: str) -> str:
+    lines = [escaped(point.name), f"{number_text(point.mean)}, {plural(point.n, 'seed')}"]
+    if point.low is None or point.high is None:
+        lines.append("one seed: no interval")
+    else:
+        lines.append(f"95 % interval {number_text(point.low)} to {number_text(point.high)}")
+    return "<br>".join([*lines, f"{x_title}: {number_text(point.cost)}"])
+
+
+def _summary(points: Sequence[CostView], front: Sequence[int], x_title: str, y_title: str) -> str:
+    cheap, best = points[front[0]], points[front[-1]]
+    text = f"{len(front)} of {plural(len(points), 'group')} {'is' if len(front) == 1 else 'are'} on the front"
+    if len(front) == 1:
+        return f"{text}: {best.name} is both the cheapest and the best."
+    ends = [f"{one.name} ({number_text(one.mean)} at {number_text(one.cost)})" for one in (cheap, best)]
+    return f"{text}: {y_title} by {x_title} from {ends[0]} to {ends[1]}."
+
+
+def _table(points: Sequence[CostView], held: Collection[int], x_title: str, y_title: str) -> Table:
+    order = sorted(range(len(points)), key=lambda place: (points[place].cost, place))
+    rows = tuple(
+        (
+            points[place].name,
+            number_text(points[place].cost),
+            number_text(points[place].mean),
+            number_text(points[place].low),
+            number_text(points[place].high),
+            str(points[place].n),
+            "on the front" if place in held else "dominated",
+        )
+        for place in order
+    )
+    return Table(("group", x_title, f"mean {y_title}", "95 % low", "95 % high", "seeds", ""), rows)
