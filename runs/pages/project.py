@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
 from runs.models import Project, Run, SavedView, Status
-from runs.pages import formats
+from runs.pages import formats, run_groups
 from runs.pages.frame import render_page
 from runs.reading import table, table_rows
 from runs.reading.metrics import higher_is_better
@@ -59,14 +59,15 @@ class Row:
 def project(request: HttpRequest, slug: str) -> HttpResponse:
     """Show the project's runs that the address asks for."""
     found = get_object_or_404(Project, slug=slug)
-    context = _table(request, found)
-    query, choices, names = context["query"], table_rows.choices(found), table_rows.names_of(found)
+    query = table.parse_table_query(found, request.GET)
+    context = _grouped(found, query) if query.group else _table(found, query)
+    choices, names = table_rows.choices(found), table_rows.names_of(found)
     choices |= {"tag": list(names.tags)} if names.tags else {}
     context |= {
         "choices": choices,
         "names": [(table.quoted(name), name) for name in names.typed],
         "chips": _chips(query, choices),
-        "columns": _headings(query, context["page"]),
+        "groupings": run_groups.choices(names.params),
         "shown": {column.key for column in query.columns},
         "saved": SavedView.objects.filter(project=found).exclude(name=""),
     }
@@ -91,19 +92,31 @@ def sweeps(request: HttpRequest, slug: str) -> HttpResponse:
 @require_GET
 def rows(request: HttpRequest, slug: str) -> HttpResponse:
     """Return the rows of the same view again, for a table in which something moves."""
-    context = _table(request, get_object_or_404(Project, slug=slug))
+    found = get_object_or_404(Project, slug=slug)
+    context = _table(found, table.parse_table_query(found, request.GET))
     answer = render(request, "runs/_rows.html", context)
     answer["X-Over"] = "0" if context["live"] else "1"
     return answer
 
 
-def _table(request: HttpRequest, found: Project) -> dict[str, Any]:
-    query = table.parse_table_query(found, request.GET)
+def _grouped(found: Project, query: table.TableQuery) -> dict[str, Any]:
+    groups, rows = run_groups.group_rows(found, query)
+    return {
+        "project": found,
+        "query": query,
+        "groups": groups,
+        "group_rows": rows,
+        "metric": formats.metric_title(groups.metric) if groups.metric else "",
+    }
+
+
+def _table(found: Project, query: table.TableQuery) -> dict[str, Any]:
     page = table_rows.page_of(found, query)
     return {
         "project": found,
         "query": query,
         "page": page,
+        "columns": _headings(query, page),
         "rows": _rows(page, page.runs),
         "pinned": _rows(page, [page.baseline] if page.baseline else []),
         "measured": page.baseline is not None,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from runs.models import Project, Run
@@ -38,7 +38,13 @@ MAX_TYPED = 20  # filters of metrics and parameters in one address
 MAX_COLUMNS = 12
 MAX_NAMED = 100  # metrics and parameters that one address may name
 DEFAULT_SORT = "-newest"
-_OTHERS = ("q", "sort", "columns", "after", "before", "where")
+GROUPS: Mapping[str, str] = {  # what runs are grouped by, and the column that holds it
+    "config": "group",
+    **{name: name for name in ("dataset", "activation", "depth", "width", "dropout", "optimizer")},
+    **{name: name for name in ("learning_rate", "batch_size", "seed", "status")},
+    "sweep": "sweep_id",
+}
+_OTHERS = ("q", "sort", "group", "open", "columns", "after", "before", "where")
 _FIELDS = (*COLUMNS, "archived")  # in the order that addresses have them
 _DEFAULT_ORDER = Order("newest", ordering.NEWEST)
 
@@ -49,6 +55,9 @@ class TableQuery:
 
     Args:
         filters: the parts that were understood, by field, as they were written.
+        group: what the runs are grouped by, a name of ``GROUPS`` or a parameter; empty for single runs.
+        group_name: number of the parameter's name.
+        open: the group whose runs are listed too.
         columns: metrics and parameters to show, with the numbers of their names.
         warnings: one sentence for each part that was not understood.
     """
@@ -56,6 +65,9 @@ class TableQuery:
     q: str = ""
     filters: Mapping[str, str] = field(default_factory=dict)
     order: Order = _DEFAULT_ORDER
+    group: str = ""
+    group_name: int = 0
+    open: str = ""
     columns: Mapping[TypedField, int] = field(default_factory=dict)
     after: Cursor | None = None
     before: Cursor | None = None
@@ -92,6 +104,8 @@ class TableQuery:
             "q": self.q,
             **self.filters,
             "sort": self.sort,
+            "group": self.group,
+            "open": self.open,
             "columns": ",".join(quoted(column.key) for column in self.columns),
             "after": self.after.text if self.after else "",
             "before": self.before.text if self.before else "",
@@ -100,7 +114,7 @@ class TableQuery:
         typed = sorted(name for name in values if typed_field(name))
         kept = [
             (key, values[key])
-            for key in ("q", *_FIELDS, *typed, "sort", "columns", "after", "before")
+            for key in ("q", *_FIELDS, *typed, *_OTHERS[1:-1])
             if values.get(key, "") not in {DEFAULT_SORT if key == "sort" else "", ""}
         ]
         return f"?{urlencode(kept, safe=',.!', quote_via=quote)}" if kept else "?"
@@ -127,7 +141,8 @@ def parse_table_query(
     given = _given(parameters, {*_OTHERS, *ignored})
     sort = parameters.get("sort", "") or DEFAULT_SORT
     columns = list(split(",".join(parameters.getlist("columns"))))
-    named = (*map(typed_field, given), _sort_field(sort), *map(_column_field, columns))
+    group = parameters.get("group", "")
+    named = (*map(typed_field, (*given, group)), _sort_field(sort), *map(_column_field, columns))
     known = numbers_of(project, list(filter(None, named))[:MAX_NAMED]) if project else {}
     warnings: list[str] = []
     filters, conditions = _filters(given, known, warnings)
@@ -138,6 +153,7 @@ def parse_table_query(
         q,
         filters,
         order=_order(sort, known, warnings),
+        **_grouping(group, parameters.get("open", ""), known, warnings),
         columns=_columns(columns, known, warnings),
         conditions=tuple(conditions),
     )
@@ -222,6 +238,19 @@ def _order(text: str, known: Mapping[TypedField, int], warnings: list[str]) -> O
         return Order(key, found, known.get(found, 0), descending)
     warnings.append(f"“{text[:80]}” is not a column to sort by; the newest runs come first.")
     return _DEFAULT_ORDER
+
+
+def _grouping(
+    group: str, opened: str, known: Mapping[TypedField, int], warnings: list[str]
+) -> dict[str, Any]:
+    found = typed_field(group)
+    if group in GROUPS:
+        return {"group": group, "open": storable(opened)[:250]}
+    if found is not None and not found.aspect and found in known:
+        return {"group": group, "group_name": known[found], "open": storable(opened)[:250]}
+    if group:
+        warnings.append(f"“{group[:80]}” is not a column or parameter to group by; single runs are shown.")
+    return {}
 
 
 def _columns(
