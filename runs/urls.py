@@ -20,6 +20,8 @@ from runs.pages import (
     notifications,
     probes,
     project,
+    question_actions,
+    questions,
     queue,
     run,
     run_tabs,
@@ -35,6 +37,19 @@ urlpatterns = [
     path("", home.home, name="home"),
     path("p/<str:slug>/", project.project, name="project"),
     path("p/<str:slug>/sweeps/", project.sweeps, name="project-sweeps"),
+    path("p/<str:slug>/questions/", questions.questions, name="project-questions"),
+    path("p/<str:slug>/questions/new/", questions.new, name="question-new"),
+    path("p/<str:slug>/questions/<int:number>/", questions.question, name="question"),
+    path("p/<str:slug>/questions/<int:number>/now/", questions.now, name="question-now"),
+    *(
+        path(
+            f"p/<str:slug>/questions/<int:number>/{word}/",
+            question_actions.act,
+            {"word": word},
+            name=f"question-{word}",
+        )
+        for word in question_actions.ACTIONS
+    ),
     path("p/<str:slug>/rows/", project.rows, name="project-rows"),
     path("p/<str:slug>/selected/", actions.selected, name="runs-selected"),
     path("p/<str:slug>/runs.csv", runs_file.show, name="project-runs-file"),

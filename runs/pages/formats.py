@@ -130,6 +130,11 @@ def small_share(share: float) -> str:
     return "under 0.1 %" if share < 0.001 else f"{100.0 * share:.1f} %"
 
 
+def deviation(share: float | None) -> str:
+    """Write by which share something misses what was asked for: +0.7 %, −1.0 %."""
+    return MISSING if share is None else f"{100.0 * share:+.1f} %".replace("-", "−")
+
+
 def percent(share: Any) -> str:
     """Write a share between 0 and 1 as whole percent; 100 is kept for what is complete."""
     if share is None:

@@ -46,6 +46,11 @@ class Answer:
         return self.stage in {Stage.ANSWERED, Stage.ENDED}
 
     @property
+    def is_confounded(self) -> bool:
+        """Whether networks may differ for another reason than what was asked about."""
+        return self.at_edge or self.terms.rates == 1 or not self.terms.budget.is_equal
+
+    @property
     def at_edge(self) -> bool:
         """Whether rates beyond those that were tried are worth a try."""
         return self.terms.rates > 1 and any(one.tuned.is_at_edge for one in self.cells)

@@ -47,9 +47,14 @@ def value_words(one: CellOutcome, metric: str) -> str:
 
 def difference_words(label: str, compared: Compared, metric: str) -> str:
     """Say how far a cell is from another, such as "4 layers 0.6 points lower [−1.1, −0.1]"."""
+    return f"{label} {distance_words(label, compared, metric)}"
+
+
+def distance_words(label: str, compared: Compared, metric: str) -> str:
+    """Say the difference of a cell to the other one, such as "0.6 points lower [−1.1, −0.1]"."""
     found = compared.difference
     if found is None:
-        return f"{label} no result"
+        return "no result"
     sign = _scale(metric) * (1.0 if compared.after == label else -1.0)
     if found.low is None or found.high is None:
         numbers = _rounded([abs(found.mean * sign)])
@@ -58,7 +63,7 @@ def difference_words(label: str, compared: Compared, metric: str) -> str:
     direction = "lower" if found.mean * sign < 0 else "higher"
     size = f"{numbers[0]} {_points(metric)}".strip()
     interval = f"[{', '.join(numbers[1:])}]" if len(numbers) > 1 else "(one seed: no interval)"
-    return f"{label} {size} {direction if found.mean else 'apart'} {interval}"
+    return f"{size} {direction if found.mean else 'apart'} {interval}"
 
 
 def unit_words(value: float, metric: str) -> str:

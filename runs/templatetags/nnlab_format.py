@@ -35,6 +35,7 @@ for _filter in (
     formats.count,
     formats.grouped,
     formats.learning_rate,
+    formats.deviation,
     formats.percent,
     formats.small_share,
     formats.duration,
