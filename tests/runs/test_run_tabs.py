@@ -54,7 +54,10 @@ def news_of(client: Client, run: Run, tab: str, **parameters: Any) -> Any:
 # Every tab
 
 # Session, user, 2 rights, run, alerts, place in the sweep, badge; and what the tab reads.
-COSTS = {"overview": 13, "metrics": 15, "health": 14, "gradients": 18, "config": 9, "alerts": 10}
+COSTS = {"overview": 13, "metrics": 15, "health": 14, "gradients": 18, "config": 9, "logs": 10, "alerts": 10} | {
+    "activations": 11,
+    "weights": 11,
+}
 
 
 @pytest.mark.parametrize("tab", COSTS)
