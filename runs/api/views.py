@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from ninja import NinjaAPI
 
-from runs.api import alerts, controls, listing, queue, retention, sweeps, windows, workers, writing
+from runs.api import alerts, controls, listing, questions, queue, retention, sweeps, windows, workers, writing
 from runs.api.access import AUTH
 from runs.api.refusals import answer_refusals
 
 api = NinjaAPI(title="nnlab", version="1", auth=AUTH, docs_url=None, urls_namespace="api")
-for part in (sweeps, listing, controls, queue, alerts, windows, retention, workers, writing):
+for part in (sweeps, questions, listing, controls, queue, alerts, windows, retention, workers, writing):
     api.add_router("", part.router)
 answer_refusals(api)

@@ -29,6 +29,7 @@ PACES: Mapping[str, float] = {
     "project-rows": 2.0,
     "notice-log": 3.0,
     "fix-state": 3.0,
+    "question-now": 3.0,
 }
 NAMES: Mapping[str, str] = {"queue": "queue-now", "workers": "workers-now"}
 
