@@ -46,12 +46,15 @@ class Findings:
         self._told.clear()
         self._stored = dict(alerts.values_list("check_id", "count"))
 
-    def take(self, events: Iterable[AlertEvent]) -> None:
-        """Take the next events of the run; those that are stored already are left out."""
+    def take(self, events: Iterable[AlertEvent]) -> list[AlertEvent]:
+        """Take the next events of the run, and return the new ones: some may be stored already."""
+        fresh = []
         for event in events:
             self._told[event.check] += 1
             if self._told[event.check] > self._stored.get(event.check, 0):
-                self._waiting.append(event)
+                fresh.append(event)
+        self._waiting += fresh
+        return fresh
 
     def write(self) -> None:
         """Write what waits; the caller's transaction decides when."""

@@ -30,6 +30,7 @@ from runs.models import Run, Writer
 from runs.store import network_snapshots, trace
 from runs.store.checkpoints import Keeper, State
 from runs.store.journal import in_order
+from runs.store.narration import Narrator
 from runs.store.rewinding import rewind
 
 LAYER_PROBES = ("gradient_rms", "delta_rms", "weight_norm", "update_ratio")
@@ -57,6 +58,7 @@ class Recorder:
         self._probe_share: float | None = None
         self._findings = Findings(run_id)
         self._keeper = Keeper(run_id)
+        self._narrator = Narrator(run_id, info)
 
     def start(
         self,
@@ -103,6 +105,7 @@ class Recorder:
             Writer.objects.filter(run_id=self._run_id).delete()
             self._findings.begin(keeps_alerts=keeps_alerts)
             self._keeper.begin(anew=after is None)
+            self._narrator.begin(isa=isa, data_version=data_version, after=after, note=note)
 
     def record(self, records: Records, events: Iterable[AlertEvent]) -> None:
         """Take what one chunk of steps yielded."""
@@ -117,13 +120,14 @@ class Recorder:
         ]
         self._record_samples(records.samples)
         self._record_evaluations(records.evaluations)
+        self._narrator.evaluated(records.evaluations)
         self.record_events(events)
         self._steps_run = max(self._steps_run, records.last_step)
         self._probe_share = self._probe_share if records.probe_share is None else records.probe_share
 
     def record_events(self, events: Iterable[AlertEvent]) -> None:
         """Take what the health monitor says without new steps."""
-        self._findings.take(events)
+        self._narrator.happened(self._findings.take(events))
 
     def keep(self, data: bytes, origin: Mapping[str, str]) -> None:
         """Take a checkpoint of the run as it stands after the last records; the next flush writes it.
@@ -131,6 +135,7 @@ class Recorder:
         It is then written in the transaction that writes the last of these records.
         """
         self._keeper.take(State(self._steps_run, data, dict(self._summary), origin, versions.health_code()))
+        self._narrator.kept(self._steps_run, len(data))
 
     @property
     def keeping_seconds(self) -> float:
@@ -151,6 +156,7 @@ class Recorder:
         """
         points = {key: in_order(parts) for key, parts in self._points.items()}
         self._points.clear()
+        self._narrator.flushing(final=final)
         try:
             self._keeper.write_ahead(self._guard)
             written = self._delivery.deliver(points, self._write_standing, self._write_news, final=final)
@@ -163,6 +169,8 @@ class Recorder:
             self._notes.clear()
             self._snapshots.clear()
             self._keeper.written()
+            self._narrator.log.written()
+        self._narrator.delivered(written=written, step=self._steps_run)
         return written and self._keeper.state is None
 
     @property
@@ -185,6 +193,7 @@ class Recorder:
         if self._snapshots:
             network_snapshots.write(self._run_id, self._snapshots)
         self._keeper.complete()
+        self._narrator.log.write()
 
     def _guard(self) -> None:
         self._update(token=self._token)

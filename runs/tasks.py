@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import traceback
 from time import sleep
 
 from celery.exceptions import SoftTimeLimitExceeded
@@ -14,10 +15,12 @@ from nnlab import logs
 from nnlab.celery import app
 from runs import buckets, leaving, lifecycle, limits, queue, registration, training, workers
 from runs.lifecycle import Claims
-from runs.models import Run
+from runs.models import Level, Run
 from runs.questions import advancing
 from runs.queue import TRAIN_TASK
 from runs.searching import proposing
+from runs.store import log
+from runs.store.log import Line
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +70,8 @@ def _train(claims: Claims) -> None:
     except MemoryError:
         _break_off(claims, "memory limit", limits.out_of_memory(Run.objects.filter(pk__in=claims)))
     except Exception as error:
+        for run_id, token in claims.items():
+            log.say(run_id, token, Line(traceback.format_exc(), Level.ERROR))
         _break_off(claims, "error", f"{type(error).__name__}: {error}")
         raise
 

@@ -24,6 +24,7 @@ from runs.pages import (
     questions,
     queue,
     run,
+    run_logs,
     run_tabs,
     runs_file,
     saved_views,
@@ -72,6 +73,7 @@ urlpatterns = [
         if tab != "overview"
     ),
     path("r/<int:run_id>/live/", run.live, name="run-live"),
+    path("r/<int:run_id>/log.txt", run_logs.download, name="run-log"),
     path("r/<int:run_id>/points.csv", downloads.points, name="run-points"),
     *(
         path(f"r/<int:run_id>/{word}/", actions.steer_run, {"word": word}, name=f"run-{word}")

@@ -9,6 +9,7 @@ from runs.models.attempts import Attempt, Outcome
 from runs.models.checkpoints import Checkpoint, CheckpointPart
 from runs.models.datasets import DatasetPart, DatasetRecipe, DatasetVersion
 from runs.models.fixes import Fix, FixPair
+from runs.models.log_lines import Level, LogLine
 from runs.models.metrics import Chunk, Journal, Ledger, Name, Pyramid, RunMetric, RunParam, Series, Writer
 from runs.models.network_snapshots import NetworkSnapshot
 from runs.models.notices import Channel, Notice, NoticeLine
@@ -42,6 +43,8 @@ __all__ = [
     "FixPair",
     "Journal",
     "Ledger",
+    "Level",
+    "LogLine",
     "Mark",
     "Mute",
     "Name",

@@ -6,6 +6,7 @@ What the page of a run does by itself:
                     are drawn for it. While the run is live the page is opened anew, so that its news are of
                     that step, too.
 [data-copy]         a button that copies the text of the element that it names, and says so in #<name>-copied.
+[data-follow]       while this box is ticked, the element that it names shows its end, however it grows.
 */
 
 const WAIT_MS = 150;
@@ -97,4 +98,13 @@ for (const button of document.querySelectorAll("[data-copy]")) {
     await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
     document.getElementById(`${button.dataset.copy}-copied`).textContent = "copied";
   });
+}
+
+for (const box of document.querySelectorAll("[data-follow]")) {
+  const lines = document.getElementById(box.dataset.follow);
+  const follow = () => { if (box.checked) lines.scrollTop = lines.scrollHeight; };
+  box.closest("label").hidden = false;
+  box.addEventListener("change", follow);
+  new MutationObserver(follow).observe(lines, { childList: true });
+  follow();
 }
