@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 
+MAX_DOTS = 150  # of a level: more are a smear
+
+
 @dataclass(frozen=True)
 class LevelView:
     """One level of a factor: the mean over seeds, its interval (None for one seed), the runs behind it."""
@@ -133,7 +136,7 @@ def _run_dots(levels: Sequence[LevelView]) -> dict[str, Any]:
     x: list[float] = []
     y: list[float] = []
     for index, level in enumerate(levels):
-        values = [float(value) for value in level.runs if np.isfinite(value)]
+        values = _thinned(level.runs)
         offsets = np.linspace(0.14, 0.34, len(values)) if len(values) > 1 else np.array([0.24])
         x += [index + float(offset) for offset in offsets[: len(values)]]
         y += values
@@ -141,6 +144,15 @@ def _run_dots(levels: Sequence[LevelView]) -> dict[str, Any]:
         "type": "scatter", "mode": "markers", "name": "runs", "x": x, "y": y, "marker": {"size": 5},
         "hovertemplate": "one run: %{y:.5~g}<extra></extra>", "meta": {"role": "muted"},
     }  # fmt: skip
+
+
+def _thinned(runs: Sequence[float]) -> list[float]:
+    """Return the runs of a level; of very many the least, the greatest and an even choice between them."""
+    values = [float(value) for value in runs if np.isfinite(value)]
+    if len(values) <= MAX_DOTS:
+        return values
+    places = np.linspace(0, len(values) - 1, MAX_DOTS).round().astype(int)
+    return np.sort(values)[places].tolist()
 
 
 def _mean_dots(drawn: Sequence[tuple[int, LevelView]]) -> dict[str, Any]:

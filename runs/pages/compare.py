@@ -13,7 +13,7 @@ from runs.models import Project
 from runs.pages import compare_tabs
 from runs.pages.compare_controls import controls
 from runs.pages.compare_view import CompareView, is_field, parse_view
-from runs.pages.comparison import compare_runs
+from runs.pages.comparison import Comparison, compare_runs, finite
 from runs.pages.frame import render_page
 from runs.pages.selection import run_numbers
 from runs.reading.comparison import Selection, final_values, select
@@ -54,6 +54,16 @@ def chosen_runs(selection: Selection, numbers: tuple[int, ...]) -> list[tuple[st
     return [*runs, *q, *sorted(selection.query.filters.items())]
 
 
+def with_tests(comparison: Comparison, selection: Selection) -> Comparison:
+    """Read the metric of the test rows that belongs to a validation metric, where runs have one."""
+    test = comparison.metric.replace("val_", "test_", 1)
+    if not comparison.validates or test not in selection.metrics:
+        return comparison
+    values = final_values(selection.found, test)
+    tests = {run_id: value for run_id in values if (value := finite(values[run_id])) is not None}
+    return replace(comparison, test=test, tests=tests)
+
+
 def _comparison(selection: Selection, view: CompareView, warnings: list[str]) -> dict[str, Any]:
     metrics = sorted({*selection.metrics, selection.headline})
     if view.metric and view.metric not in metrics:
@@ -63,6 +73,9 @@ def _comparison(selection: Selection, view: CompareView, warnings: list[str]) ->
         view = replace(view, metric="")
     metric = view.metric or selection.headline
     comparison = compare_runs(selection.runs, metric, final_values(selection.found, metric))
+    comparison = with_tests(comparison, selection)
+    if comparison.caution:
+        warnings.append(comparison.caution)
     view = view.among(comparison, warnings)
     tab = compare_tabs.OF_KEY[view.tab]
     return {

@@ -12,6 +12,7 @@ from nnlab.stats.groups import GroupCurve, RunCurve, group_curves
 from runs.charts.chart import Chart, empty_chart, plural
 from runs.charts.curves import Line, curves
 from runs.pages.compare_captions import X_NAMES, curve_caption
+from runs.pages.compare_groups import groups_page
 from runs.pages.compare_series import Curve, RunCurves, read_curves
 from runs.pages.compare_view import CompareView
 from runs.pages.comparison import Comparison, Group, level_text
@@ -61,7 +62,10 @@ def curves_tab(comparison: Comparison, view: CompareView, warnings: list[str]) -
         warnings.append(
             f"{plural(series.skipped, 'run')} without what it takes to know the {X_NAMES[view.x]}: not drawn."
         )
-    return {"curves": curve_charts(comparison, view, panels, series)}
+    return {
+        "curves": curve_charts(comparison, view, panels, series),
+        "groups": groups_page(comparison, view, warnings),
+    }
 
 
 def panels_of(comparison: Comparison, view: CompareView, warnings: list[str]) -> list[Panel]:

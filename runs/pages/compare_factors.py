@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -38,7 +39,8 @@ def grid_tab(comparison: Comparison, view: CompareView, warnings: list[str]) -> 
 
 def factor_sections(comparison: Comparison) -> list[FactorSection]:
     """Draw what each factor does with the others averaged."""
-    return [_factor(comparison, factor) for factor in comparison.factors]
+    rows = comparison.rows() if comparison.varied else []
+    return [_factor(comparison, factor, rows) for factor in comparison.factors]
 
 
 def grid(comparison: Comparison) -> Chart | None:
@@ -81,19 +83,25 @@ def grid(comparison: Comparison) -> Chart | None:
     return replace(chart, caption=f"Mean ± standard deviation of the runs of a cell{mixed}.")
 
 
-def _factor(comparison: Comparison, factor: str) -> FactorSection:
+def _factor(comparison: Comparison, factor: str, rows: Sequence[Mapping[str, Any]]) -> FactorSection:
     levels = comparison.factors[factor]
     name = factor.replace("_", " ")
     if len(levels) == 1:
         return FactorSection(name, None, f"{name}: only {level_text(factor, levels[0])} was run")
-    scale = comparison.scale
-    rows = [
-        row | {"value": None if row["value"] is None else row["value"] * scale} for row in comparison.rows()
-    ]
     if not rows:
         return FactorSection(name, None, f"{name}: no run has ended yet")
     others = [other for other in comparison.factors if other != factor]
-    effect = factor_effects(rows, factor, [*others, "rest"], "seed", "value")
+    scale = comparison.scale
+    scaled = [
+        {
+            factor: row[factor],
+            "setting": (*(row[other] for other in others), row["rest"]),
+            "seed": row["seed"],
+            "value": None if row["value"] is None else row["value"] * scale,
+        }
+        for row in rows
+    ]
+    effect = factor_effects(scaled, factor, ["setting"], "seed", "value")
     if all(level.mean is None for level in effect.levels):
         return FactorSection(name, None, f"{name}: no comparison; {effect.caption}")
     chart = factor_plot(

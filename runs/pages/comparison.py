@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from nnlab.stats.intervals import Interval, mean_interval
-from runs.models import Run, Source, Status
-from runs.pages.formats import NOT_SAID, is_share, learning_rate, metric_title, network, unit_of
+from runs.models import Source, Status
+from runs.pages.comparison_configs import FACTORS, MORE_FACTORS, networks_of, rests_of
+from runs.pages.formats import NOT_SAID, is_share, learning_rate, metric_title, network, sentence, unit_of
 from runs.reading.comparison import RunRow
 from runs.reading.metrics import higher_is_better
 
-FACTORS = ("depth", "width", "activation", "dropout")
-MORE_FACTORS = ("optimizer", "learning_rate", "batch_size", "dataset")
 _SPEAK_FOR_THEMSELVES = ("activation", "optimizer", "dataset")
-_NETWORK_FIELDS = (
-    "hidden_units",
-    "activation",
-    "dropout",
-    "optimizer",
-    "learning_rate",
-    "batch_size",
-    "seed",
-)
 
 
 @dataclass(frozen=True)
@@ -62,12 +51,11 @@ class Group:
     @cached_property
     def interval(self) -> Interval | None:
         """Mean and t interval over the seeds that have a final value."""
-        by_seed: dict[int | None, list[float]] = {}
-        for member in self.members:
-            if member.counts and member.value is not None:
-                by_seed.setdefault(member.run.seed, []).append(member.value)
-        means = [math.fsum(values) / len(values) for values in by_seed.values()]
-        return mean_interval(means) if means else None
+        return seed_interval(
+            (member.run.seed, member.value)
+            for member in self.members
+            if member.counts and member.value is not None
+        )
 
     @property
     def diverged(self) -> int:
@@ -86,9 +74,13 @@ class Group:
         return max(scored, key=lambda member: self.better * (member.value or 0.0), default=None)
 
     @property
-    def rank(self) -> tuple[bool, float]:
-        """Sorts the better mean first, and groups without one last."""
-        return (self.interval is None, -self.better * self.interval.mean if self.interval else 0.0)
+    def rank(self) -> tuple[bool, bool, float]:
+        """Sorts the better mean first, groups of which most runs diverged later, and those without one last.
+
+        A diverged run counts as the worst, so where most diverged the typical one did.
+        """
+        mostly = 2 * self.diverged > sum(member.counts for member in self.members)
+        return (self.interval is None, mostly, -self.better * self.interval.mean if self.interval else 0.0)
 
 
 @dataclass(frozen=True)
@@ -98,6 +90,8 @@ class Comparison:
     Args:
         groups: the best mean first.
         factors: every factor with its levels, in their order; a factor that was not varied has one.
+        test: the metric of the test rows that belongs to the metric, if runs have it; empty for none.
+        tests: its final value, by run.
     """
 
     metric: str
@@ -105,6 +99,8 @@ class Comparison:
     members: Sequence[Member]
     groups: Sequence[Group]
     factors: Mapping[str, Sequence[Any]]
+    test: str = ""
+    tests: Mapping[int, float] = field(default_factory=dict)
 
     @property
     def higher(self) -> bool:
@@ -115,6 +111,22 @@ class Comparison:
     def validates(self) -> bool:
         """Whether the metric was measured on rows that were not trained on; only such a one may choose."""
         return self.metric.startswith("val_")
+
+    @property
+    def caution(self) -> str:
+        """Why this metric should choose nothing; empty for one of the validation rows."""
+        if self.validates:
+            return ""
+        title = metric_title(self.metric)
+        if self.metric.startswith("test_"):
+            return (
+                f"Groups are ranked by {title}, of the test rows: whoever chooses by them has no honest"
+                " estimate left. Choose by a validation metric; that of the test then has its own column."
+            )
+        rows = (
+            "was measured on the training rows" if self.metric.startswith("train_") else "does not validate"
+        )
+        return f"{sentence(title)} {rows}: choose by a validation metric instead."
 
     @property
     def value_title(self) -> str:
@@ -143,7 +155,7 @@ class Comparison:
 
         ``rest`` is whatever else the configuration says, as one text. It is read once for each group.
         """
-        rests = _rests([group.members[0].run for group in self.groups])
+        rests = rests_of([group.members[0].run for group in self.groups])
         return [
             {**member.levels, "rest": rests[member.run.group], "seed": member.run.seed, "value": member.value}
             for member in self.members
@@ -159,7 +171,7 @@ def compare_runs(runs: Sequence[RunRow], metric: str, values: Mapping[int, Any])
         metric: to compare them by.
         values: how it stood at the end of each run; one without it has none.
     """
-    networks = _networks([run for run in runs if run.width is None and run.source != Source.OUTSIDE])
+    networks = networks_of([run for run in runs if run.width is None and run.source != Source.OUTSIDE])
     members = [_member(run, values, networks) for run in runs]
     factors = {
         factor: sorted({member.levels[factor] for member in members}, key=_level_order)
@@ -182,6 +194,15 @@ def compare_runs(runs: Sequence[RunRow], metric: str, values: Mapping[int, Any])
     return Comparison(metric, unit, members, sorted(groups, key=lambda group: group.rank), factors)
 
 
+def seed_interval(values: Iterable[tuple[int | None, float]]) -> Interval | None:
+    """Return mean and t interval over seeds; runs of one seed are averaged first and count once."""
+    by_seed: dict[int | None, list[float]] = {}
+    for seed, value in values:
+        by_seed.setdefault(seed, []).append(value)
+    means = [math.fsum(found) / len(found) for found in by_seed.values()]
+    return mean_interval(means) if means else None
+
+
 def level_text(factor: str, level: Any) -> str:
     """Write a level as it stands on an axis."""
     if factor == "learning_rate" and level != NOT_SAID:
@@ -192,7 +213,7 @@ def level_text(factor: str, level: Any) -> str:
 def _member(run: RunRow, values: Mapping[int, Any], networks: Mapping[str, str]) -> Member:
     is_whole = run.status == Status.FINISHED and not run.was_halted  # others have trained less
     counts = run.diverged or (is_whole and run.pk in values)
-    value = None if run.diverged else _finite(values.get(run.pk))
+    value = None if run.diverged else finite(values.get(run.pk))
     levels = {factor: getattr(run, factor) for factor in (*FACTORS, *MORE_FACTORS)}
     if run.source == Source.OUTSIDE:
         said = {factor: NOT_SAID if level in {None, ""} else level for factor, level in levels.items()}
@@ -204,34 +225,6 @@ def _member(run: RunRow, values: Mapping[int, Any], networks: Mapping[str, str])
     return Member(run, levels, value, counts)
 
 
-def _networks(runs: Sequence[RunRow]) -> dict[str, str]:
-    """Write the layers of networks whose widths differ, by group."""
-    first = {run.group: run.pk for run in reversed(runs)}
-    found = Run.objects.filter(pk__in=first.values()) if first else Run.objects.none()
-    layers = found.order_by().values_list("group", "config__training__hidden_units")
-    return {group: network(units) for group, units in layers}
-
-
-def _rests(first: Sequence[RunRow]) -> dict[str, str]:
-    """Write whatever the configurations say beside the factors, by group, of the first run of each."""
-    found = Run.objects.filter(pk__in=[run.pk for run in first]).order_by()
-    return {
-        group: _rest_outside(config) if source == Source.OUTSIDE else _rest(config)
-        for group, source, config in found.values_list("group", "source", "config")
-    }
-
-
-def _rest(config: Mapping[str, Any]) -> str:
-    rest = {key: value for key, value in config["training"].items() if key not in _NETWORK_FIELDS}
-    data = {key: value for key, value in config["data"].items() if key != "dataset"}
-    return json.dumps({"data": data, "training": rest}, sort_keys=True)
-
-
-def _rest_outside(config: Mapping[str, Any]) -> str:
-    known = {*_NETWORK_FIELDS, *FACTORS, *MORE_FACTORS, "lr"}
-    return json.dumps({key: value for key, value in config.items() if key not in known}, sort_keys=True)
-
-
 def _network_text(member: Member) -> str:
     run = member.run
     if run.source == Source.OUTSIDE:
@@ -240,7 +233,8 @@ def _network_text(member: Member) -> str:
     return f"{layers} {run.activation}"
 
 
-def _finite(value: Any) -> float | None:
+def finite(value: Any) -> float | None:
+    """Return a number that is one, else None."""
     return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
 
 

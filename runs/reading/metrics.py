@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-_HIGHER_IS_BETTER = frozenset({"val_accuracy", "val_r2"})
+_HIGHER_IS_BETTER = frozenset({"val_accuracy", "val_r2", "test_accuracy", "test_r2"})
 _SHARES = frozenset({"val_accuracy"})
 _TITLES = {
     "train_loss": "training loss",
