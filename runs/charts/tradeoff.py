@@ -53,9 +53,12 @@ def tradeoff(
     if not points:
         return empty_chart(key, title, "No group has both a cost and a result yet.")
     held = set(front)
+    means = np.array([one.mean for one in points], dtype=np.float64)
+    room = 0.2 * float(np.ptp(means)) or 0.05 * abs(float(means[0])) or 1.0
     layout = {
-        "xaxis": {"title": {"text": x_title}, "type": "log", **_log_ticks([one.cost for one in points])},
-        "yaxis": value_axis(y_title, np.array([one.mean for one in points], dtype=np.float64)),
+        "xaxis": {"title": {"text": x_title}, "type": "log", **_ticks([one.cost for one in points])},
+        # Whiskers of two seeds are long: opened on them, the axis would press the means flat.
+        "yaxis": value_axis(y_title, means) | {"range": [means.min() - room, means.max() + room]},
         "showlegend": False,
         "hovermode": "closest",
     }
@@ -75,9 +78,18 @@ def tradeoff(
     )
 
 
-def _log_ticks(costs: Collection[float]) -> dict[str, Any]:
-    """Label more than powers of ten where there are few of them."""
-    return {"dtick": "D2"} if max(costs) < 30 * min(costs) else {}
+def _ticks(costs: Collection[float]) -> dict[str, Any]:
+    """Label 1, 2 and 5 of each decade, and only the decades where there are many."""
+    low, high = min(costs) / 1.3, max(costs) * 1.3
+    digits = (1, 2, 5) if high < 1000 * low else (1,)
+    decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+    ticks = [
+        digit * 10.0**decade for decade in decades for digit in digits if low <= digit * 10.0**decade <= high
+    ]
+    return {
+        "tickvals": ticks, "ticktext": [number_text(tick) for tick in ticks],
+        "range": [np.log10(low), np.log10(high)],
+    }  # fmt: skip
 
 
 def _dots(points: Sequence[CostView], x_title: str, *, faint: bool) -> list[dict[str, Any]]:
@@ -92,7 +104,7 @@ def _dots(points: Sequence[CostView], x_title: str, *, faint: bool) -> list[dict
         "hovertemplate": "%{text}<extra></extra>",
         "marker": {"size": 6 if faint else 10, "symbol": "circle-open" if faint else "circle"},
         "error_y": {"type": "data", "symmetric": False, "array": up, "arrayminus": down,
-                    "width": 3, "thickness": 1 if faint else 2},
+                    "width": 3, "thickness": 2, "visible": not faint},
         "meta": {"role": "pale" if faint else "mean", "series": 0},
     }]  # fmt: skip
 

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from runs.pages import compare_curves, compare_factors, compare_importance, compare_tradeoff, differences
+from runs.pages import (
+    compare_config,
+    compare_curves,
+    compare_factors,
+    compare_importance,
+    compare_parallel,
+    compare_tradeoff,
+    differences,
+)
 from runs.pages.compare_view import FIELDS, Tab
 
 TABS = (
@@ -18,11 +26,26 @@ TABS = (
     Tab("grid", "Grid", "runs/compare/grid.html", compare_factors.grid_tab),
     Tab("importance", "Importance", "runs/compare/importance.html", compare_importance.importance_tab),
     Tab(
+        "parallel",
+        "Parallel",
+        "runs/compare/parallel.html",
+        compare_parallel.parallel_tab,
+        fields=compare_parallel.FIELDS,
+        controls=("metric", "color"),
+    ),
+    Tab(
         "tradeoff",
         "Trade-off",
         "runs/compare/tradeoff.html",
         compare_tradeoff.tradeoff_tab,
         fields=("cost",),
+    ),
+    Tab(
+        "config",
+        "Config",
+        "runs/compare/config.html",
+        compare_config.config_tab,
+        fields=compare_config.FIELDS,
     ),
     Tab(
         "differences",

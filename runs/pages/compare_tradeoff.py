@@ -31,8 +31,7 @@ def tradeoff_tab(comparison: Comparison, view: CompareView, warnings: list[str])
     return {
         "tradeoff": _chart(comparison, cost),
         "cost": cost,
-        "costs": [(key, sentence(title)) for key, title in COSTS.items()],
-        "cost_kept": view.pairs(without=("cost",)),
+        "costs": [(key, sentence(title), view.address(extra={"cost": key})) for key, title in COSTS.items()],
     }
 
 
@@ -70,8 +69,8 @@ def _caption(comparison: Comparison, points: int, drawn: int) -> str:
     better = "Higher" if comparison.higher else "Lower"
     text = (
         f"{better} is better. Filled dots, joined by steps: the front, which no other group beats at no more"
-        " cost. Dots are means over seeds and whiskers 95 % t intervals: neighbours on the front may not"
-        " really differ."
+        " cost. Dots are means over seeds and whiskers 95 % t intervals, on the front alone: the table has"
+        " the others. Neighbours on the front may not really differ. Resetting the zoom shows whiskers whole."
     )
     absent = len(comparison.groups) - points
     if absent:
@@ -86,11 +85,11 @@ def _costs(groups: Sequence[Group], cost: str) -> dict[str, float]:
     if cost == "inference":
         found: Mapping[str, float | None] = _multiply_adds(groups)
     else:
-        found = {group.key: _mean(group, cost) for group in groups}
+        found = {group.key: mean_cost(group, cost) for group in groups}
     return {key: value for key, value in found.items() if value is not None and value > 0}
 
 
-def _mean(group: Group, cost: str) -> float | None:
+def mean_cost(group: Group, cost: str) -> float | None:
     """Average a cost over the runs that have a result."""
     runs = [member.run for member in group.members if member.counts and member.value is not None]
     if cost == "time":

@@ -85,10 +85,7 @@ const ROLES = {
   bin: (trace) => ({ line: { ...trace.line, color: onScale(trace.meta.share) } }),
   ghost: (trace) => ({ line: { ...trace.line, color: faded(theme.muted, 0.25) } }),
   front: (trace, colour) => ({ line: { ...trace.line, color: faded(colour, 0.5) } }),
-  pale: (trace) => ({
-    marker: { ...trace.marker, color: theme.muted },
-    error_y: { ...trace.error_y, color: faded(theme.muted, 0.4) },
-  }),
+  pale: (trace) => ({ marker: { ...trace.marker, color: theme.muted } }),
   muted: (trace) => ({ marker: { ...trace.marker, color: faded(theme.muted, 0.55) } }),
   broken: (trace) => ({ marker: { ...trace.marker, color: theme.critical }, line: { ...trace.line, color: theme.critical } }),
   heat: (trace) => ({ colorscale: CIVIDIS, colorbar: heatBar(trace.colorbar) }),
