@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from runs.estimating.estimate import estimate
 from runs.models import Project, Question, Run
 from runs.pages import question_charts
+from runs.pages.formats import MISSING
 from runs.pages.frame import needs, render_page, signed_in
 from runs.pages.question_form import QuestionForm
 from runs.pages.selection import run_numbers
@@ -80,6 +81,7 @@ def question(request: HttpRequest, slug: str, number: int) -> HttpResponse:
 def now(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     """Return how far a question is, for a page that somebody watches."""
     context = _context(slug, number)
+    context["pairs"] = []
     response = render(request, "runs/_question_progress.html", context)
     if context["answer"].is_over:
         response["X-Over"] = "1"
@@ -109,18 +111,25 @@ def _context(slug: str, number: int) -> dict[str, Any]:
     }
 
 
-def _pairs(found: Answer) -> list[tuple[str, str, float | None, str]]:
+def _pairs(found: Answer) -> list[tuple[str, str, str, str]]:
     """Write every comparison: who with whom, the difference, its p value and what follows."""
     metric = found.question.metric
     return [
         (
             f"{one.compared.after} against {one.compared.before}",
             distance_words(str(one.compared.after), one.compared, metric),
-            one.compared.p_value,
+            _p_text(one.compared.p_value),
             one.verdict,
         )
         for one in (found.verdict.pairs if found.verdict else ())
     ]
+
+
+def _p_text(p_value: float | None) -> str:
+    """Write a p value, whose third digit says nothing."""
+    if p_value is None:
+        return MISSING
+    return "under 0.0001" if p_value < 1e-4 else f"{p_value:.2g}"
 
 
 def _preview(asked: asking.Asked) -> dict[str, Any]:

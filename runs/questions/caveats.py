@@ -8,7 +8,7 @@ from nnlab.stats.differences import difference
 from nnlab.stats.errors import StatsError
 from runs.questions.outcomes import CellOutcome, Tuned
 from runs.questions.verdicts import Terms
-from runs.questions.words import listed
+from runs.questions.words import joined
 
 _FEW_SEEDS = 5
 
@@ -34,8 +34,8 @@ def _of_tuning(cells: Sequence[CellOutcome], terms: Terms) -> Iterator[str]:
     if unsure:
         seeds = "one seed" if terms.tuning_seeds == 1 else f"{terms.tuning_seeds} seeds"
         yield (
-            f"Tuning is noisy: with {seeds} a rate, the best one of {_labels(unsure)} was not told apart"
-            " from the next best."
+            f"Tuning is noisy: with {seeds} a rate, the best of {_labels(unsure)} could not be told apart"
+            " from another."
         )
     diverged = sum(shown.diverged for one in cells for shown in one.tuned.rates.values())
     if diverged:
@@ -92,4 +92,4 @@ def _is_unsure(tuned: Tuned) -> bool:
 
 
 def _labels(cells: Iterator[CellOutcome] | Sequence[CellOutcome]) -> str:
-    return listed(one.cell.label for one in cells)
+    return joined([one.cell.label for one in cells])

@@ -164,7 +164,7 @@ def _rates(value: object) -> tuple[float, ...]:
         low = number(field, value["low"], 0.0, above=True)
         high = number(field, value["high"], low, above=True)
         count = integer(field, value["values"], 2, MAX_RATES)
-        return tuple(float(f"{rate:.4g}") for rate in np.geomspace(low, high, count))
+        return tuple(float(f"{rate:.3g}") for rate in np.geomspace(low, high, count))
     if not isinstance(value, list | tuple) or not 1 <= len(value) <= MAX_RATES:
         got = f"{len(value)} values" if isinstance(value, list | tuple) else repr(value)
         raise ConfigError(

@@ -12,7 +12,7 @@ from nnlab.stats.equivalence import Equivalence, equivalence
 from runs.questions.cells import FACTORS, Budget
 from runs.questions.outcomes import CellOutcome
 from runs.questions.reading import DEFAULT_MARGINS
-from runs.questions.words import difference_words, frame, listed, score_words, unit_words
+from runs.questions.words import difference_words, frame, joined, listed, score_words, unit_words
 from runs.reading.metrics import higher_is_better
 
 
@@ -20,9 +20,9 @@ class Kind(StrEnum):
     """What became of a question."""
 
     CLEAR = "clear"
-    PARTLY = "partly"
+    PARTLY = "partly clear"
     NONE = "no difference found"
-    EQUIVALENT = "equivalent"
+    EQUIVALENT = "equally good"
     UNKNOWN = "no verdict"
 
 
@@ -180,11 +180,13 @@ def _moral(best: CellOutcome, rivals: _Rivals, terms: Terms) -> str:
             return "deeper is not better"
         if all(depth < best.cell.depth for depth in worse):
             return "deeper is better"
-    return "worse are" if len(rivals.worse) > 1 else "worse is"
+    if rivals.equal or rivals.open:
+        return "worse are" if len(rivals.worse) > 1 else "worse is"
+    return "the others are worse" if len(rivals.worse) > 1 else "the other is worse"
 
 
 def _lost(labels: Sequence[str]) -> list[str]:
-    return [f"{' and '.join(labels)} never reached a finite result"] if labels else []
+    return [f"{joined(labels)} never reached a finite result"] if labels else []
 
 
 def _effort(known: Sequence[CellOutcome], terms: Terms) -> str:
@@ -198,6 +200,6 @@ def _doubts(cells: Sequence[CellOutcome], terms: Terms) -> list[str]:
     """Say in the sentence itself what may make it wrong."""
     edge = [one.cell.label for one in cells if one.tuned.is_at_edge]
     if edge:
-        where = f"the best learning rate of {' and '.join(edge)} is at the edge of what was tried"
+        where = f"the best learning rate of {joined(edge)} is at the edge of what was tried"
         return [f"this may be confounded, because {where}"]
     return ["this may be confounded by that"] if terms.rates == 1 else []

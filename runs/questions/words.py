@@ -80,6 +80,11 @@ def listed(items: Iterable[str]) -> str:
     return ", ".join(found) if rest <= 0 else f"{', '.join(found[:_MOST_LISTED])} and {rest} more"
 
 
+def joined(labels: Sequence[str]) -> str:
+    """Write names as one reads them out: 1 layer, 2 layers and 4 layers."""
+    return " and ".join(filter(None, [", ".join(labels[:-1]), *labels[-1:]]))
+
+
 def _scale(metric: str) -> float:
     return 100.0 if is_share(metric) else 1.0
 

@@ -87,7 +87,7 @@ def test_two_factors_are_crossed_and_every_cell_named_by_both() -> None:
 
 def test_a_range_of_rates_is_even_in_the_logarithm() -> None:
     asked = asking.parse(build_asked(learning_rates={"low": 0.001, "high": 0.1, "values": 5}))
-    assert asked.read.learning_rates == (0.001, 0.003162, 0.01, 0.03162, 0.1)
+    assert asked.read.learning_rates == (0.001, 0.00316, 0.01, 0.0316, 0.1)
 
 
 def test_every_cell_tunes_as_much_and_no_seed_answers_that_was_tuned_on() -> None:

@@ -72,7 +72,7 @@ def test_where_both_sides_are_worse_nothing_is_said_of_depth() -> None:
     cells = [
         build_outcome(depth, around(mean, shift=depth)) for depth, mean in ((1, 0.9), (2, 0.95), (4, 0.9))
     ]
-    assert "; worse are: 1 layer 5.0" in judged(*cells).sentence
+    assert "; the others are worse: 1 layer 5.0" in judged(*cells).sentence
 
 
 def test_no_difference_is_no_equality() -> None:
@@ -171,7 +171,7 @@ def test_diverged_runs_few_seeds_and_noise_of_tuning_are_told() -> None:
     told = " ".join(caveats(cells, terms()))
     assert "1 of 3 runs of 1 layer diverged and is left out of its mean, which flatters it" in told
     assert "2 seeds give wide intervals" in told
-    assert "with 2 seeds a rate, the best one of 1 layer was not told apart from the next best" in told
+    assert "with 2 seeds a rate, the best of 1 layer could not be told apart from another" in told
     assert "1 run diverged while tuning" in told
 
 
