@@ -10,6 +10,7 @@ from runs.pages import (
     actions,
     alerts,
     backtest,
+    changes,
     compare,
     dataset_profile,
     datasets,
@@ -66,6 +67,8 @@ urlpatterns = [
     path("p/<str:slug>/backtest/replay/", backtest.replay, name="backtest-replay"),
     path("p/<str:slug>/compare/", compare.compare, name="compare"),
     path("p/<str:slug>/seeds/", more_seeds.add, name="more-seeds"),
+    path("p/<str:slug>/changes/", changes.show, name="changes"),
+    path("p/<str:slug>/changes/control/", changes.control, name="control"),
     path("r/<int:run_id>/", run.run, name="run"),
     *(
         path(f"r/<int:run_id>/{tab}/", run.run, {"tab": tab}, name=f"run-{tab}")

@@ -60,21 +60,30 @@ def add_seeds(
         SubmissionError: for a group that is not the project's or cannot be trained again, and for too many.
     """
     if not 1 <= len(groups) <= MAX_GROUPS:
-        raise _refused("group", f"expected 1 to {MAX_GROUPS} groups, got {len(groups)}")
+        raise refused("group", f"expected 1 to {MAX_GROUPS} groups, got {len(groups)}")
     if not 1 <= len(seeds) <= MAX_NEW_SEEDS:
-        raise _refused("seeds", f"expected 1 to {MAX_NEW_SEEDS} seeds, got {len(seeds)}")
-    runs = [_newest(project, group) for group in groups]
+        raise refused("seeds", f"expected 1 to {MAX_NEW_SEEDS} seeds, got {len(seeds)}")
+    runs = [newest_run(project, group) for group in groups]
     name = f"more seeds: {runs[0].name.partition(' seed ')[0]}" + (" and others" if len(runs) > 1 else "")
     specs = [_specification(run, seeds, name[:MAX_LABEL]) for run in runs]
+    return submit_missing(project, list(zip(runs, specs, strict=True)), user)
+
+
+def submit_missing(
+    project: Project, wanted: Sequence[tuple[Run, Specification]], user: AbstractBaseUser | None
+) -> Sweep | None:
+    """Submit what is not there yet of several specifications as one sweep; None where all of it is.
+
+    Args:
+        wanted: each with the run that it comes from.
+    """
+    groups = {run.group for _, spec in wanted for run in spec.runs}
+    seeds = {seed for _, spec in wanted for seed in spec.seeds}
     with transaction.atomic():
         Project.objects.select_for_update(no_key=True).get(pk=project.pk)
-        known = set(
-            Run.objects.kept()
-            .filter(project=project, group__in=groups, seed__in=seeds)
-            .values_list("group", "seed")
-        )
-        missing = [(run, _without(spec, run.group, known)) for run, spec in zip(runs, specs, strict=True)]
-        missing = [(run, spec) for run, spec in missing if spec.runs]
+        runs = Run.objects.kept().filter(project=project, group__in=groups, seed__in=seeds)
+        known = set(runs.values_list("group", "seed"))
+        missing = [(run, spec) for run, all_of in wanted if (spec := _without(all_of, known)).runs]
         if not missing:
             return None
         if len(missing) == 1:
@@ -83,20 +92,25 @@ def add_seeds(
         return submission.submit_together({f"as run {run.pk}": spec for run, spec in missing}, user)
 
 
-def _newest(project: Project, group: str) -> Run:
+def newest_run(project: Project, group: str) -> Run:
+    """Return the run that stands for a configuration of the engine's.
+
+    Raises:
+        SubmissionError: for one that is not the project's, or that a program outside trained.
+    """
     runs = Run.objects.kept().select_related("project").filter(project=project, group=group[:12])
     run = runs.order_by("-pk").first()
     if run is None:
-        raise _refused("group", f"this project has no group {group[:40]!r}; its runs may be in the trash")
+        raise refused("group", f"this project has no group {group[:40]!r}; its runs may be in the trash")
     if run.source == Source.OUTSIDE:
-        raise _refused("group", f"run {run.pk} was trained by a program outside; only that can train more")
+        raise refused("group", f"run {run.pk} was trained by a program outside; only that can train more")
     return run
 
 
 def _specification(run: Run, seeds: Sequence[int], name: str) -> Specification:
     spec = submission.parse({**submission.as_mapping(run), "name": name, "seeds": list(seeds)})
     if spec.runs[0].group != run.group:
-        raise _refused(
+        raise refused(
             "group",
             f"run {run.pk} was submitted to an older version, so that new seeds would not be of its group;"
             " clone it with all seeds instead",
@@ -104,10 +118,11 @@ def _specification(run: Run, seeds: Sequence[int], name: str) -> Specification:
     return spec
 
 
-def _without(spec: Specification, group: str, known: set[tuple[str, int | None]]) -> Specification:
-    runs = tuple(run for run in spec.runs if (group, run.training.seed) not in known)
+def _without(spec: Specification, known: set[tuple[str, int | None]]) -> Specification:
+    runs = tuple(run for run in spec.runs if (run.group, run.training.seed) not in known)
     return replace(spec, runs=runs, seeds=tuple(run.training.seed for run in runs))
 
 
-def _refused(field: str, message: str) -> SubmissionError:
+def refused(field: str, message: str) -> SubmissionError:
+    """Word a refusal as those of a submission are."""
     return SubmissionError({field: [f"{field}: {message}"]})
