@@ -23,6 +23,8 @@ Send: TypeAlias = Callable[[Mapping[str, Any]], Awaitable[None]]
 THREADS = 16  # requests that are answered at the same time, each with a connection to the database
 STREAM_THREADS = 4  # that make the parts of long answers, in turn; none waits for a slow client
 MAX_BODY = 9 * 2**20  # bytes; the largest body that any address takes has 8 MB
+MAX_UPLOAD = 20 * 2**20  # bytes; a file of 20,000,000 with the form around it
+UPLOADS = frozenset({"/datasets/upload/", "/api/datasets"})
 MAX_UNREAD = 8 * MAX_BODY  # bytes that are taken and thrown away, so that the client hears why
 
 
@@ -46,7 +48,7 @@ class Handler(ASGIHandler):
     async def handle(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Answer a request."""
         try:
-            body = await self.read_body(receive)
+            body = await self.read_body(receive, MAX_UPLOAD if scope["path"] in UPLOADS else MAX_BODY)
         except RequestAborted:  # the client hung up
             return
         loop = asyncio.get_running_loop()
@@ -56,23 +58,23 @@ class Handler(ASGIHandler):
         else:
             await self.send_response(response, send)
 
-    async def read_body(self, receive: Receive) -> IO[bytes]:
-        """Take the body; of one that is too large for any address nothing is kept."""
+    async def read_body(self, receive: Receive, most: int = MAX_BODY) -> IO[bytes]:
+        """Take the body; of one that is larger than its address takes nothing is kept."""
         size = 0
 
         async def bounded() -> Mapping[str, Any]:
             nonlocal size
             message = await receive()
             size += len(message.get("body", b""))
-            if size <= MAX_BODY:
+            if size <= most:
                 return message
             return {**message, "body": b"", "more_body": message.get("more_body") and size <= MAX_UNREAD}
 
         body = await super().read_body(bounded)
-        if size <= MAX_BODY:
+        if size <= most:
             return body
         body.close()
-        return io.BufferedReader(_TooLarge())
+        return io.BufferedReader(_TooLarge(most))
 
     async def _stream(self, response: StreamingHttpResponse, receive: Receive, send: Send) -> None:
         """Send an answer part by part, each made when the one before was taken, until the client hangs up."""
@@ -135,8 +137,14 @@ def _next(content: Iterator[bytes]) -> bytes | None:
 class _TooLarge(io.RawIOBase):
     """Stands for a body that was thrown away: whoever reads it learns why."""
 
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self._most = most
+
     def readable(self) -> bool:
         return True
 
     def readinto(self, _: object) -> int:
-        raise RequestDataTooBig(f"expected a body of at most {MAX_BODY:,} bytes, got more; send it in parts")
+        raise RequestDataTooBig(
+            f"expected a body of at most {self._most:,} bytes, got more; send it in parts"
+        )

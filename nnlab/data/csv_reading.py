@@ -40,6 +40,8 @@ class CsvLimits:
 
 
 LIMITS = CsvLimits()
+UPLOAD_LIMITS = CsvLimits(labels=LIMITS.rows)
+"""A recipe leaves out what only identifies rows, so an upload may hold it."""
 
 
 def sniffed_delimiter(content: bytes, limits: CsvLimits = LIMITS) -> str:

@@ -10,6 +10,8 @@ from django.urls import reverse
 from nnlab.data.uploads import PREFIX
 from runs.models.projects import Project
 
+_DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+
 
 class DatasetVersion(models.Model):
     """One content of a dataset. Its columns never change; until it is saved nobody can train on it."""
@@ -47,6 +49,11 @@ class DatasetVersion(models.Model):
     def key(self) -> str:
         """What a configuration calls it."""
         return PREFIX + self.short
+
+    @property
+    def delimiter_name(self) -> str:
+        """What stands between two cells of the file, in words."""
+        return _DELIMITERS.get(self.delimiter, self.delimiter)
 
 
 class DatasetPart(models.Model):
@@ -86,4 +93,4 @@ class DatasetRecipe(models.Model):
 
     def get_absolute_url(self) -> str:
         """Return the address of its preview."""
-        return reverse("dataset-recipe", args=[self.version.key, self.key])
+        return reverse("recipe", args=[self.version.key, self.key])

@@ -16,9 +16,8 @@ from nnlab.data.errors import DataError
 from nnlab.data.profile import ColumnProfile
 from runs.charts.bars import bars
 from runs.charts.pictures import grey_picture
-from runs.pages.formats import number
 from runs.pages.frame import render_page
-from runs.reading.datasets import Described, describe, newest_runs
+from runs.reading.datasets import Described, describe, newest_runs, saved_recipes
 
 COLUMNS_A_PAGE = 50
 FIRST_ROWS = 10
@@ -49,6 +48,8 @@ def dataset(request: HttpRequest, key: str) -> HttpResponse:
     context: dict[str, Any] = {"key": key, "refused": refused, "runs": newest_runs(key)}
     if found is not None:
         context |= {"found": found, **profile_context(found, request.GET.get("page", ""))}
+        if found.version:
+            context |= {"recipes": saved_recipes(found.version), "is_again": "again" in request.GET}
     return render_page(request, "runs/dataset.html", context)
 
 
@@ -78,7 +79,7 @@ def first_rows(columns: Sequence[CsvColumn], count: int) -> list[list[str]]:
 def _cell(column: CsvColumn, value: float) -> str:
     if math.isnan(value):
         return ""
-    return column.labels[int(value)] if column.labels else number(value)
+    return column.labels[int(value)] if column.labels else f"{value:.7g}"
 
 
 def _row(column: ColumnProfile) -> Row:

@@ -9,12 +9,14 @@ from django.views.decorators.http import require_GET
 from nnlab.data.catalogue import csv_names
 from nnlab.data.catalogue import datasets as catalogue
 from runs.pages.frame import render_page
+from runs.reading.datasets import saved_versions
 
 
 @require_GET
 def datasets(request: HttpRequest) -> HttpResponse:
-    """Show the catalogue and the CSV files of this installation."""
+    """Show the catalogue, the uploads and the CSV files of this installation."""
     context = {
+        "uploads": saved_versions(),
         "datasets": catalogue().values(),
         "csv_names": csv_names(settings.CSV_FOLDER),
         "csv_folder": settings.CSV_FOLDER,

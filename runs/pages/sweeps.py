@@ -111,8 +111,8 @@ def _source(request: HttpRequest) -> tuple[Run | None, dict[str, Any], list[str]
 def _initial(request: HttpRequest) -> dict[str, Any]:
     project = Project.objects.filter(slug=request.GET.get("project", "").replace("\x00", "")).first()
     initial = {"project": project.name} if project else {}
-    dataset = request.GET.get("dataset", "").strip()[:100]
-    return initial | ({"dataset": dataset} if dataset else {})
+    given = {name: request.GET.get(name, "").strip()[:100] for name in ("dataset", "recipe")}
+    return initial | {name: value for name, value in given.items() if value}
 
 
 def _number(request: HttpRequest, name: str) -> int | None:

@@ -25,6 +25,7 @@ PAGES = {
     "alerts": "/alerts/",
     "datasets": "/datasets/",
     "shipped dataset": "/datasets/california_housing/",
+    "upload": "/datasets/upload/",
     "dataset of pictures": "/datasets/digits/",
     "trash": "/trash/",
     "queue": "/queue/",

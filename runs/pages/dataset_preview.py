@@ -1,0 +1,87 @@
+"""What training would see of an upload: the first rows of its matrix, and every range before and after."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nnlab.data.csv_columns import CsvColumn
+from nnlab.data.preparation import Prepared
+from nnlab.data.upload_recipes import UploadRecipe
+from runs.pages.formats import number
+
+ROWS = 20
+COLUMNS = 30
+RANGES = 200
+_WORDS = {
+    "clip": "numbers are capped at the {limits} {low:g} and {high:g}",
+    "z-score": "numbers get mean 0 and standard deviation 1",
+    "log": "numbers become their logarithms, with their sign",
+    "fill": "missing numbers become the {numbers}, missing categories {categories}",
+    "one-hot": "categories become a column of 0 and 1 each, at most {limit} of them and \u201cother\u201d",
+    "min-max": "numbers are brought onto {low:g} to {high:g}",
+}
+_FILLED = {"own": "a category of their own", "most frequent": "the most frequent one"}
+
+
+@dataclass(frozen=True)
+class Range:
+    """One column of the matrix: where it comes from, and its range before and after."""
+
+    name: str
+    source: str
+    before: str
+    after: str
+
+
+def preview_context(columns: Sequence[CsvColumn], chosen: UploadRecipe, prepared: Prepared) -> dict[str, Any]:
+    """Collect what the page of a recipe shows."""
+    x, y = prepared.x_train, prepared.y_train.reshape(len(prepared.y_train))
+    target = [
+        prepared.class_names[int(value)] if prepared.class_names else f"{value:.7g}"
+        for value in y[:ROWS].tolist()
+    ]
+    return {
+        "prepared": prepared,
+        "train_rows": len(x),
+        "validation_rows": len(prepared.x_val),
+        "head": prepared.feature_names[:COLUMNS],
+        "matrix": [
+            ([number(cell) for cell in row], label)
+            for row, label in zip(x[:ROWS, :COLUMNS].tolist(), target, strict=True)
+        ],
+        "ranges": [_range(columns, chosen, prepared, place) for place in range(min(x.shape[1], RANGES))],
+        "steps": [_in_words(step) for step in chosen.steps],
+    }
+
+
+def _range(columns: Sequence[CsvColumn], chosen: UploadRecipe, prepared: Prepared, place: int) -> Range:
+    name, cells = prepared.feature_names[place], prepared.x_train[:, place]
+    after = _between(float(cells.min()), float(cells.max()))
+    sources = [
+        column for column in columns if column.name in chosen.inputs and _is_made_of(name, column.name)
+    ]
+    source = max(sources, key=lambda column: len(column.name))
+    if source.labels:
+        return Range(name, source.name, f"{len(source.labels)} categories", after)
+    return Range(
+        name, source.name, _between(float(np.nanmin(source.cells)), float(np.nanmax(source.cells))), after
+    )
+
+
+def _is_made_of(feature: str, column: str) -> bool:
+    return feature == column or feature.startswith(f"{column}: ")
+
+
+def _between(low: float, high: float) -> str:
+    return f"{number(low)} to {number(high)}"
+
+
+def _in_words(step: Mapping[str, Any]) -> str:
+    """Say what a step does, of those that the form of a recipe offers."""
+    values = {**step, "limits": "percentiles" if step.get("percentiles") else "values"}
+    values["categories"] = _FILLED.get(str(step.get("categories")), "")
+    return _WORDS.get(step["step"], str(step["step"])).format(**values)
