@@ -12,6 +12,7 @@ from runs.pages import (
     backtest,
     changes,
     compare,
+    comparison_api,
     dataset_profile,
     datasets,
     downloads,
@@ -31,10 +32,11 @@ from runs.pages import (
     saved_views,
     sweeps,
     trash,
-    uploads,
     workers,
 )
 from runs.steering import ACTIONS
+
+api.add_router("", comparison_api.router)
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -106,11 +108,7 @@ urlpatterns = [
     path("workers/", workers.show, name="workers"),
     path("workers/now/", workers.now, name="workers-now"),
     path("datasets/", datasets.datasets, name="datasets"),
-    path("datasets/upload/", uploads.upload, name="upload"),
     path("datasets/<str:key>/", dataset_profile.dataset, name="dataset"),
-    path("datasets/<str:key>/recipe/", uploads.new_recipe, name="recipe-new"),
-    path("datasets/<str:key>/recipe/<str:recipe>/", uploads.recipe, name="recipe"),
-    path("datasets/<str:key>/delete/", uploads.delete, name="upload-delete"),
     path("api/", own_access(api.urls)),
     path("events", events.events, name="events"),
     path("healthz", probes.healthz, name="healthz"),

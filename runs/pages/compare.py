@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_GET
 
@@ -22,29 +23,65 @@ from runs.searching.summary import summarise
 TABS = compare_tabs.TABS
 
 
+@dataclass(frozen=True)
+class Compared:
+    """What an address asks for, and what was found; ``comparison`` is None where there is nothing to compare.
+
+    Args:
+        warnings: what the address asked in vain, a sentence each; the page adds its own.
+    """
+
+    selection: Selection
+    view: CompareView
+    comparison: Comparison | None
+    metrics: list[str]
+    warnings: list[str]
+
+
 @require_GET
 def compare(request: HttpRequest, slug: str) -> HttpResponse:
     """Compare the runs that the address chooses."""
     project = get_object_or_404(Project, slug=slug)
-    numbers = run_numbers(",".join(request.GET.getlist("runs")))
-    ignored = {name for name in request.GET if is_field(name, TABS)}
-    selection = select(project, request.GET, numbers.numbers, ignored=ignored)
-    warnings = [f"“{part}” is not a run number and was left out." for part in numbers.unknown[:5]]
-    warnings += selection.warnings
-    chosen = chosen_runs(selection, numbers.numbers)
-    view = parse_view(request.GET, TABS, warnings, chosen)
+    found = compared_runs(project, request.GET)
+    selection = found.selection
     context: dict[str, Any] = {
         "project": project,
         "selection": selection,
-        "warnings": warnings,
-        "chosen": chosen,
+        "warnings": found.warnings,
+        "chosen": found.view.chosen,
         "search": summarise(selection.sweep) if selection.sweep else None,
         "unfinished": sum(not run.is_over for run in selection.runs),
         "statuses": {run.status for run in selection.runs},
     }
-    if selection.runs:
-        context |= _comparison(selection, view, warnings)
+    if found.comparison:
+        context |= _tab(found, found.comparison)
     return render_page(request, "runs/compare.html", context)
+
+
+def compared_runs(project: Project, parameters: QueryDict, *, ignored: Collection[str] = ()) -> Compared:
+    """Read an address of a comparison; never an error, at worst warnings.
+
+    Args:
+        ignored: fields that mean nothing here.
+    """
+    numbers = run_numbers(",".join(map(str, parameters.getlist("runs"))))
+    views = {name for name in parameters if is_field(name, TABS)}
+    selection = select(project, parameters, numbers.numbers, ignored={*views, *ignored})
+    warnings = [f"“{part}” is not a run number and was left out." for part in numbers.unknown[:5]]
+    warnings += selection.warnings
+    view = parse_view(parameters, TABS, warnings, chosen_runs(selection, numbers.numbers))
+    if not selection.runs:
+        return Compared(selection, view, None, [], warnings)
+    metrics = sorted({*selection.metrics, selection.headline})
+    if view.metric and view.metric not in metrics:
+        warnings.append(
+            f"None of these runs has the metric “{view.metric[:60]}”; {selection.headline} is shown."
+        )
+        view = replace(view, metric="")
+    metric = view.metric or selection.headline
+    comparison = compare_runs(selection.runs, metric, final_values(selection.found, metric))
+    view = view.among(comparison, warnings)
+    return Compared(selection, view, with_tests(comparison, selection), metrics, warnings)
 
 
 def chosen_runs(selection: Selection, numbers: tuple[int, ...]) -> list[tuple[str, str]]:
@@ -64,26 +101,17 @@ def with_tests(comparison: Comparison, selection: Selection) -> Comparison:
     return replace(comparison, test=test, tests=tests)
 
 
-def _comparison(selection: Selection, view: CompareView, warnings: list[str]) -> dict[str, Any]:
-    metrics = sorted({*selection.metrics, selection.headline})
-    if view.metric and view.metric not in metrics:
-        warnings.append(
-            f"None of these runs has the metric “{view.metric[:60]}”; {selection.headline} is shown."
-        )
-        view = replace(view, metric="")
-    metric = view.metric or selection.headline
-    comparison = compare_runs(selection.runs, metric, final_values(selection.found, metric))
-    comparison = with_tests(comparison, selection)
+def _tab(found: Compared, comparison: Comparison) -> dict[str, Any]:
+    """Build the tab that the address names, and what the form above it needs."""
+    view, tab = found.view, compare_tabs.OF_KEY[found.view.tab]
     if comparison.caution:
-        warnings.append(comparison.caution)
-    view = view.among(comparison, warnings)
-    tab = compare_tabs.OF_KEY[view.tab]
+        found.warnings.append(comparison.caution)
     return {
         "comparison": comparison,
-        "controls": controls(tab, view, comparison, metrics),
         "view": view,
         "tab": tab,
+        "controls": controls(tab, view, comparison, found.metrics),
         "kept": view.pairs(without=tab.controls),
         "tabs": [(one, view.address(tab=one.key)) for one in TABS],
-        **tab.build(comparison, view, warnings),
+        **tab.build(comparison, view, found.warnings),
     }

@@ -39,8 +39,14 @@ def grid_tab(comparison: Comparison, view: CompareView, warnings: list[str]) -> 
 
 def factor_sections(comparison: Comparison) -> list[FactorSection]:
     """Draw what each factor does with the others averaged."""
+    effects = effects_of(comparison, scale=comparison.scale)
+    return [_factor(comparison, factor, effects.get(factor)) for factor in comparison.factors]
+
+
+def effects_of(comparison: Comparison, *, scale: float = 1.0) -> dict[str, FactorEffect]:
+    """Compare the levels of every factor that was varied; nothing where no run has ended."""
     rows = comparison.rows() if comparison.varied else []
-    return [_factor(comparison, factor, rows) for factor in comparison.factors]
+    return {factor: _effect(comparison, factor, rows, scale) for factor in comparison.varied if rows}
 
 
 def grid(comparison: Comparison) -> Chart | None:
@@ -83,15 +89,10 @@ def grid(comparison: Comparison) -> Chart | None:
     return replace(chart, caption=f"Mean ± standard deviation of the runs of a cell{mixed}.")
 
 
-def _factor(comparison: Comparison, factor: str, rows: Sequence[Mapping[str, Any]]) -> FactorSection:
-    levels = comparison.factors[factor]
-    name = factor.replace("_", " ")
-    if len(levels) == 1:
-        return FactorSection(name, None, f"{name}: only {level_text(factor, levels[0])} was run")
-    if not rows:
-        return FactorSection(name, None, f"{name}: no run has ended yet")
+def _effect(
+    comparison: Comparison, factor: str, rows: Sequence[Mapping[str, Any]], scale: float
+) -> FactorEffect:
     others = [other for other in comparison.factors if other != factor]
-    scale = comparison.scale
     scaled = [
         {
             factor: row[factor],
@@ -101,7 +102,16 @@ def _factor(comparison: Comparison, factor: str, rows: Sequence[Mapping[str, Any
         }
         for row in rows
     ]
-    effect = factor_effects(scaled, factor, ["setting"], "seed", "value")
+    return factor_effects(scaled, factor, ["setting"], "seed", "value")
+
+
+def _factor(comparison: Comparison, factor: str, effect: FactorEffect | None) -> FactorSection:
+    levels = comparison.factors[factor]
+    name = factor.replace("_", " ")
+    if len(levels) == 1:
+        return FactorSection(name, None, f"{name}: only {level_text(factor, levels[0])} was run")
+    if effect is None:
+        return FactorSection(name, None, f"{name}: no run has ended yet")
     if all(level.mean is None for level in effect.levels):
         return FactorSection(name, None, f"{name}: no comparison; {effect.caption}")
     chart = factor_plot(

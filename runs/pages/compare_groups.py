@@ -56,15 +56,20 @@ def groups_page(comparison: Comparison, view: CompareView, warnings: list[str]) 
     )
 
 
-def _row(group: Group, comparison: Comparison, view: CompareView) -> GroupRow:
-    hidden = group.key in view.hide
-    hide = set(view.hide) - {group.key} if hidden else {*view.hide, group.key}
-    test = seed_interval(
+def test_interval(group: Group, comparison: Comparison) -> Interval | None:
+    """Average the test metric over the seeds whose validation metric counts."""
+    return seed_interval(
         (member.run.seed, comparison.tests[member.run.pk])
         for member in group.members
         if member.counts and member.value is not None and member.run.pk in comparison.tests
     )
-    return GroupRow(group, hidden, view.address(hide=tuple(sorted(hide))), test)
+
+
+def _row(group: Group, comparison: Comparison, view: CompareView) -> GroupRow:
+    hidden = group.key in view.hide
+    hide = set(view.hide) - {group.key} if hidden else {*view.hide, group.key}
+    toggle = view.address(hide=tuple(sorted(hide)))
+    return GroupRow(group, hidden, toggle, test_interval(group, comparison))
 
 
 def _page(view: CompareView, pages: int, warnings: list[str]) -> int:

@@ -28,7 +28,10 @@ def main() -> int:
     """Measure on both databases, or on the named one; 1 where a budget is missed."""
     parser = argparse.ArgumentParser(prog="tests.benchmarks.pages", description=__doc__)
     parser.add_argument("databases", nargs="*", choices=["sqlite", "postgresql", []], help="both by default")
-    arguments, further = parser.parse_known_args()
+    parser.add_argument("--rounds", default="5", help="the first is not counted (default 5)")
+    parser.add_argument("--beside", default="100000", help="runs of another project (default 100,000)")
+    arguments = parser.parse_args()
+    further = ["--rounds", arguments.rounds, "--beside", arguments.beside]
     found = {name: measured(name, further) for name in arguments.databases or ["sqlite", "postgresql"]}
     for name, pages in found.items():
         for page, one in pages.items():
