@@ -91,7 +91,7 @@ def score(value: Any, metric: str, unit: str = "", *, bare: bool = False) -> str
 
 
 def difference(value: float, baseline: float, metric: str, *, higher: bool) -> str:
-    """Write how a value differs from the baseline's, with a sign and a word: −0.012 better, +1.3 points worse.
+    """Write how a value differs from the baseline's, with a sign and a word: −0.012 better.
 
     Args:
         higher: a larger value of the metric is the better one.

@@ -7,7 +7,7 @@ from datetime import timedelta
 from django.contrib import messages
 from django.core.exceptions import BadRequest
 from django.db import IntegrityError, transaction
-from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import Resolver404, ResolverMatch, resolve, reverse
 from django.utils import timezone
@@ -25,7 +25,7 @@ MAX_SAVED = 100  # of a project
 MAX_QUERY = 16_000  # characters, which browsers and servers still pass on
 LONG = 1_500  # characters of an address that are too many for a message or a chat
 SUBMIT = "runs.submit_sweep"
-_NO_VIEWS = frozenset({"login", "logout", "home", "view", "api", "admin"})
+_NO_VIEWS = frozenset({"login", "logout", "home", "help", "view", "view-save"})
 _SEEN = timedelta(minutes=1)  # that the time of the last opening may be behind
 
 
@@ -41,19 +41,14 @@ def follow(request: HttpRequest, short: str) -> HttpResponse:
 
 @require_POST
 def save(request: HttpRequest) -> HttpResponse:
-    """Keep a view: under a name, or without one only behind a short link.
-
-    A script that asks for JSON gets the link; the page gets a message.
-    """
+    """Keep a view: under a name, or without one only behind a short link."""
     path, query, project = _address(request)
     name = request.POST.get("name", "").strip()
-    if "name" in request.POST and "link" not in request.POST:
+    if "name" in request.POST:
         check_right(request, SUBMIT)
         _save_named(request, project, name, path, query)
         return redirect(f"{path}?{query}" if query else path)
     link = request.build_absolute_uri(short_link(request, path, query, project))
-    if "json" in request.headers.get("Accept", ""):
-        return JsonResponse({"link": link})
     messages.success(request, format_html('A link to this view: <a href="{}">{}</a>', link, link))
     return redirect(f"{path}?{query}" if query else path)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from nnlab.health.checks import (
     born_dead,
     class_balance,
@@ -30,6 +32,7 @@ from nnlab.health.checks import (
     update_ratio,
     vanishing,
 )
+from nnlab.health.results import Check
 
 CHECKS = (
     nonfinite.CHECK,
@@ -59,3 +62,9 @@ CHECKS = (
     overfitting.CHECK,
     dropout.CHECK,
 )
+
+
+def summary(check: Check) -> str:
+    """Say in half a sentence what a check looks for, as its module does."""
+    text = (sys.modules[check.judge.__module__].__doc__ or check.id).splitlines()[0]
+    return text.partition(": ")[2] or text
