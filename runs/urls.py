@@ -33,6 +33,7 @@ from runs.pages import (
     saved_views,
     sweeps,
     trash,
+    uploads,
     workers,
 )
 from runs.steering import ACTIONS
@@ -110,7 +111,11 @@ urlpatterns = [
     path("workers/now/", workers.now, name="workers-now"),
     path("help/", manual.show, name="help"),
     path("datasets/", datasets.datasets, name="datasets"),
+    path("datasets/upload/", uploads.upload, name="upload"),
     path("datasets/<str:key>/", dataset_profile.dataset, name="dataset"),
+    path("datasets/<str:key>/recipe/", uploads.new_recipe, name="recipe-new"),
+    path("datasets/<str:key>/recipe/<str:recipe>/", uploads.recipe, name="recipe"),
+    path("datasets/<str:key>/delete/", uploads.delete, name="upload-delete"),
     path("api/", own_access(api.urls)),
     path("events", events.events, name="events"),
     path("healthz", probes.healthz, name="healthz"),

@@ -109,6 +109,6 @@ function tick(axis, value) {
 function cell(value) {
   const text = value === null || value === undefined ? "" : String(value).replaceAll("&lt;", "<").replaceAll("&amp;", "&");
   // A spreadsheet would run a text that begins like a formula.
-  const safe = typeof value === "string" && /^[=+\-@\t]/.test(text) ? `'${text}` : text;
+  const safe = typeof value === "string" && /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
