@@ -64,6 +64,8 @@ class Difference:
         if not self.paired:
             seeds = f"{self.n_before} and {self.n_after} seeds"
         if self.low is None or self.high is None:
+            if self.mean == 0:
+                return f"equal, {seeds}: no interval"
             size = _rounded(abs(self.mean * scale), 3)
             return f"{size}{unit} {_direction(self.mean * scale)}, {seeds}: no interval"
         mean, *ends = (end * scale for end in (self.mean, self.low, self.high))

@@ -4,11 +4,25 @@ from __future__ import annotations
 
 from ninja import NinjaAPI
 
-from runs.api import alerts, controls, listing, questions, queue, retention, sweeps, windows, workers, writing
+from runs.api import (
+    alerts,
+    changes,
+    controls,
+    listing,
+    questions,
+    queue,
+    retention,
+    sweeps,
+    windows,
+    workers,
+    writing,
+)
 from runs.api.access import AUTH
 from runs.api.refusals import answer_refusals
 
 api = NinjaAPI(title="nnlab", version="1", auth=AUTH, docs_url=None, urls_namespace="api")
-for part in (sweeps, questions, listing, controls, queue, alerts, windows, retention, workers, writing):
+_READING = (listing, changes, queue, alerts, windows, workers)
+_DOING = (sweeps, questions, controls, retention, writing)
+for part in (*_READING, *_DOING):
     api.add_router("", part.router)
 answer_refusals(api)

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_POST
 from runs.models import Project, Source
 from runs.pages.control_runs import submit_control
 from runs.pages.differences import new_seeds
-from runs.pages.formats import is_share, unit_of
+from runs.pages.formats import MISSING, is_share, score, unit_of
 from runs.pages.frame import needs, render_page, signed_in
 from runs.pages.more_seeds import MAX_NEW_SEEDS
 from runs.pages.steering import back_to
@@ -40,12 +40,14 @@ class StepRow:
     """A pair as the page shows it.
 
     Args:
+        difference: of the means over the shared seeds, in points for a share; ``interval`` likewise.
         runs: of the shared seeds on both sides, for a link to their comparison.
         seeds: to add to both sides with one click, so that there is an interval.
     """
 
     step: Step
-    sentence: str
+    difference: str
+    interval: str
     verdict: str
     runs: str
     seeds: tuple[int, ...]
@@ -81,6 +83,8 @@ def show(request: HttpRequest, slug: str) -> HttpResponse:
         "back": _beside(query, found, knob, page),
         "knobs": [(name, title_of(name), number) for name, number in (found.knobs or {}).items()],
         "first": (page - 1) * PAGE + 1,
+        "last": min(page * PAGE, found.total),
+        "unit": "points" if is_share(_metric(found)) else unit_of(_metric(found), found.target_unit),
         "previous": _beside(query, found, knob, page - 1) if page > 1 else "",
         "next": _beside(query, found, knob, page + 1) if page * PAGE < found.total else "",
         "limit": MAX_GROUPS,
@@ -107,31 +111,44 @@ def control(request: HttpRequest, slug: str) -> HttpResponse:
     return redirect(back)
 
 
-def sentence_of(found: Changes, step: Step) -> str:
-    """Say a pair's difference in the unit of its metric."""
-    if step.difference is None:
-        return "no shared seed"
-    metric = found.scope.metric if found.scope else ""
-    if is_share(metric):
-        return step.difference.sentence("points", 100.0)
-    return step.difference.sentence(unit_of(metric, found.target_unit))
-
-
 def verdict_of(found: Changes, step: Step) -> str:
     """Say whether a controlled pair differs, corrected for how many there are."""
     if step.difference is None or step.p_value is None:
         return "cannot be told"
     if step.p_value < 0.05:
-        higher = higher_is_better(found.scope.metric if found.scope else "")
+        higher = higher_is_better(_metric(found))
         return "better" if (step.difference.mean > 0) == higher else "worse"
     return "not certain among so many" if step.difference.found else "no difference found"
 
 
 def _rows(found: Changes, steps: Sequence[Step]) -> list[StepRow]:
     return [
-        StepRow(step, sentence_of(found, step), verdict_of(found, step), _compared(step), _seeds(step))
+        StepRow(step, *_numbers(found, step), verdict_of(found, step), _compared(step), _seeds(step))
         for step in steps
     ]
+
+
+def _numbers(found: Changes, step: Step) -> tuple[str, str]:
+    """Write a difference and its interval."""
+    made = step.difference
+    if made is None:
+        return MISSING, "no shared seed"
+    metric, unit = _metric(found), unit_of(_metric(found), found.target_unit)
+    if made.low is None or made.high is None:
+        return signed(made.mean, metric, unit), "one seed: none"
+    return signed(made.mean, metric, unit), " to ".join(
+        signed(end, metric, unit) for end in (made.low, made.high)
+    )
+
+
+def _metric(found: Changes) -> str:
+    return found.scope.metric if found.scope else ""
+
+
+def signed(value: float, metric: str, unit: str) -> str:
+    """Write a difference of a metric with its sign, bare: in points for a share."""
+    size = f"{100 * abs(value):.1f}" if is_share(metric) else score(abs(value), metric, unit, bare=True)
+    return f"{'−' if value < 0 else '+'}{size}"
 
 
 def _compared(step: Step) -> str:
@@ -169,7 +186,7 @@ def _kept(query: TableQuery, found: Changes) -> list[tuple[str, str]]:
 def _beside(query: TableQuery, found: Changes, knob: str, page: int) -> str:
     """Write the address of another page of this list."""
     last = max(1, math.ceil(found.total / PAGE))
-    own = {"metric": found.scope.metric if found.scope else "", "knob": knob, "page": str(min(page, last))}
+    own = {"metric": _metric(found), "knob": knob, "page": str(min(page, last))}
     address = query.changed({"sort": "", "columns": ""})
     extra = urlencode({name: value for name, value in own.items() if value}, quote_via=quote)
     return f"{address}{'' if address == '?' else '&'}{extra}"

@@ -70,7 +70,7 @@ def differences_tab(comparison: Comparison, view: CompareView, warnings: list[st
     rows = [_row(one, groups, values, asked) for one in shown]
     found = {
         "reference": reference,
-        "is_best": reference is comparison.groups[0],
+        "is_best": reference is _best(comparison.groups),
         "choices": comparison.groups[:MAX_CHOICES],
         "unit": unit,
         "kept": view.pairs(without=FIELDS),
@@ -109,8 +109,14 @@ class _Asked:
 def _reference(groups: Mapping[str, Group], view: CompareView, warnings: list[str]) -> Group:
     asked = view.extra.get("ref", "")
     if asked and asked not in groups:
-        warnings.append(f"ref={asked[:60]}: these runs have no such group; the best one is the reference.")
-    return groups.get(asked) or next(iter(groups.values()))  # the best mean comes first
+        warnings.append(f"ref={asked[:60]}: these runs have no such group; the best one is compared with.")
+    return groups.get(asked) or _best(list(groups.values()))
+
+
+def _best(groups: Sequence[Group]) -> Group:
+    """Return the best mean of several seeds: one seed gives no interval with anything."""
+    several = (group for group in groups if group.interval is not None and group.interval.n > 1)
+    return next(several, groups[0])  # the best mean comes first
 
 
 def _amount(name: str, view: CompareView, warnings: list[str]) -> float | None:

@@ -82,6 +82,7 @@ def test_pairs_that_differ_in_one_knob_are_found_the_largest_difference_first(
     p_values = [one.p_value for one in alone if one.p_value is not None]
     assert [step.p_value for step in steps] == pytest.approx(holm(p_values))
     assert [row.verdict for row in context["rows"]] == ["worse", "no difference found"]
+    assert [row.difference for row in context["rows"]] == ["−9.8", "−0.1"]
 
 
 def test_a_pair_that_changed_several_knobs_names_what_else_changed(worker: Client, sweep: Sweep) -> None:
@@ -197,7 +198,7 @@ def test_runs_that_say_nothing_yet_are_shown_as_such(worker: Client, project: Pr
     assert context_of(worker, project)["found"].groups == 1
     builders.build_run(sweep, training={"learning_rate": 0.5})
     [row] = context_of(worker, project)["rows"]
-    assert (row.sentence, row.verdict) == ("no shared seed", "cannot be told")
+    assert (row.difference, row.interval, row.verdict) == ("–", "no shared seed", "cannot be told")
     assert row.seeds == (1, 2)  # seed 0 is on its way on both sides
 
 

@@ -80,6 +80,7 @@ def test_one_pair_has_no_interval() -> None:
     assert got == Difference(0.5, None, None, None, True, 1, 1, 0, 0)
     assert not got.found
     assert got.sentence("points") == "0.500 points higher, 1 seed: no interval"
+    assert difference({0: 1.0}, {0: 1.0}).sentence("points") == "equal, 1 seed: no interval"
 
 
 def test_one_run_against_other_seeds_has_no_interval() -> None:
