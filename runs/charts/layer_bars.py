@@ -66,7 +66,7 @@ def layer_bars(
     }  # fmt: skip
     layout: dict[str, Any] = {
         "xaxis": {"title": {"text": x_title}, "type": "log", "range": [low, high], "exponentformat": "e"},
-        "yaxis": {"type": "category", "showgrid": False, "automargin": True},
+        "yaxis": {"type": "category", "showgrid": False, "automargin": True, "ticksuffix": " "},
         "showlegend": False,
         "shapes": [] if band is None else [_shade(band)],
         "annotations": [_words(name, value, low) for name, value in zip(names, read, strict=True)

@@ -113,4 +113,13 @@ def _command(run: Run) -> str:
         "seeds": [run.seed],
     }
     file = f"run-{run.pk}.json"
-    return f"cat > {file} <<'END'\n{json.dumps(specification, indent=2)}\nEND\nnnlab submit {file}"
+    return f"cat > {file} <<'END'\n{_written(specification)}\nEND\nnnlab submit {file}"
+
+
+def _written(value: Any, indent: str = "") -> str:
+    """Write JSON with a line for each setting, and its lists in one."""
+    if not isinstance(value, Mapping) or not value:
+        return json.dumps(value)
+    inner = f"{indent}  "
+    lines = [f"{inner}{json.dumps(name)}: {_written(part, inner)}" for name, part in value.items()]
+    return "{\n" + ",\n".join(lines) + f"\n{indent}}}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from runs.models import Run
-from runs.pages.formats import count, duration, is_share, score
+from runs.pages.formats import count, difference, duration
 from runs.reading.metrics import higher_is_better
 
 
@@ -25,11 +25,10 @@ def deltas(run: Run) -> Deltas | None:
     other = reference(run)
     if other is None:
         return None
-    unit = run.info.get("target_unit", "")
     same = run.headline and run.headline == other.headline
     found = {
-        "score": _metric(run.score, other.score, run.headline, unit) if same else "",
-        "val_loss": _metric(run.summary.get("val_loss"), other.summary.get("val_loss"), "val_loss", ""),
+        "score": _metric(run.score, other.score, run.headline) if same else "",
+        "val_loss": _metric(run.summary.get("val_loss"), other.summary.get("val_loss"), "val_loss"),
         "parameters": _plain(run.parameters, other.parameters, count, ("more", "fewer")),
         "duration": _plain(_seconds(run), _seconds(other), duration, ("longer", "shorter")),
     }
@@ -43,16 +42,11 @@ def reference(run: Run) -> Run | None:
     return next((other for other in kept if other.pk != run.pk), None)
 
 
-def _metric(value: Any, other: Any, metric: str, unit: str) -> str:
-    """Write the difference of a metric, and which way is better."""
+def _metric(value: Any, other: Any, metric: str) -> str:
+    """Write the difference of a metric, and whether it is for the better."""
     if not (_is_finite(value) and _is_finite(other)):
         return ""
-    change = value - other
-    if change == 0:
-        return "the same"
-    size = f"{100 * abs(change):.1f} points" if is_share(metric) else score(abs(change), metric, unit)
-    word = "better" if (change > 0) == higher_is_better(metric) else "worse"
-    return f"{'▲' if change > 0 else '▼'} {size}, {word}"
+    return difference(value, other, metric, higher=higher_is_better(metric))
 
 
 def _plain(value: Any, other: Any, write: Any, words: tuple[str, str]) -> str:
@@ -60,7 +54,7 @@ def _plain(value: Any, other: Any, write: Any, words: tuple[str, str]) -> str:
     if value is None or other is None:
         return ""
     change = value - other
-    return f"{write(abs(change))} {words[0] if change > 0 else words[1]}" if change else "the same"
+    return f"{write(abs(change))} {words[0] if change > 0 else words[1]}" if change else "equal"
 
 
 def _seconds(run: Run) -> float | None:

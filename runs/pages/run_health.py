@@ -38,4 +38,6 @@ def _maps(page: RunPage) -> Mapping[str, Chart]:
     order = [measure for measure in dict.fromkeys((*_FIRST, *MEASURES)) if measure in layers]
     windows = read_run(page.run, order, spread(every, MAX_LAYERS)) if order else []
     maps = [health_map(replace(view, measure=measure), windows, f"health-{measure}") for measure in order]
+    # Of some activations no unit can die: that has no map, unless nothing has one yet.
+    maps = [chart for chart in maps if not chart.empty] or maps
     return {chart.key: drawable(chart, is_over=view.is_over) for chart in maps}

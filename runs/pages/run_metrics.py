@@ -14,7 +14,7 @@ from nnlab.series.window import window
 from runs.charts.chart import Chart, Mark
 from runs.charts.curves import Line, curves
 from runs.models import Run, Series, Source
-from runs.pages.formats import is_share, metric_title, sentence
+from runs.pages.formats import is_share, least_span, metric_title, sentence
 from runs.pages.redrawing import cursor_of, redrawn
 from runs.pages.run_charts import COLUMNS, drawable, line_of, read_run, spans_decades, spread
 from runs.pages.run_page import RunPage
@@ -167,6 +167,7 @@ def _chart(run: Run, view: View, metric: str, windows: Sequence[SeriesWindow], l
         x_title=view.axis.title,
         y_title=metric_title(metric.rpartition("/")[2]),
         log_y=spans_decades(line.y for line in raw) if view.log is None else view.log,
+        least_span=least_span(metric) if is_share(metric) else None,
         percent=is_share(metric),
         marks=view.marks,
     )

@@ -54,7 +54,15 @@ def news_of(client: Client, run: Run, tab: str, **parameters: Any) -> Any:
 # Every tab
 
 # Session, user, 2 rights, run, alerts, place in the sweep, badge; and what the tab reads.
-COSTS = {"overview": 13, "metrics": 15, "health": 14, "gradients": 18, "config": 9, "logs": 10, "alerts": 10} | {
+COSTS = {
+    "overview": 13,
+    "metrics": 15,
+    "health": 14,
+    "gradients": 18,
+    "config": 9,
+    "logs": 10,
+    "alerts": 10,
+} | {
     "activations": 11,
     "weights": 11,
 }
@@ -161,8 +169,8 @@ def test_figures_say_better_or_worse_than_the_baseline(reader: Client) -> None:
     Project.objects.filter(pk=project.pk).update(baseline=other)
     run = builders.build_finished_run(project=project, score=0.075)
     text = text_of(reader, run, "overview")
-    assert "▼ 90.3 points, worse" in text
-    assert "▲ 0.2000, worse" in text
+    assert "−90.3 points worse" in text
+    assert "+0.2 worse" in text
     assert "the project&#x27;s baseline" in text or "the project's baseline" in text
     assert "Differences are to" not in text_of(reader, other, "overview")
 

@@ -1,32 +1,29 @@
 /*
-What the page of a run does by itself:
-
-[data-step-cursor]  holds charts over steps. A click in one, or the arrow keys while one has the focus, set the
-                    step that is looked at: it stands in the address and in #step, and the charts of the page
-                    are drawn for it. While the run is live the page is opened anew, so that its news are of
-                    that step, too.
-[data-copy]         a button that copies the text of the element that it names, and says so in #<name>-copied.
-[data-follow]       while this box is ticked, the element that it names shows its end, however it grows.
+The page of a run:
+[data-step-cursor]  has charts over steps. A click in one, or an arrow key in one that has the focus, sets the step
+                    looked at, in the address and in #step; the charts are then drawn for it. The page of a run
+                    that is live is opened anew, so that its news are of that step, too.
+[data-copies]       a button that copies the text of the element that it names.
+[data-follow]       while it is ticked, the element that it names shows its end, however it grows.
 */
 
-const WAIT_MS = 150;
+const find = (id, page = document) => page.getElementById(id);
 const area = document.querySelector("[data-step-cursor]");
-const field = document.getElementById("step");
+const field = find("step");
 let waiting;
 let asked;
 
-/* Steps of a chart, in order; of one that is not over steps none. */
+/* The steps of a chart, in order; none of one that is over something else. */
 function stepsOf(plot) {
   if (plot.layout?.xaxis?.title?.text !== "step") return [];
-  const all = (plot._fullData ?? []).flatMap((trace) => Array.from(trace.x ?? []));
+  const all = plot._fullData.flatMap((trace) => Array.from(trace.x ?? []));
   return [...new Set(all)].sort((one, other) => one - other);
 }
 
 function lookAt(step, plot) {
-  if (!Number.isFinite(step)) return;
   field.value = step;
   clearTimeout(waiting);
-  waiting = setTimeout(() => open(step, plot), WAIT_MS);
+  waiting = setTimeout(() => open(step, plot), 150);
 }
 
 async function open(step, plot) {
@@ -42,7 +39,7 @@ async function open(step, plot) {
   asked = new AbortController();
   try {
     const answer = await fetch(address, { signal: asked.signal });
-    if (!answer.ok || answer.redirected) throw new TypeError(`the server answered ${answer.status}`);
+    if (!answer.ok || answer.redirected) throw new TypeError();
     show(new DOMParser().parseFromString(await answer.text(), "text/html"));
   } catch (error) {
     if (error.name !== "AbortError") location.assign(address); // which says what is wrong
@@ -50,22 +47,21 @@ async function open(step, plot) {
 }
 
 function show(page) {
+  const parts = ["gradient-words", "run-tabs"];
   for (const figure of area.querySelectorAll("figure[data-chart]")) {
-    const block = page.getElementById(`${figure.id}-spec`);
-    if (block) figure.dispatchEvent(new CustomEvent("chart:replace", { detail: JSON.parse(block.textContent) }));
-    for (const part of ["title", "summary"]) exchange(page, `${figure.id}-${part}`);
+    const spec = find(`${figure.id}-spec`, page);
+    if (spec) figure.dispatchEvent(new CustomEvent("chart:replace", { detail: JSON.parse(spec.textContent) }));
+    parts.push(`${figure.id}-title`, `${figure.id}-summary`);
   }
-  for (const id of ["gradient-words", "run-tabs"]) exchange(page, id);
-}
-
-function exchange(page, id) {
-  const [old, fresh] = [document.getElementById(id), page.getElementById(id)];
-  if (old && fresh) old.innerHTML = fresh.innerHTML;
+  for (const id of parts) {
+    const [old, fresh] = [find(id), find(id, page)];
+    if (old && fresh) old.innerHTML = fresh.innerHTML;
+  }
 }
 
 function listen(figure) {
   const plot = figure.querySelector("[data-chart-plot]");
-  if (!stepsOf(plot).length) return;
+  if (plot.tabIndex === 0 || !stepsOf(plot).length) return;
   plot.tabIndex = 0;
   plot.on("plotly_click", ({ points }) => lookAt(points[0].x, plot));
   plot.addEventListener("keydown", (event) => {
@@ -73,7 +69,7 @@ function listen(figure) {
     if (!way || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     const steps = stepsOf(plot);
-    const now = field.value === "" ? steps.at(-1) : Number(field.value);
+    const now = Number(field.value || steps.at(-1));
     const next = way > 0 ? steps.find((step) => step > now) : steps.findLast((step) => step < now);
     if (next !== undefined) lookAt(next, plot);
   });
@@ -81,30 +77,28 @@ function listen(figure) {
 }
 
 if (area && field) {
-  const heard = new Set();
-  const hear = () => {
-    for (const figure of area.querySelectorAll("figure[data-drawn]")) {
-      if (!heard.has(figure)) listen(figure);
-      heard.add(figure);
-    }
-  };
+  const hear = () => area.querySelectorAll("figure[data-drawn]").forEach(listen);
   new MutationObserver(hear).observe(area, { subtree: true, attributeFilter: ["data-drawn"] });
   hear();
 }
 
-for (const button of document.querySelectorAll("[data-copy]")) {
+// On a phone the row of tabs is wider than the page.
+document.querySelector("#run-tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
+for (const button of document.querySelectorAll("[data-copies]")) {
+  const { copies } = button.dataset;
   button.hidden = !navigator.clipboard; // which only a safe connection has
-  button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
-    document.getElementById(`${button.dataset.copy}-copied`).textContent = "copied";
-  });
+  button.onclick = async () => {
+    await navigator.clipboard.writeText(find(copies).textContent);
+    find(`${copies}-copied`).textContent = "copied";
+  };
 }
 
 for (const box of document.querySelectorAll("[data-follow]")) {
-  const lines = document.getElementById(box.dataset.follow);
+  const lines = find(box.dataset.follow);
   const follow = () => { if (box.checked) lines.scrollTop = lines.scrollHeight; };
   box.closest("label").hidden = false;
-  box.addEventListener("change", follow);
+  box.onchange = follow;
   new MutationObserver(follow).observe(lines, { childList: true });
   follow();
 }
