@@ -282,6 +282,7 @@ async function lookCloser(chart, low, high) {
       const found = series.find((one) => one.run === run && one.metric === metric && one.layer === layer);
       return found && lineOf(found, log);
     });
+    markBreaks(chart);
     await draw(chart);
   } catch (error) {
     if (error.name !== "AbortError" && !(error instanceof TypeError)) throw error; // no network: it stays
@@ -305,6 +306,20 @@ function lineOf(found, log) {
     }
   });
   return { x, y, customdata: undefined, mode: x.length > 1 ? "lines" : "markers" };
+}
+
+/* The mark of a break stands where its line breaks off first, as closely as that is known now. */
+function markBreaks({ closer, spec }) {
+  const at = spec.data.findIndex((trace) => trace.meta?.role === "broken");
+  if (at < 0) return;
+  const marks = spec.data.flatMap((trace, index) => {
+    if (trace.meta?.role !== "line") return [];
+    const [x, y] = closer[index] ? [closer[index].x, closer[index].y] : [plain(trace.x), plain(trace.y)];
+    const gap = y.indexOf(null);
+    return gap < 0 ? [] : [[x[gap], y[gap - 1] ?? y[gap + 1] ?? null, `${trace.name}: not drawn at ${x[gap]}`]];
+  });
+  const [x, y, text] = [0, 1, 2].map((place) => marks.map((mark) => mark[place]));
+  closer[at] = { x, y, text, marker: { symbol: "x", size: 9, color: theme.critical } };
 }
 
 /* Buttons */
