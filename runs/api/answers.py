@@ -8,6 +8,7 @@ from ninja.errors import HttpError
 
 from runs.api.schemas import RunOut
 from runs.models import Run
+from runs.store.marks import tags_of
 
 
 def found(run_id: int) -> Run:
@@ -26,9 +27,10 @@ def found(run_id: int) -> Run:
 
 def run_answer(run: Run) -> dict[str, Any]:
     """Describe a run as ``RunOut`` does."""
-    fields = [name for name in RunOut.model_fields if name not in {"project", "sweep"}]
+    fields = [name for name in RunOut.model_fields if name not in {"project", "sweep", "tags"}]
     return {
         **{name: getattr(run, name) for name in fields},
         "project": run.project.slug,
         "sweep": run.sweep_id,
+        "tags": tags_of([run.pk]).get(run.pk, []),
     }

@@ -109,6 +109,8 @@ class RunOut(Schema):
     config: dict[str, Any]
     started_at: datetime | None
     ended_at: datetime | None
+    archived_at: datetime | None
+    tags: list[str]
 
 
 class SeriesOut(Schema):

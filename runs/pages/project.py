@@ -52,7 +52,7 @@ class Row:
     @property
     def tags(self) -> list[str]:
         """The run's tags, in the order of the alphabet."""
-        return sorted(filter(None, (getattr(self.run, "tag_names", "") or "").split(",")))
+        return table_rows.tags_in(getattr(self.run, "tag_names", ""))
 
 
 @require_GET

@@ -17,6 +17,8 @@ from runs.reading.paging import PAGE_SIZE, Count, Window
 from runs.reading.table import TableQuery, plan_of
 
 _ENDS = ("minimum", "maximum")
+_OWN_TAGS = RunTag.objects.filter(run=OuterRef("pk")).order_by().values("run")
+TAG_NAMES = Subquery(_OWN_TAGS.annotate(text=Joined("name__text")).values("text"))  # commas between them
 MAX_NAMES = 200  # of metrics and of parameters to choose among
 
 
@@ -67,10 +69,13 @@ def page_of(project: Project, query: TableQuery) -> Page:
 
 def rows_of(numbers: Sequence[int]) -> dict[int, Run]:
     """Return runs as the table shows them, by their numbers; those in the trash are not among them."""
-    own = RunTag.objects.filter(run=OuterRef("pk")).order_by().values("run")
-    tags = Subquery(own.annotate(text=Joined("name__text")).values("text"))
     runs = Run.objects.kept().filter(pk__in=numbers)
-    return runs.annotate(open_alerts=OPEN_ALERTS, tag_names=tags).in_bulk()
+    return runs.annotate(open_alerts=OPEN_ALERTS, tag_names=TAG_NAMES).in_bulk()
+
+
+def tags_in(names: str | None) -> list[str]:
+    """Read what ``TAG_NAMES`` gives, in the order of the alphabet."""
+    return sorted(filter(None, (names or "").split(",")))
 
 
 def _compared(

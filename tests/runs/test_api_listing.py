@@ -110,3 +110,47 @@ def test_a_seed_below_zero_can_be_asked_for(project: Project) -> None:
     assert names("project=p&seed=-5") == names("project=p&seed=..-1") == "3"
     assert names("project=p&seed=!-5") == "4210"
     assert "got '--5'" in get("project=p&seed=--5", 422)["detail"]
+
+
+def post(address: str, status: int = 200, **body: Any) -> Any:
+    token = ApiToken.issue(builders.build_user("submit_sweep").pk, "test")
+    client = Client(headers={"Authorization": f"Bearer {token}"})
+    answer = client.post(f"/api/{address}", body, content_type="application/json")
+    assert answer.status_code == status, answer.content
+    return json.loads(answer.content)
+
+
+def test_tags_are_put_on_taken_and_filtered_by(project: Project) -> None:
+    runs = {run.name: run.pk for run in project.runs.all()}
+    assert post(f"runs/{runs['1']}/tags", add=["old", "first"])["tags"] == ["first", "old"]
+    assert post(f"runs/{runs['2']}/tags", add=["old"])["tags"] == ["old"]
+    assert names("project=p&tag=old") == "21"
+    assert names("project=p&tag=!first,old") == "2"
+    assert post(f"runs/{runs['1']}/tags", remove=["old"])["tags"] == ["first"]
+    assert get("project=p&tag=first")["runs"][0]["tags"] == ["first"]
+    assert "expected tags of at most 40" in post(f"runs/{runs['1']}/tags", 422, add=["!no"])["detail"]
+
+
+def test_archived_runs_are_listed_only_where_they_are_asked_for(project: Project) -> None:
+    run = project.runs.get(name="3")
+    assert post(f"runs/{run.pk}/archive")["archived_at"]
+    assert names("project=p") == "4210"
+    assert names("project=p&archived=1") == names("archived=1") == "3"
+    assert names("project=p&archived=0,1&sort=-metric.spread") == "32104"
+    assert post(f"runs/{run.pk}/unarchive")["archived_at"] is None
+    queued = Run.objects.get(name="elsewhere")
+    assert "stop it first" in post(f"runs/{queued.pk}/archive", 409)["detail"]
+
+
+def test_groups_are_those_of_the_page(project: Project) -> None:
+    token = ApiToken.issue(builders.build_user().pk, "test")
+    client = Client(headers={"Authorization": f"Bearer {token}"})
+    Run.objects.filter(name="4").update(seed=1, score=0.8)
+    told = client.get("/api/groups?project=p&group=activation&q=").json()
+    [group] = told["groups"]
+    assert (told["metric"], told["runs"], group["value"], group["seeds"]) == ("val_accuracy", 5, "relu", 2)
+    assert group["mean"] == pytest.approx(0.85)
+    assert group["low"] < group["mean"] < group["high"]
+    assert client.get("/api/groups?project=p&sort=metric.spread").json()["metric"] == "spread"
+    assert client.get("/api/groups?project=p&group=odd").status_code == 422
+    assert client.get("/api/groups?project=none").status_code == 404
