@@ -1,8 +1,8 @@
 """One thread of a process that looks for news, for every stream of events that the process holds open.
 
 It asks the database every half second whether anything was written, whatever the number of tabs, and then
-asks the views of what has changed, as the tabs themselves would by polling: once for all tabs of a person
-that have read equally far. Between two looks no stream holds a thread or a connection.
+asks the views of what has changed, as the tabs themselves would by polling: once for all tabs that have read
+equally far, of people with the same rights. Between two looks no stream holds a thread or a connection.
 """
 
 from __future__ import annotations
@@ -12,10 +12,9 @@ import signal
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from threading import Lock, Thread
 from time import monotonic, sleep
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError, close_old_connections, connection
@@ -24,13 +23,18 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
 from runs.models import Run
+from runs.pages.onlookers import Onlooker, PersonalError
 from runs.pages.watched import Watched
 from runs.store import changes
+
+Person: TypeAlias = tuple[User, Onlooker]
+Answers: TypeAlias = dict[tuple[object, ...], Mapping[str, Any]]
 
 logger = logging.getLogger(__name__)
 
 LOOK = 0.5  # seconds between two looks
 CHECK = 5.0  # seconds between two checks that everybody is still signed in
+_PERSONAL: Mapping[str, Any] = {"personal": True}  # in place of an answer that is not for everybody
 _FACTS = ("status", "attempt", "steps_run", "cancel_requested", "pause_requested", "deleted_at")
 
 
@@ -59,7 +63,7 @@ class Lookout:
         self._lock = Lock()
         self._streams: set[Stream] = set()
         self._thread: Thread | None = None
-        self._people: dict[str, AbstractBaseUser] = {}
+        self._people: dict[str, Person] = {}
         self._checked_at = 0.0
 
     def __len__(self) -> int:
@@ -87,18 +91,14 @@ class Lookout:
         if now >= self._checked_at + CHECK or any(one.person[0] not in self._people for one, _ in due):
             self._check(streams, now)
         facts = _facts({each.run_id for _, each in due if each.run_id is not None})
-        answers: dict[tuple[object, ...], Mapping[str, Any] | None] = {}
+        answers: Answers = {}
         for stream, each in due:
-            user = self._people.get(stream.person[0])
+            person = self._people.get(stream.person[0])
             fact = None if each.run_id is None else facts.get(each.run_id)
-            if user is None or each.is_as_it_was(fact, now):
+            if person is None or each.is_as_it_was(fact, now):
                 continue
-            # What a form needs to be believed is the browser's, not only the person's.
-            key = (user.pk, stream.request.META.get("CSRF_COOKIE"), each.address, each.cursor)
-            if key not in answers:
-                answers[key] = _asked(stream, each, user)
+            answer = _asked(answers, stream.request, each, person)
             each.note(state, fact, now)
-            answer = answers[key]
             if answer is None:
                 stream.end()
             else:
@@ -137,9 +137,10 @@ class Lookout:
         people = {one.person[0]: one.person for one in streams}
         sessions = Session.objects.filter(session_key__in=people, expire_date__gt=timezone.now())
         open_keys = set(sessions.values_list("session_key", flat=True))
-        users = get_user_model().objects.in_bulk({int(people[key][1]) for key in open_keys})
+        users = User.objects.in_bulk({int(people[key][1]) for key in open_keys})
+        onlookers = {user.pk: Onlooker(user) for user in users.values()}
         self._people = {
-            key: user
+            key: (user, onlookers[user.pk])
             for key in open_keys
             if (user := users.get(int(people[key][1]))) is not None
             and user.is_active
@@ -151,12 +152,22 @@ class Lookout:
                 stream.end()
 
 
-def _asked(stream: Stream, each: Watched, user: AbstractBaseUser) -> Mapping[str, Any] | None:
-    """Ask a view; None where there is nothing any more, or not for this person."""
+def _asked(answers: Answers, request: HttpRequest, each: Watched, person: Person) -> Mapping[str, Any] | None:
+    """Ask a view, once for all; what is personal once for each person and browser. None: there is nothing."""
+    user, onlooker = person
+    shared = (onlooker.key, each.address, each.cursor)
+    own = (user.pk, request.META.get("CSRF_COOKIE"), each.address, each.cursor)
     try:
-        return each.ask(stream.request, user)
+        if shared not in answers:
+            answers[shared] = each.ask(request, onlooker)
+        if answers[shared] is _PERSONAL and own not in answers:
+            answers[own] = each.ask(request, user)
+    except PersonalError:
+        answers[shared] = _PERSONAL
+        return _asked(answers, request, each, person)
     except (Http404, PermissionDenied):
         return None
+    return answers[own] if answers[shared] is _PERSONAL else answers[shared]
 
 
 def _facts(run_ids: Collection[int]) -> dict[int, tuple[object, ...]]:

@@ -6,13 +6,15 @@ from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import orjson
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.contrib.auth.models import AnonymousUser, User
 from django.http import Http404, HttpRequest, QueryDict
 from django.urls import Resolver404, ResolverMatch, resolve, reverse
+
+from runs.pages.onlookers import Nobody, Onlooker, PersonalError
 
 MAX_RUNS = 8  # of one tab
 MAX_ADDRESSES = 24
@@ -91,30 +93,40 @@ class Watched:
         """Remember how things stood when it was asked."""
         self._state, self._fact, self._asked_at = state, fact, now
 
-    def ask(self, request: HttpRequest, user: AbstractBaseUser | AnonymousUser) -> Mapping[str, Any]:
-        """Ask the view, as the tab would by itself.
+    def ask(self, request: HttpRequest, user: User | AnonymousUser | Onlooker) -> Mapping[str, Any]:
+        """Ask the view, as the tab would by itself; of an onlooker nothing personal can be asked.
 
         Raises:
             Http404: if what is watched is no longer there.
             PermissionDenied: if this person may not see it.
+            PersonalError: if the answer depends on who an onlooker is.
         """
+        asked = self._request(request, user)
+        response = self.match.func(asked, *self.match.args, **self.match.kwargs)
+        if response.status_code != 200:
+            raise Http404(f"{self.address} answered {response.status_code}")
+        if isinstance(user, Onlooker) and "CSRF_COOKIE" in asked.META:
+            raise PersonalError("a form has the secret of one browser")
+        if response.headers["Content-Type"] == "application/json":
+            return dict(orjson.loads(response.content))
+        text = response.content.decode()
+        return {"fragments": {"": text}, "next": _digest(text), "over": response.get("X-Over") == "1"}
+
+    def _request(self, request: HttpRequest, user: User | AnonymousUser | Onlooker) -> HttpRequest:
         path, query = urlsplit(self.address).path, urlsplit(self.address).query
         asked: Any = copy(request)
         asked.user = user
         asked.path = asked.path_info = path
         asked.META = {**request.META, "PATH_INFO": path, "QUERY_STRING": query}
+        if isinstance(user, Onlooker):
+            asked.session = Nobody()
+            asked.META.pop("CSRF_COOKIE", None)
         parameters = QueryDict(query, mutable=True)
         if self.run_id is not None:
             parameters["after"] = self.cursor
         asked.GET = parameters
         asked.resolver_match = self.match
-        response = self.match.func(asked, *self.match.args, **self.match.kwargs)
-        if response.status_code != 200:
-            raise Http404(f"{self.address} answered {response.status_code}")
-        if response.headers["Content-Type"] == "application/json":
-            return dict(orjson.loads(response.content))
-        text = response.content.decode()
-        return {"fragments": {"": text}, "next": _digest(text), "over": response.get("X-Over") == "1"}
+        return cast("HttpRequest", asked)
 
     def news(self, answer: Mapping[str, Any]) -> dict[str, Any]:
         """Take from an answer what the tab has not got; its cursor then stands behind it."""

@@ -9,6 +9,8 @@ import orjson
 import pytest
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
+from django.http import HttpRequest, HttpResponse
+from django.middleware.csrf import _does_token_match, get_token
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -32,6 +34,11 @@ class Site:
         self.client, self.lookout, self.now, self.writes = client, Lookout(), 1000.0, count()
         self.user = builders.build_user()
         client.force_login(self.user)
+
+    def sign_in(self, user: User) -> None:
+        """Let somebody else open the next tabs, in a browser of their own."""
+        self.client, self.user = Client(), user
+        self.client.force_login(user)
 
     def open_and_read(self, **query: Any) -> Tab:
         """Open a tab that has read what there was, and for which the lookout has looked once."""
@@ -114,10 +121,11 @@ def test_only_what_is_new_travels(site: Site, trained: tuple[Run, Series]) -> No
     (news,) = tab.read()
     assert news["of"] == reverse("run-live", args=[run.pk])
     assert news["charts"] == {"loss": {"append": [[[3], [1.5]], None]}}
-    assert set(news["fragments"]) == {"run-state"}
+    assert "run-state" in news["fragments"]
+    assert "run-tabs" not in news["fragments"]
     assert "marks" not in news
     site.look(tab, after=20)
-    assert tab.read() == []
+    assert tab.steps() == []
 
 
 def test_each_step_comes_once_however_the_line_is_cut(site: Site, trained: tuple[Run, Series]) -> None:
@@ -259,10 +267,56 @@ def test_many_tabs_cost_what_one_costs(
     after = cursor_of(site, run)
     tabs = [site.open_and_read(run=run.pk, after=after) for _ in range(30)]
     grow(run, series, 1.5)
-    # Sessions, people, the run's row; then what one tab's polling costs without its session: 7.
+    # Sessions, people, rights, the run's row; then what one tab's polling costs but for its session.
     with django_assert_max_num_queries(10):
         site.look(*tabs, after=6)
     assert [tab.steps() for tab in tabs] == [[3]] * 30
+
+
+def test_people_with_the_same_rights_cost_what_one_costs(
+    site: Site, trained: tuple[Run, Series], django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    run, series = trained
+    after = cursor_of(site, run)
+    tabs = []
+    for _ in range(5):
+        site.sign_in(builders.build_user("stop_run"))
+        tabs.append(site.open_and_read(run=run.pk, after=after))
+    site.look(*tabs, after=6)
+    for tab in tabs:
+        tab.read()
+    grow(run, series, 1.5)
+    with django_assert_max_num_queries(8):  # the run's row, and one tab's polling
+        site.look(*tabs)
+    assert [tab.steps() for tab in tabs] == [[3]] * 5
+
+
+def test_what_is_personal_is_made_for_each_person(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    def now(request: HttpRequest) -> HttpResponse:
+        return HttpResponse(f"{request.user.get_username()} {next(site.writes)}")
+
+    tabs = []
+    for _ in range(3):
+        site.sign_in(builders.build_user())
+        tabs.append(site.open(topic="workers"))
+        tabs[-1].read()
+        tabs[-1].stream.watched[0].match.func = now
+    site.look(*tabs)
+    names = [tab.read()[0]["fragments"][""].split()[0] for tab in tabs]
+    assert names == [tab.stream.request.user.get_username() for tab in tabs]
+    assert len(set(names)) == 3
+
+
+def test_a_form_has_the_secret_of_its_own_browser(site: Site) -> None:
+    def now(request: HttpRequest) -> HttpResponse:
+        return HttpResponse(get_token(request))
+
+    tab = site.open(topic="workers")
+    tab.read()
+    tab.stream.watched[0].match.func = now
+    site.look(tab)
+    secret = tab.stream.request.META["CSRF_COOKIE"]
+    assert _does_token_match(tab.read()[0]["fragments"][""], secret)
 
 
 def test_where_nobody_has_written_nobody_is_asked(
@@ -270,7 +324,7 @@ def test_where_nobody_has_written_nobody_is_asked(
 ) -> None:
     monkeypatch.setattr(changes, "standing", lambda: "as before")
     tab = site.open_and_read(run=builders.build_running_run().pk, topic="queue")
-    with django_assert_max_num_queries(2):  # whether the person is still signed in
+    with django_assert_max_num_queries(4):  # whether the person is still signed in, and may do what
         site.look(tab, after=6)
     with django_assert_max_num_queries(0):
         site.look(tab, after=1)
