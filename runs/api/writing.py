@@ -21,10 +21,12 @@ from runs.api.batches import read_log, read_metrics
 from runs.api.bodies import check_keys, read_body, read_json
 from runs.api.listing import router as collection
 from runs.api.schemas import ErrorsOut, Key, RunOut, Word
+from runs.models import Level
 from runs.models import Status as RunStatus
-from runs.outside import beginning, ending, intake
+from runs.outside import beginning, ending, intake, saying
 from runs.outside.intake import Batch, Receipt
 from runs.store import writers
+from runs.store.log import Line
 from runs.store.numbers import MAX_SERIES
 
 MAX_METRICS = 1_000
@@ -33,6 +35,7 @@ MAX_JSON = 2**20  # bytes
 MAX_COLUMNS = 8 * 2**20
 MAX_THINNED = 62  # of 64 bits of steps
 MAX_ERROR = 10_000  # characters
+MAX_LINES = 100  # of a log, in one request
 _MAX_INT64 = 2**63 - 1
 _ENDS = (RunStatus.FINISHED, RunStatus.FAILED, RunStatus.CANCELLED)
 
@@ -118,6 +121,23 @@ def beat(request: HttpRequest, run_id: Key) -> dict[str, bool]:
 
 
 @router.post(
+    "/runs/{run_id}/log-lines",
+    response=schemas.BeatOut,
+    summary="Say something in the run's log",
+    openapi_extra=schemas.json_body(schemas.LinesIn),
+)
+def log_lines(request: HttpRequest, run_id: Key) -> dict[str, bool]:
+    """Add at most 100 lines; the run keeps its last 2,000. A request that is repeated adds them again."""
+    require(request, "runs.submit_sweep")
+    table = read_json(read_body(request, MAX_JSON))
+    check_keys(table, {"lines"})
+    items = _list(table, "lines")
+    if not 1 <= len(items) <= MAX_LINES:
+        raise HttpError(422, f"expected 1 to {MAX_LINES} lines, got {len(items)}")
+    return {"stop": saying.say(run_id, [_line(place, item) for place, item in enumerate(items)])}
+
+
+@router.post(
     "/runs/{run_id}/config",
     response={200: RunOut, 422: ErrorsOut},
     summary="Add parameters",
@@ -192,6 +212,19 @@ def _list(table: Mapping[str, Any], field: str) -> list[Any]:
     if value is not None and not isinstance(value, list):
         raise HttpError(422, f"expected {field}, a list, got {type(value).__name__}")
     return value or []
+
+
+def _line(place: int, item: Any) -> Line:
+    text = item.get("text") if isinstance(item, dict) else None
+    if not isinstance(text, str) or not text.strip():
+        raise HttpError(422, f"lines[{place}]: expected a table with text")
+    check_keys(item, {"text", "level", "step"})
+    level, step = item.get("level", "info"), item.get("step")
+    if level not in Level.values:
+        raise HttpError(422, f"lines[{place}]: expected level {', '.join(Level)}, got {str(level)[:40]!r}")
+    if step is not None and not _is_whole(step, 0):
+        raise HttpError(422, f"lines[{place}]: expected step, a whole number from 0, got {str(step)[:40]!r}")
+    return Line(text, Level(level), step)
 
 
 def _parameters(items: list[Any]) -> dict[str, Any]:

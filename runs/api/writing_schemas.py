@@ -54,6 +54,20 @@ class BeatOut(Schema):
     stop: bool
 
 
+class LineIn(Schema):
+    """A line of a log; its level is info, warning or error."""
+
+    text: str
+    level: str = "info"
+    step: int | None = None
+
+
+class LinesIn(Schema):
+    """Lines to add to a run's log, at most 100."""
+
+    lines: list[LineIn]
+
+
 class ConfigIn(Schema):
     """Parameters to add, flat or nested."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -60,8 +61,13 @@ def say(run_id: int, token: UUID, line: Line) -> bool:
     with transaction.atomic():
         is_ours = bool(Run.objects.filter(pk=run_id, token=token).update(token=token))
         if is_ours:
-            _insert(run_id, _count(run_id), [line])
+            append(run_id, [line])
     return is_ours
+
+
+def append(run_id: int, lines: Sequence[Line]) -> None:
+    """Write lines after those that are there; the caller holds the run's row."""
+    _insert(run_id, _count(run_id), lines)
 
 
 def _count(run_id: int) -> int:
@@ -70,7 +76,7 @@ def _count(run_id: int) -> int:
     return 0 if last is None else last + 1
 
 
-def _insert(run_id: int, first: int, lines: list[Line]) -> None:
+def _insert(run_id: int, first: int, lines: Sequence[Line]) -> None:
     if not lines:
         return
     LogLine.objects.bulk_create(
