@@ -27,6 +27,12 @@ PAGES = {
     "sick run": "/r/{lab.sick}/",
     "healthy run": "/r/{lab.healthy}/?measure=dead_share",
     "gradients as a map": "/r/{lab.sick}/?measure=gradient_rms",
+    "metrics of a run": "/r/{lab.sick}/metrics/",
+    "health of a run": "/r/{lab.sick}/health/",
+    "gradients of a run": "/r/{lab.sick}/gradients/",
+    "configuration of a run": "/r/{lab.sick}/config/",
+    "log of a run": "/r/{lab.sick}/logs/",
+    "alerts of a run": "/r/{lab.sick}/alerts/",
     "alerts": "/alerts/",
     "help": "/help/",
     "datasets": "/datasets/",
@@ -50,6 +56,9 @@ LEAST_CHARTS = {
     "sick run": 4,
     "healthy run": 4,
     "gradients as a map": 4,
+    "metrics of a run": 4,
+    "health of a run": 5,
+    "gradients of a run": 2,
 }
 
 
