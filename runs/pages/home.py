@@ -5,11 +5,14 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET
 
+from runs.models import SavedView
 from runs.pages.frame import render_page
 from runs.pages.highlights import highlights
 from runs.reading import overview
 from runs.reading.sweeps import recent_sweeps
 from runs.reading.workers import why_waiting
+
+RECENT_VIEWS = 5
 
 
 @require_GET
@@ -22,5 +25,6 @@ def home(request: HttpRequest) -> HttpResponse:
         "queue": queue,
         "why_waiting": why_waiting() if queue.waiting else "",
         "alerts": overview.newest_alerts(),
+        "views": SavedView.objects.exclude(name="").order_by("-opened_at")[:RECENT_VIEWS],
     }
     return render_page(request, "runs/home.html", context)

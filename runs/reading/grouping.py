@@ -93,9 +93,10 @@ def groups_of(project: Project, query: TableQuery) -> Groups:
         member = Member._make((*told, value if own or judged_by == metric else None))
         found.setdefault(of, []).append(_counted(member))
     higher = query.order.descending if own else higher_is_better(metric)
-    groups = [_group(value, members, higher=higher) for value, members in found.items()]
-    groups.sort(key=lambda group: _rank(group, higher=higher))
-    return Groups(groups[:SHOWN], len(groups), len(rows), metric, _unit(project, metric))
+    means = {value: _means(members) for value, members in found.items()}
+    best_first = sorted(found, key=lambda value: _rank(value, means[value], higher=higher))
+    groups = [_group(value, found[value], means[value], higher=higher) for value in best_first[:SHOWN]]
+    return Groups(groups, len(found), len(rows), metric, _unit(project, metric))
 
 
 def _rows(project: Project, query: TableQuery) -> list[tuple[Any, ...]]:
@@ -125,16 +126,25 @@ def _counted(member: Member) -> Member:
     return member if whole and value is not None and math.isfinite(value) else member._replace(value=None)
 
 
-def _group(value: Any, members: Sequence[Member], *, higher: bool) -> RunGroup:
-    valued = [member for member in members if member.value is not None]
-    seeds: dict[Hashable, list[Member]] = {}
-    for member in valued:  # a run that never said its seed stands for itself
-        seeds.setdefault(member.seed if member.seed is not None else ("run", member.pk), []).append(member)
-    means = [_mean(same) for same in seeds.values()]
+def _group(value: Any, members: Sequence[Member], means: Sequence[float], *, higher: bool) -> RunGroup:
+    seeds = _by_seed(members)
     even = len({frozenset(member.config for member in same) for same in seeds.values()}) < 2
-    best = (max if higher else min)(valued, key=lambda one: one.value or 0.0, default=None)
     ordered = sorted(members, key=lambda one: (one.value is None, (one.value or 0.0) * (-1 if higher else 1)))
+    best = ordered[0] if means else None
     return RunGroup(value, ordered, mean_interval(means) if means else None, even, best)
+
+
+def _by_seed(members: Sequence[Member]) -> dict[Hashable, list[Member]]:
+    """Sort the runs that have a value by seed; one that never said its seed stands for itself."""
+    seeds: dict[Hashable, list[Member]] = {}
+    for member in members:
+        if member.value is not None:
+            seeds.setdefault(("run", member.pk) if member.seed is None else member.seed, []).append(member)
+    return seeds
+
+
+def _means(members: Sequence[Member]) -> list[float]:
+    return [_mean(same) for same in _by_seed(members).values()]
 
 
 def _mean(members: Sequence[Member]) -> float:
@@ -146,9 +156,9 @@ def _mean(members: Sequence[Member]) -> float:
     return math.fsum(means) / len(means)
 
 
-def _rank(group: RunGroup, *, higher: bool) -> tuple[bool, float, str]:
-    mean = group.interval.mean if group.interval else 0.0
-    return (group.interval is None, -mean if higher else mean, str(group.value))
+def _rank(value: Hashable, means: Sequence[float], *, higher: bool) -> tuple[bool, float, str]:
+    mean = math.fsum(means) / len(means) if means else 0.0
+    return (not means, -mean if higher else mean, str(value))
 
 
 def _unit(project: Project, metric: str) -> str:

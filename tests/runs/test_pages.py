@@ -85,12 +85,12 @@ def test_home_costs_the_same_for_one_project_and_for_ten(
 ) -> None:
     for _ in range(10):
         builders.build_alert(builders.build_running_run())
-    # Session, user, 2 for rights; projects, counts, alerts, best; sweeps 3; queue 3; newest alerts; badge.
-    with django_assert_num_queries(16):
+    # Session, user, 2 rights; projects, counts, alerts, best; sweeps 3; queue 3; alerts; views; badge.
+    with django_assert_num_queries(17):
         reader.get(reverse("home"))
     for _ in range(10):
         build_trained_run()
-    with django_assert_num_queries(20):  # now also the best runs, their series, chunks and journal
+    with django_assert_num_queries(21):  # now also the best runs, their series, chunks and journal
         reader.get(reverse("home"))
 
 
