@@ -15,8 +15,8 @@ from django.views.decorators.http import require_GET, require_POST
 
 from runs.models import Project, Source
 from runs.pages.control_runs import submit_control
-from runs.pages.differences import new_seeds
-from runs.pages.formats import MISSING, is_share, score, unit_of
+from runs.pages.differences import new_seeds, signed, verdict
+from runs.pages.formats import MISSING, is_share, unit_of
 from runs.pages.frame import needs, render_page, signed_in
 from runs.pages.more_seeds import MAX_NEW_SEEDS
 from runs.pages.steering import back_to
@@ -111,19 +111,9 @@ def control(request: HttpRequest, slug: str) -> HttpResponse:
     return redirect(back)
 
 
-def verdict_of(found: Changes, step: Step) -> str:
-    """Say whether a controlled pair differs, corrected for how many there are."""
-    if step.difference is None or step.p_value is None:
-        return "cannot be told"
-    if step.p_value < 0.05:
-        higher = higher_is_better(_metric(found))
-        return "better" if (step.difference.mean > 0) == higher else "worse"
-    return "not certain among so many" if step.difference.found else "no difference found"
-
-
 def _rows(found: Changes, steps: Sequence[Step]) -> list[StepRow]:
     return [
-        StepRow(step, *_numbers(found, step), verdict_of(found, step), _compared(step), _seeds(step))
+        StepRow(step, *_numbers(found, step), _verdict(found, step), _compared(step), _seeds(step))
         for step in steps
     ]
 
@@ -141,14 +131,12 @@ def _numbers(found: Changes, step: Step) -> tuple[str, str]:
     )
 
 
+def _verdict(found: Changes, step: Step) -> str:
+    return verdict(step.p_value, step.difference, higher=higher_is_better(_metric(found)))
+
+
 def _metric(found: Changes) -> str:
     return found.scope.metric if found.scope else ""
-
-
-def signed(value: float, metric: str, unit: str) -> str:
-    """Write a difference of a metric with its sign, bare: in points for a share."""
-    size = f"{100 * abs(value):.1f}" if is_share(metric) else score(abs(value), metric, unit, bare=True)
-    return f"{'−' if value < 0 else '+'}{size}"
 
 
 def _compared(step: Step) -> str:

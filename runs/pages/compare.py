@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET
 
 from runs.models import Project
 from runs.pages import compare_tabs
+from runs.pages.changed import changed_among
 from runs.pages.compare_controls import controls
 from runs.pages.compare_view import CompareView, is_field, parse_view
 from runs.pages.comparison import Comparison, compare_runs, finite
@@ -108,6 +109,7 @@ def _tab(found: Compared, comparison: Comparison) -> dict[str, Any]:
         found.warnings.append(comparison.caution)
     return {
         "comparison": comparison,
+        "changed": changed_among(comparison),
         "view": view,
         "tab": tab,
         "controls": controls(tab, view, comparison, found.metrics),

@@ -8,14 +8,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nnlab.stats.comparisons import Compared, against, statement
+from nnlab.stats.comparisons import ALPHA, Compared, against, statement
+from nnlab.stats.differences import Difference
 from nnlab.stats.effects import Effect, effect, superiority
 from nnlab.stats.equivalence import Equivalence, equivalence
 from nnlab.stats.planning import MoreSeeds, more_seeds
 from runs.models import ACTIVE, Source
 from runs.pages.compare_view import CompareView
-from runs.pages.comparison import Comparison, Group
-from runs.pages.formats import is_share
+from runs.pages.comparison import Comparison, Group, level_text
+from runs.pages.formats import MISSING, is_share, score
 from runs.pages.more_seeds import MAX_GROUPS, MAX_NEW_SEEDS
 from runs.reading.extended import extended_groups
 
@@ -33,7 +34,8 @@ class Row:
     """One group against the reference.
 
     Args:
-        sentence: the difference in words.
+        label: in which factors it differs from the reference.
+        sentence: the difference in words; ``difference``, ``interval`` and ``seeds_told`` say it in columns.
         superiority: how often a run of it is better than one of the reference, diverged ones the worst.
         plan: seeds that would resolve the difference asked for; None where too few are there to tell.
         seeds: to add with one click to the groups ``adds_to``; none where nothing is to be added.
@@ -42,7 +44,11 @@ class Row:
 
     group: Group
     compared: Compared
+    label: str
     sentence: str
+    difference: str
+    interval: str
+    seeds_told: str
     verdict: str
     effect: Effect | None
     superiority: float | None
@@ -66,7 +72,16 @@ def differences_tab(comparison: Comparison, view: CompareView, warnings: list[st
     members = [member.run.pk for one in shown for member in groups[str(one.after)].members]
     extended = extended_groups([*members, *(member.run.pk for member in reference.members)])
     scale = comparison.scale
-    asked = _Asked(unit, scale, within and within / scale, resolve / scale, comparison.higher, extended)
+    asked = _Asked(
+        unit,
+        scale,
+        within and within / scale,
+        resolve / scale,
+        comparison.higher,
+        extended,
+        comparison.metric,
+        comparison.varied,
+    )
     rows = [_row(one, groups, values, asked) for one in shown]
     found = {
         "reference": reference,
@@ -104,6 +119,8 @@ class _Asked:
     resolve: float
     higher: bool
     extended: frozenset[str]
+    metric: str
+    varied: Sequence[str]
 
 
 def _reference(groups: Mapping[str, Group], view: CompareView, warnings: list[str]) -> Group:
@@ -151,8 +168,10 @@ def _row(compared: Compared, groups: Mapping[str, Group], values: Mapping[str, V
     return Row(
         group,
         compared,
+        _label(group, reference, asked.varied),
         found.sentence(asked.unit, asked.scale) if found else "no finished run on both sides",
-        _verdict(compared, asked.higher),
+        *_numbers(found, asked),
+        verdict(compared.p_value, found, higher=asked.higher),
         effect(old, new),
         superiority(old, new, higher=asked.higher) if old and new else None,
         _said(same, asked) if asked.within else "",
@@ -163,12 +182,43 @@ def _row(compared: Compared, groups: Mapping[str, Group], values: Mapping[str, V
     )
 
 
-def _verdict(compared: Compared, higher: bool) -> str:
-    if compared.difference is None or compared.p_value is None:
+def _label(group: Group, reference: Group, varied: Sequence[str]) -> str:
+    """Name a group by the levels in which it differs from the reference."""
+    names = [
+        f"{factor.replace('_', ' ')} {level_text(factor, group.levels[factor])}"
+        for factor in varied
+        if group.levels[factor] != reference.levels[factor]
+    ]
+    return ", ".join(names) or group.label
+
+
+def _numbers(found: Difference | None, asked: _Asked) -> tuple[str, str, str]:
+    """Write a difference, its interval and the seeds behind it."""
+    if found is None:
+        return MISSING, MISSING, MISSING
+    seeds = f"{found.n_before} and {found.n_after}"
+    if found.paired:
+        seeds = f"{found.n_before} pair{'' if found.n_before == 1 else 's'}"
+    if found.diverged:
+        seeds += f", {found.diverged} diverged"
+    ends = [] if found.low is None or found.high is None else [found.low, found.high]
+    written = [signed(one, asked.metric, asked.unit) for one in (found.mean, *ends)]
+    return written[0], " to ".join(written[1:]) or MISSING, seeds
+
+
+def signed(value: float, metric: str, unit: str) -> str:
+    """Write a difference of a metric with its sign, bare: in points for a share."""
+    size = f"{100 * abs(value):.1f}" if is_share(metric) else score(abs(value), metric, unit, bare=True)
+    return f"{'−' if value < 0 else '+'}{size}"
+
+
+def verdict(p_value: float | None, found: Difference | None, *, higher: bool) -> str:
+    """Say whether groups differ, by a p value that is corrected for how many are compared."""
+    if found is None or p_value is None:
         return "cannot be told"
-    if compared.found:
-        return "better" if (compared.difference.mean > 0) == higher else "worse"
-    return "not certain among so many" if compared.difference.found else "no difference found"
+    if p_value < ALPHA:
+        return "better" if (found.mean > 0) == higher else "worse"
+    return "not certain among so many" if found.found else "no difference found"
 
 
 def _said(found: Equivalence | None, asked: _Asked) -> str:

@@ -11,6 +11,7 @@ from django.template.loader import render_to_string
 from django.views.decorators.http import require_GET
 
 from runs.models import Run
+from runs.pages.changed import changed_from_reference
 from runs.pages.frame import render_page
 from runs.pages.run_page import RunPage, place_of, tab_links
 from runs.pages.run_standing import standing
@@ -36,6 +37,7 @@ def run(request: HttpRequest, run_id: int, tab: str = "overview") -> HttpRespons
         "address": page.tab_address(tab),
         "mine": may_delete(request.user, page.run),
         "warnings": page.warnings,
+        "changed": changed_from_reference(page.run),
     }
     return render_page(request, f"runs/run_{tab}.html", context)
 
