@@ -10,7 +10,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.http import HttpRequest, HttpResponse
-from django.middleware.csrf import _does_token_match, get_token
+from django.middleware.csrf import _does_token_match, get_token  # type: ignore[attr-defined]
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
