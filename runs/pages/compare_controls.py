@@ -47,7 +47,8 @@ def _all(view: CompareView, comparison: Comparison, metrics: Sequence[str]) -> I
     varied = [(factor, factor.replace("_", " ")) for factor in comparison.varied]
     for name, label in _LABELS.items():
         if varied:
-            first = "by group" if name == "color" else "none"
+            unasked = "by metric" if view.tab == "parallel" else "by group"
+            first = unasked if name == "color" else "none"
             yield Control(name, label, getattr(view, name), [("", first), *varied])
     yield Control("agg", "Line", view.agg, [(name, name) for name in LINES])
     bands = BANDS if view.agg == LINES[0] else MEDIAN_BANDS

@@ -15,7 +15,7 @@ from runs.pages.comparison import Comparison, Group, level_text
 from runs.pages.formats import metric_title, sentence
 
 FIELDS = ("p.",)
-MAX_DRAWN = 250  # lines within the ranges, and as many beside them
+MAX_DRAWN = 150  # lines within the ranges, and as many beside them
 LOG_DECADES = 1.5  # an axis that spans more is logarithmic unless the address says otherwise
 _MAY_BE_LOG = ("learning_rate", "parameters", "time", "steps", "metric")
 _COSTS = {"parameters": "parameters", "time": "time (s)", "steps": "steps"}

@@ -19,7 +19,7 @@ COSTS = {
     "inference": "multiply-adds an example",
     "steps": "training steps",
 }
-MAX_DRAWN = 600  # groups; the front is always among them
+MAX_DRAWN = 300  # groups; the front is always among them
 
 
 def tradeoff_tab(comparison: Comparison, view: CompareView, warnings: list[str]) -> dict[str, Any]:
