@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from math import comb, prod
 from typing import Any
 
 from nnlab.stats.comparisons import Compared, all_pairs
@@ -34,6 +35,7 @@ class Terms:
         varied: the factors with several levels.
         rates: how many learning rates were tried on every cell.
         margin: the smallest difference that matters; None where nobody said.
+        pairs: of networks, all of them compared.
     """
 
     budget: Budget
@@ -42,6 +44,7 @@ class Terms:
     rates: int
     tuning_seeds: int
     margin: float | None
+    pairs: int
 
     @classmethod
     def of(cls, specification: Mapping[str, Any], metric: str) -> Terms:
@@ -54,6 +57,7 @@ class Terms:
             len(specification["learning_rates"]),
             len(specification["tuning_seeds"]),
             specification.get("margin", DEFAULT_MARGINS.get(metric)),
+            comb(prod(len(specification[factor]) for factor in FACTORS), 2),
         )
 
 
@@ -77,7 +81,9 @@ class Pair:
             return "too few seeds"
         if self.compared.found:
             return "differ"
-        return "equally good" if self.equal and self.equal.shown else "no difference found"
+        if self.equal and self.equal.shown:
+            return "equally good"
+        return "not clear after correction" if self.compared.difference.found else "no difference found"
 
 
 @dataclass(frozen=True)
@@ -163,13 +169,25 @@ def _claims(kind: Kind, best: CellOutcome, rivals: _Rivals, terms: Terms) -> lis
     if kind is Kind.EQUIVALENT:
         return [f"the networks are equally good {margin}: {lead}, {told(rivals.all)}"]
     if kind is Kind.NONE:
-        return [f"no difference was found: {lead}, {told(rivals.all)}"]
+        return [f"{_nothing_found(rivals, terms)}: {lead}, {told(rivals.all)}"]
     claims = [lead, f"{_moral(best, rivals, terms)}: {told(rivals.worse)}"]
     if rivals.equal:
         claims.append(f"equally good {margin}: {told(rivals.equal)}")
     if rivals.open:
-        claims.append(f"not told apart from it: {told(rivals.open)}")
+        after = " after correction" if any(_looks_found(one) for _, one in rivals.open) else ""
+        claims.append(f"not told apart from it{after}: {told(rivals.open)}")
     return claims
+
+
+def _nothing_found(rivals: _Rivals, terms: Terms) -> str:
+    """Say so; an interval that excludes 0 needs a word why it does not count."""
+    if not any(_looks_found(one) for _, one in rivals.open):
+        return "no difference was found"
+    return f"no difference is clear after correction for {terms.pairs} comparisons"
+
+
+def _looks_found(compared: Compared) -> bool:
+    return compared.difference is not None and compared.difference.found
 
 
 def _moral(best: CellOutcome, rivals: _Rivals, terms: Terms) -> str:

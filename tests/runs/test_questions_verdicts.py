@@ -42,7 +42,7 @@ def around(mean: float, scale: float = 1.0, shift: int = 0) -> list[float]:
 def terms(
     kind: str = "parameters", *, metric: str = "val_accuracy", margin: float | None = 0.01, rates: int = 3
 ) -> Terms:
-    return Terms(Budget(kind, 5000), metric, ["depth"], rates, 2, margin)
+    return Terms(Budget(kind, 5000), metric, ["depth"], rates, 2, margin, 3)
 
 
 def judged(*cells: CellOutcome, **changes: object) -> Verdict:
@@ -80,6 +80,16 @@ def test_no_difference_is_no_equality() -> None:
     assert found.kind is Kind.NONE
     assert "no difference was found: 1 layer reaches 97.0 %" in found.sentence
     assert "2 layers 0.2 points lower [−" in found.sentence
+
+
+def test_an_interval_without_0_that_the_correction_takes_back_is_explained() -> None:
+    spread = [0.97 + one for one in (0.0, 0.004, 0.008, -0.004, -0.008)]
+    lower = [one - gap for one, gap in zip(spread, (0.002, 0.004, 0.006, 0.015, 0.013), strict=True)]
+    lowest = [one - gap for one, gap in zip(spread, (0.0, 0.03, -0.02, 0.04, 0.005), strict=True)]
+    found = judged(build_outcome(1, spread), build_outcome(2, lower), build_outcome(4, lowest))
+    assert found.kind is Kind.NONE
+    assert "no difference is clear after correction for 3 comparisons: 1 layer" in found.sentence
+    assert found.pairs[0].verdict == "not clear after correction"
 
 
 def test_networks_that_differ_by_less_than_matters_are_equally_good() -> None:
