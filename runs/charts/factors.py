@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 
 MAX_DOTS = 150  # of a level: more are a smear
+FEW_LEVELS = 6  # have room for lines of text under each
+_GOLDEN = (math.sqrt(5) - 1) / 2
 
 
 @dataclass(frozen=True)
@@ -43,16 +46,26 @@ class LevelView:
 
 
 def factor_plot(
-    key: str, title: str, levels: Sequence[LevelView], *, y_title: str, caption: str = ""
+    key: str,
+    title: str,
+    levels: Sequence[LevelView],
+    *,
+    y_title: str,
+    caption: str = "",
+    bounds: tuple[float, float] = (-math.inf, math.inf),
 ) -> Chart:
-    """Draw a dot per level with its interval as a whisker, the runs in grey beside it, and n under it."""
+    """Draw a dot per level with its interval as a whisker, the runs in grey beside it, and n under it.
+
+    Args:
+        bounds: of what is possible; whiskers are drawn up to there, and the table has the whole interval.
+    """
     drawn = [(index, level) for index, level in enumerate(levels) if level.mean is not None]
     if not drawn:
         return Chart(key=key, title=title, empty=_nothing(levels), caption=caption)
     layout = {
         "xaxis": {
             "tickvals": list(range(len(levels))),
-            "ticktext": [_tick(level) for level in levels],
+            "ticktext": [_tick(level, "<br>" if len(levels) <= FEW_LEVELS else ", ") for level in levels],
             "range": [-0.6, len(levels) - 0.4],
             "showgrid": False,
             "zeroline": False,
@@ -65,7 +78,7 @@ def factor_plot(
     return Chart(
         key=key,
         title=title,
-        figure=figure_of([_run_dots(levels), _mean_dots(drawn)], layout),
+        figure=figure_of([_run_dots(levels), _mean_dots(drawn, bounds)], layout),
         summary=_factor_summary(levels, y_title),
         caption=caption,
         table=_factor_table(title, levels, y_title),
@@ -124,21 +137,21 @@ def _nothing(levels: Sequence[LevelView]) -> str:
     return "No finished run yet at any level of this factor."
 
 
-def _tick(level: LevelView) -> str:
+def _tick(level: LevelView, separator: str) -> str:
+    """Write what stands under a level; in one line where there are many, which can be turned to fit."""
     lines = [escaped(level.level), plural(level.n, "seed")]
     if level.diverged:
         lines.append(f"{level.diverged} diverged")
-    return "<br>".join(lines)
+    return separator.join(lines)
 
 
 def _run_dots(levels: Sequence[LevelView]) -> dict[str, Any]:
-    """Spread the runs of a level sideways in a fixed order, so that equal values stay visible."""
+    """Spread the runs of a level sideways, evenly and as if by chance, so that equal values stay visible."""
     x: list[float] = []
     y: list[float] = []
     for index, level in enumerate(levels):
         values = _thinned(level.runs)
-        offsets = np.linspace(0.14, 0.34, len(values)) if len(values) > 1 else np.array([0.24])
-        x += [index + float(offset) for offset in offsets[: len(values)]]
+        x += [index + 0.14 + 0.2 * (place * _GOLDEN % 1) for place in range(len(values))]
         y += values
     return {
         "type": "scatter", "mode": "markers", "name": "runs", "x": x, "y": y, "marker": {"size": 5},
@@ -152,12 +165,20 @@ def _thinned(runs: Sequence[float]) -> list[float]:
     if len(values) <= MAX_DOTS:
         return values
     places = np.linspace(0, len(values) - 1, MAX_DOTS).round().astype(int)
-    return np.sort(values)[places].tolist()
+    chosen: list[float] = np.sort(values)[places].tolist()
+    return chosen
 
 
-def _mean_dots(drawn: Sequence[tuple[int, LevelView]]) -> dict[str, Any]:
-    up = [None if level.high is None or level.mean is None else level.high - level.mean for _, level in drawn]
-    down = [None if level.low is None or level.mean is None else level.mean - level.low for _, level in drawn]
+def _mean_dots(drawn: Sequence[tuple[int, LevelView]], bounds: tuple[float, float]) -> dict[str, Any]:
+    up, down = (
+        [
+            None
+            if end is None or level.mean is None
+            else abs(min(max(end, bounds[0]), bounds[1]) - level.mean)
+            for end, level in ends
+        ]
+        for ends in ([(one.high, one) for _, one in drawn], [(one.low, one) for _, one in drawn])
+    )
     words = [
         f"{escaped(level.level)}: {number_text(level.mean)}, {plural(level.n, 'seed')}"
         f"<br>{_interval_text(level)}"

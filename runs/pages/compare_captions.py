@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from runs.pages.compare_series import RunCurves
 
 X_NAMES = {"step": "step", "epoch": "epoch", "time": "time (s)", "examples": "training examples"}
+X_TITLES = {"step": "steps", "epoch": "epochs", "time": "time", "examples": "training examples"}
 _BANDS = {
     "ci95": "95 % t interval of the mean",
     "sd": "one standard deviation to either side",
@@ -39,7 +40,8 @@ def curve_caption(
     sentences = [_what(view, found, lines, banded=banded), *_cut(found, lines, banded=banded, share=share)]
     if any(bool((curve.n[curve.n > 0] < curve.n.max()).any()) for curve in found):
         sentences.append(
-            "Dashed where fewer seeds are left than elsewhere: nothing is drawn on beyond the end of a run."
+            "Dashed where fewer seeds are left than elsewhere (dotted, if the line is dashed anyway):"
+            " nothing is drawn on beyond the end of a run."
         )
     if diverged := sum(curve.diverged for curve in found):
         counts = "counts as the worst in the median" if view.agg == "median" else "is not in the means"

@@ -11,7 +11,7 @@ import numpy as np
 from nnlab.stats.groups import GroupCurve, RunCurve, group_curves
 from runs.charts.chart import Chart, empty_chart, plural
 from runs.charts.curves import Line, curves
-from runs.pages.compare_captions import X_NAMES, curve_caption
+from runs.pages.compare_captions import X_NAMES, X_TITLES, curve_caption
 from runs.pages.compare_groups import groups_page
 from runs.pages.compare_series import Curve, RunCurves, read_curves
 from runs.pages.compare_view import CompareView
@@ -71,7 +71,7 @@ def curves_tab(comparison: Comparison, view: CompareView, warnings: list[str]) -
 def panels_of(comparison: Comparison, view: CompareView, warnings: list[str]) -> list[Panel]:
     """Share the groups out over charts, the best of each that are not hidden."""
     if not view.facet:
-        named = [(f"{sentence(metric_title(comparison.metric))} over {X_NAMES[view.x]}", comparison.groups)]
+        named = [(f"{sentence(metric_title(comparison.metric))} over {X_TITLES[view.x]}", comparison.groups)]
     else:
         levels = comparison.factors[view.facet]
         if len(levels) > MAX_FACETS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,10 +11,10 @@ import numpy as np
 
 from nnlab.stats.factors import FactorEffect, LevelEffect, factor_effects
 from runs.charts.chart import Chart
-from runs.charts.factors import LevelView, factor_plot, grid_heatmap
+from runs.charts.factors import MAX_DOTS, LevelView, factor_plot, grid_heatmap
 from runs.pages.compare_view import CompareView
 from runs.pages.comparison import Comparison, level_text
-from runs.pages.formats import sentence
+from runs.pages.formats import is_share, sentence
 
 _PAIRS = (("depth", "width"), ("depth", "activation"), ("width", "activation"), ("depth", "dropout"))
 
@@ -92,11 +93,12 @@ def grid(comparison: Comparison) -> Chart | None:
 def _effect(
     comparison: Comparison, factor: str, rows: Sequence[Mapping[str, Any]], scale: float
 ) -> FactorEffect:
-    others = [other for other in comparison.factors if other != factor]
+    others = [*(other for other in comparison.factors if other != factor), "rest"]
+    settings: dict[tuple[Any, ...], int] = {}  # a number tells one from another sooner than all its values
     scaled = [
         {
             factor: row[factor],
-            "setting": (*(row[other] for other in others), row["rest"]),
+            "setting": settings.setdefault(tuple(row[other] for other in others), len(settings)),
             "seed": row["seed"],
             "value": None if row["value"] is None else row["value"] * scale,
         }
@@ -114,21 +116,29 @@ def _factor(comparison: Comparison, factor: str, effect: FactorEffect | None) ->
         return FactorSection(name, None, f"{name}: no run has ended yet")
     if all(level.mean is None for level in effect.levels):
         return FactorSection(name, None, f"{name}: no comparison; {effect.caption}")
+    bounds = (0.0, 100.0) if is_share(comparison.metric) else (-math.inf, math.inf)
     chart = factor_plot(
         f"factor-{factor.replace('_', '-')}",
         sentence(name),
         [_level_view(factor, level) for level in effect.levels],
         y_title=comparison.value_title,
-        caption=_factor_caption(effect),
+        caption=_factor_caption(effect, bounds),
+        bounds=bounds,
     )
     return FactorSection(name, chart, "")
 
 
-def _factor_caption(effect: FactorEffect) -> str:
+def _factor_caption(effect: FactorEffect, bounds: tuple[float, float]) -> str:
     """Say what dots and whiskers are, and how even the ground is that they stand on."""
     seeds = max(level.n for level in effect.levels)
     whisker = f"whisker: 95 % t interval over {seeds} seeds" if seeds > 1 else "one seed: no interval"
-    return f"Large dot: mean; {whisker}; small dots: single runs. {sentence(effect.caption)}."
+    ends = [end for level in effect.levels for end in (level.low, level.high) if end is not None]
+    if any(not bounds[0] <= end <= bounds[1] for end in ends):
+        whisker += f", drawn up to {bounds[0]:g} and {bounds[1]:g} %, beyond which there is nothing"
+    dots = "small dots: single runs"
+    if any(len(level.runs) > MAX_DOTS for level in effect.levels):
+        dots += f", of more than {MAX_DOTS} an even choice"
+    return f"Large dot: mean; {whisker}; {dots}. {sentence(effect.caption)}."
 
 
 def _level_view(factor: str, effect: LevelEffect) -> LevelView:

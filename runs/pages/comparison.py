@@ -150,6 +150,12 @@ class Comparison:
         """The largest number of seeds behind a mean."""
         return max((group.interval.n for group in self.groups if group.interval), default=0)
 
+    @property
+    def interval_exceeds(self) -> bool:
+        """Whether an interval of shares reaches beyond what is possible."""
+        found = [group.interval for group in self.groups if group.interval] if is_share(self.metric) else []
+        return any(one.low is not None and (one.low < 0 or (one.high or 0) > 1) for one in found)
+
     def rows(self) -> list[dict[str, Any]]:
         """Write the runs that ended as rows for the statistics of factors.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runs.charts.factors import LevelView, factor_plot, grid_heatmap
+from runs.charts.factors import MAX_DOTS, LevelView, factor_plot, grid_heatmap
 from tests.runs.sample_charts import CHARTS, LEVELS, a_grid, traces
 
 
@@ -72,3 +72,26 @@ def test_a_grid_refuses_tables_of_a_wrong_shape_and_an_unclear_aim() -> None:
         )
     with pytest.raises(ValueError, match="expected better to be 'higher' or 'lower', got 'nearer'"):
         a_grid("nearer")
+
+
+def test_many_levels_have_one_line_each_that_can_be_turned() -> None:
+    levels = [LevelView(str(level), 1.0, None, None, 1) for level in range(12)]
+    ticks = factor_plot("f", "Rate", levels, y_title="loss").figure["layout"]["xaxis"]["ticktext"]
+    assert ticks == [f"{level}, 1 seed" for level in range(12)]
+
+
+def test_whiskers_end_where_nothing_is_possible_and_the_table_has_the_interval() -> None:
+    chart = factor_plot(
+        "f", "Depth", [LevelView("1", 97.0, 90.0, 104.0, 2)], y_title="accuracy (%)", bounds=(0.0, 100.0)
+    )
+    whiskers = chart.figure["data"][1]["error_y"]
+    assert (list(whiskers["array"]), list(whiskers["arrayminus"])) == ([3.0], [7.0])
+    assert chart.table.rows[0][3] == "104"
+
+
+def test_of_very_many_runs_an_even_choice_is_drawn_with_the_extremes() -> None:
+    runs = [float(value) for value in range(10_000)]
+    dots = factor_plot("f", "Depth", [LevelView("1", 5.0, 4.0, 6.0, 5, runs)], y_title="loss").figure["data"][
+        0
+    ]
+    assert (len(dots["y"]), min(dots["y"]), max(dots["y"])) == (MAX_DOTS, 0, 9_999)
