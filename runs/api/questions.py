@@ -13,7 +13,7 @@ from runs.api.access import require
 from runs.api.schemas import ErrorsOut, Key, Word
 from runs.models import Question
 from runs.questions import asking
-from runs.questions.answering import Answer, answer, answers
+from runs.questions.answering import Answer, Stage, answer, answers
 from runs.questions.outcomes import CellOutcome
 from runs.questions.verdicts import Pair
 from runs.specification import SubmissionError
@@ -55,7 +55,7 @@ class RateOut(Schema):
 
 
 class NetworkOut(Schema):
-    """A network that is compared; the interval is of its fresh seeds."""
+    """A network that is compared; ``learning_rate`` is the one chosen, ``mean`` that of the fresh seeds."""
 
     label: str
     hidden_units: list[int]
@@ -172,7 +172,7 @@ def _question(found: Answer) -> dict[str, Any]:
         "stage": found.stage.value,
         "tuning_sweep": question.tuning_id,
         "answering_sweep": question.confirmation_id,
-        "networks": [_network(one) for one in found.cells],
+        "networks": [_network(one, is_tuned=found.stage is not Stage.TUNING) for one in found.cells],
         "verdict": verdict
         and {
             "kind": verdict.kind.value,
@@ -185,7 +185,7 @@ def _question(found: Answer) -> dict[str, Any]:
     }
 
 
-def _network(one: CellOutcome) -> dict[str, Any]:
+def _network(one: CellOutcome, *, is_tuned: bool) -> dict[str, Any]:
     interval = one.answer.interval
     ends = {end: getattr(interval, end, None) for end in ("mean", "low", "high")}
     return {
@@ -195,8 +195,8 @@ def _network(one: CellOutcome) -> dict[str, Any]:
             {"learning_rate": rate, "mean": shown.mean, "runs": shown.runs, "diverged": shown.diverged}
             for rate, shown in one.tuned.rates.items()
         ],
-        "learning_rate": one.tuned.best,
-        "at_edge": one.tuned.is_at_edge,
+        "learning_rate": one.tuned.best if is_tuned else None,
+        "at_edge": is_tuned and one.tuned.is_at_edge,
         "seeds": len(one.answer.finite),
         "diverged": one.answer.diverged,
     }

@@ -78,7 +78,7 @@ def _traces(place: int, view: TuningView) -> list[dict[str, Any]]:
 
 def _sentence(view: TuningView, rates: Sequence[float]) -> str:
     if view.chosen is None:
-        return f"{view.name}: nothing chosen."
+        return f"{view.name}: no rate is chosen yet."
     edge = " (at the edge of what was tried)" if view.chosen in {rates[0], rates[-1]} else ""
     return f"{view.name}: {view.chosen:.3g} is best{edge}, {number_text(view.means[view.chosen])}."
 

@@ -8,7 +8,7 @@ from runs.charts.chart import Chart
 from runs.charts.factors import LevelView, factor_plot
 from runs.charts.tuning import TuningView, tuning_plot
 from runs.pages.formats import is_share, metric_title, sentence
-from runs.questions.answering import Answer
+from runs.questions.answering import Answer, Stage
 from runs.questions.outcomes import CellOutcome
 
 
@@ -38,7 +38,7 @@ def tuning_chart(found: Answer) -> Chart:
                 rate: None if shown.mean is None else shown.mean * scale
                 for rate, shown in one.tuned.rates.items()
             },
-            one.tuned.best,
+            None if found.stage is Stage.TUNING else one.tuned.best,
         )
         for one in found.cells
     ]

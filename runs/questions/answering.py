@@ -53,7 +53,8 @@ class Answer:
     @property
     def at_edge(self) -> bool:
         """Whether rates beyond those that were tried are worth a try."""
-        return self.terms.rates > 1 and any(one.tuned.is_at_edge for one in self.cells)
+        is_tuned = self.stage is not Stage.TUNING and self.terms.rates > 1
+        return is_tuned and any(one.tuned.is_at_edge for one in self.cells)
 
 
 def answer(question: Question) -> Answer:

@@ -169,11 +169,12 @@ def _claims(kind: Kind, best: CellOutcome, rivals: _Rivals, terms: Terms) -> lis
     if kind is Kind.EQUIVALENT:
         return [f"the networks are equally good {margin}: {lead}, {told(rivals.all)}"]
     if kind is Kind.NONE:
-        return [f"{_nothing_found(rivals, terms)}: {lead}, {told(rivals.all)}"]
-    claims = [lead, f"{_moral(best, rivals, terms)}: {told(rivals.worse)}"]
-    if rivals.equal:
+        claims = [f"{_nothing_found(rivals, terms)}: {lead}, {told(rivals.open or rivals.all)}"]
+    else:
+        claims = [lead, f"{_moral(best, rivals, terms)}: {told(rivals.worse)}"]
+    if rivals.equal and (rivals.worse or rivals.open):
         claims.append(f"equally good {margin}: {told(rivals.equal)}")
-    if rivals.open:
+    if rivals.open and kind is not Kind.NONE:
         after = " after correction" if any(_looks_found(one) for _, one in rivals.open) else ""
         claims.append(f"not told apart from it{after}: {told(rivals.open)}")
     return claims

@@ -11,7 +11,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from runs.models import Question, Run, Status
 from tests.runs.builders import build_project, build_user
-from tests.runs.questions import answer, best_at, build_question, tune
+from tests.runs.questions import answer, best_at, build_question, end, tune
 
 pytestmark = pytest.mark.django_db
 
@@ -156,6 +156,8 @@ def test_progress_is_told_until_the_answer_is_there(asker: Client) -> None:
     text = text_of(asker, question.get_absolute_url())
     assert f'data-poll-url="{path}"' in text
     assert "0 of 6 runs over" in text
+    end(question.tuning.runs.all()[0], 0.9)
+    assert "no rate is chosen yet" in text_of(asker, question.get_absolute_url())
     tune(question)
     found = asker.get(path)
     assert "0 of 6 runs over" in found.content.decode()

@@ -34,6 +34,7 @@ def test_a_program_asks_follows_and_is_answered(script: Client) -> None:
     assert (status, made["project"], made["stage"], made["verdict"]) == (201, "digits", "tuning", None)
     assert [one["hidden_units"] for one in made["networks"]] == [[27], [21, 21]]
     assert [one["runs"] for one in made["networks"][0]["rates"]] == [1, 1, 1]
+    assert {(one["learning_rate"], one["at_edge"]) for one in made["networks"]} == {(None, False)}
     question = Question.objects.get()
     tune(question, best_at(0.1))
     answer(question, lambda run: 0.9 + 0.01 * (run.depth or 0) + 0.001 * ((run.seed or 0) % 3))

@@ -189,3 +189,13 @@ def test_rates_that_all_do_the_same_are_told() -> None:
     flat: dict[float, list[float | None]] = {0.001: [0.9, 0.9], 0.01: [0.9, 0.9], 0.1: [0.9, 0.9]}
     cells = build_outcome(1, around(0.97), rates=flat), build_outcome(2, around(0.96))
     assert "All learning rates gave 1 layer the same score" in " ".join(caveats(cells, terms()))
+
+
+def test_what_is_equally_good_is_told_beside_what_is_open() -> None:
+    found = judged(
+        build_outcome(1, around(0.97)), build_outcome(2, around(0.969, shift=1)),
+        build_outcome(4, around(0.965, 10, shift=2)),
+    )  # fmt: skip
+    assert found.kind is Kind.NONE
+    assert ", 4 layers 0.5 points lower [" in found.sentence
+    assert "; equally good within ±1 point: 2 layers 0.10 points lower [" in found.sentence
