@@ -68,6 +68,7 @@ def project(request: HttpRequest, slug: str) -> HttpResponse:
         "names": [(table.quoted(name), name) for name in names.typed],
         "chips": _chips(query, choices),
         "groupings": run_groups.choices(names.params),
+        "chosen": _chosen(query),
         "shown": {column.key for column in query.columns},
         "saved": SavedView.objects.filter(project=found).exclude(name=""),
     }
@@ -140,6 +141,22 @@ def _difference(page: table_rows.Page, run: Run) -> str:
     if own is None or base is None:
         return formats.MISSING
     return formats.difference(own, base, page.metric, higher=higher_is_better(page.metric))
+
+
+def _chosen(query: table.TableQuery) -> list[tuple[str, str, str, str, str]]:
+    """List the added columns: value and name, and the addresses that move one left, right or take it away."""
+    keys = [column.key for column in query.columns]
+
+    def address(order: list[str]) -> str:
+        return query.changed({"columns": ",".join(map(table.quoted, order)), "after": "", "before": ""})
+
+    found = []
+    for place, key in enumerate(keys):
+        rest = keys[:place] + keys[place + 1 :]
+        left = address([*rest[: place - 1], key, *rest[place - 1 :]]) if place else ""
+        right = address([*rest[: place + 1], key, *rest[place + 1 :]]) if place < len(rest) else ""
+        found.append((table.quoted(key), key, left, right, address(rest)))
+    return found
 
 
 def _chips(query: table.TableQuery, choices: Collection[str]) -> list[tuple[str, str, str]]:

@@ -45,7 +45,7 @@ def test_a_column_of_a_metric_is_shown_and_sorts(reader: Client, project: Projec
     assert "training.batch_size</th>" in text
     assert '<td class="number">0.5</td>' in text
     assert text.index("run 2</a>") < text.index("run 1</a>") < text.index("run 0</a>")
-    assert 'value="metric.spread" checked>' in text
+    assert '<input type="hidden" name="columns" value="metric.spread">' in text
     assert "{#" not in text
 
 
@@ -78,3 +78,25 @@ def test_the_pages_are_linked_both_ways(
 def test_a_place_beyond_the_last_run_leads_back(reader: Client, project: Project) -> None:
     text = text_of(reader, project, "after=99~1~1")
     assert "No runs beyond this place" in text
+
+
+def test_added_columns_can_be_moved_and_removed(reader: Client, project: Project) -> None:
+    text = text_of(reader, project, "columns=metric.spread.max,param.training.batch_size,metric.spread")
+    for columns, label in {
+        "param.training.batch_size,metric.spread.max,metric.spread": "Move metric.spread.max to the right",
+        "metric.spread.max,metric.spread,param.training.batch_size": "Move metric.spread to the left",
+        "metric.spread.max,metric.spread": "Remove the column param.training.batch_size",
+    }.items():
+        assert f'href="?columns={columns}" aria-label="{label}"' in text
+    assert "Move metric.spread to the right" not in text
+
+
+def test_a_best_value_is_shown_with_its_step(reader: Client, project: Project) -> None:
+    run = builders.build_finished_run(project=project, name="best")
+    builders.build_series(run, "val_accuracy", [0.1, 0.8, 0.5], steps=[0, 20, 40])
+    builders.build_series(run, "val_loss", [2.0, 0.25, 0.5], steps=[0, 10, 40])
+    text = text_of(reader, project, "columns=metric.val_accuracy.best,metric.val_loss.best&q=best")
+    assert '0.8 <span class="muted">@ 20</span>' in text
+    assert '0.25 <span class="muted">@ 10</span>' in text
+    best = reader.get(project.get_absolute_url(), {"sort": "-metric.val_loss.best"}).context["rows"]
+    assert best[0].run == run
