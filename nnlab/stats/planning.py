@@ -43,6 +43,15 @@ class MoreSeeds:
         """Seeds to add to be on the safe side; None for very many."""
         return None if self.cautious is None else max(0, self.cautious - self.have)
 
+    @property
+    def short(self) -> str:
+        """The number of seeds to add: "6", "6 to 14", "0"."""
+        if self.more is None:
+            return f"over {MAX_SEEDS:,}"
+        if self.more == self.at_most:
+            return f"{self.more:,}"
+        return f"{self.more:,} to {'many' if self.at_most is None else f'{self.at_most:,}'}"
+
     def sentence(self, unit: str = "", scale: float = 1.0) -> str:
         """Say it, such as "6 more seeds would resolve 0.5 points"; "6 to 9 more" from few seeds."""
         size = f"{self.resolve * scale:.3g}{f' {unit}' if unit else ''}"
@@ -52,10 +61,10 @@ class MoreSeeds:
             return f"{self.have} seeds resolve {size}"
         if self.more == self.at_most:
             return f"{self.more} more {'seed' if self.more == 1 else 'seeds'} would resolve {size}"
-        most = "many" if self.at_most is None else f"{self.at_most:,}"
         if self.more == 0:
+            most = "many" if self.at_most is None else f"{self.at_most:,}"
             return f"up to {most} more {'seed' if self.at_most == 1 else 'seeds'} would resolve {size}"
-        return f"{self.more:,} to {most} more seeds would resolve {size}"
+        return f"{self.short} more seeds would resolve {size}"
 
 
 def power(resolve: float, sd: float, seeds: int, freedom: float = 1.0, alpha: float = 0.05) -> float:

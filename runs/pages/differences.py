@@ -37,7 +37,7 @@ class Row:
         label: in which factors it differs from the reference.
         sentence: the difference in words; ``difference``, ``interval`` and ``seeds_told`` say it in columns.
         superiority: how often a run of it is better than one of the reference, diverged ones the worst.
-        plan: seeds that would resolve the difference asked for; None where too few are there to tell.
+        plan: how many more seeds would resolve the difference asked for; ``planned`` says it in a sentence.
         seeds: to add with one click to the groups ``adds_to``; none where nothing is to be added.
         extended: seeds were added after the first could be looked at, to it or to the reference.
     """
@@ -54,6 +54,7 @@ class Row:
     superiority: float | None
     equivalence: str
     plan: str
+    planned: str
     seeds: tuple[int, ...]
     adds_to: tuple[str, ...]
     extended: bool
@@ -175,6 +176,7 @@ def _row(compared: Compared, groups: Mapping[str, Group], values: Mapping[str, V
         effect(old, new),
         superiority(old, new, higher=asked.higher) if old and new else None,
         _said(same, asked) if asked.within else "",
+        plan.short if plan else "cannot be told",
         plan.sentence(asked.unit, asked.scale) if plan else "too few seeds for an interval",
         seeds,
         (reference.key, group.key) if seeds else (),

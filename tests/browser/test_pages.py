@@ -22,6 +22,8 @@ PAGES = {
     "new question": "/p/housing/questions/new/",
     "compare a sweep": "/p/housing/compare/?sweep={lab.sweep}",
     "compare faceted": "/p/housing/compare/?sweep={lab.sweep}&facet=depth&color=activation",
+    "differences": "/p/housing/compare/?sweep={lab.sweep}&tab=differences&within=2",
+    "changes": "/p/housing/changes/",
     "backtest": "/p/housing/backtest/",
     "notifications": "/p/housing/notifications/",
     "sick run": "/r/{lab.sick}/",

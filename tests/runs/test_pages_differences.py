@@ -86,7 +86,8 @@ def test_the_address_chooses_the_reference_the_margin_and_what_is_worth_finding(
     context = found_on(worker, sweep.project, within="1")
     same = rows_of(context)["learning rate 0.02"]
     assert same.equivalence == "equivalent within ±1 points"
-    assert same.plan == "up to 1 more seed would resolve 0.5 points"
+    assert (same.plan, same.difference, same.seeds_told) == ("0 to 1", "−0.0", "4 pairs")
+    assert same.planned == "up to 1 more seed would resolve 0.5 points"
 
 
 @pytest.mark.parametrize(

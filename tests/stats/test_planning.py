@@ -66,6 +66,12 @@ def test_a_plan_reads_as_words() -> None:
     assert MoreSeeds(2.0, 4, None, None).sentence() == "resolving 2 would take more than 1,000 seeds"
 
 
+def test_a_plan_is_a_number_where_there_is_little_room() -> None:
+    plans = [MoreSeeds(1, 4, likely, most) for likely, most in ((3, 4), (10, 10), (10, 13), (9, None))]
+    assert [plan.short for plan in plans] == ["0", "6", "6 to 9", "5 to many"]
+    assert MoreSeeds(1, 4, None, None).short == "over 1,000"
+
+
 def test_shared_seeds_are_planned_in_pairs_and_others_apart() -> None:
     before = {seed: float(seed) for seed in range(5)}
     after = {seed: seed + 1.0 + 0.1 * (seed % 2) for seed in range(5)}
