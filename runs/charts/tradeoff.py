@@ -105,7 +105,7 @@ def _dots(points: Sequence[CostView], x_title: str, *, faint: bool) -> list[dict
         "marker": {"size": 6 if faint else 10, "symbol": "circle-open" if faint else "circle"},
         "error_y": {"type": "data", "symmetric": False, "array": up, "arrayminus": down,
                     "width": 3, "thickness": 2, "visible": not faint},
-        "meta": {"role": "pale" if faint else "mean", "series": 0},
+        "meta": {"role": "muted" if faint else "mean", "series": 0},
     }]  # fmt: skip
 
 
@@ -114,7 +114,7 @@ def _steps(front: Sequence[CostView]) -> dict[str, Any]:
     return {
         "type": "scatter", "mode": "lines", "name": "front", "x": [one.cost for one in front],
         "y": [one.mean for one in front], "line": {"shape": "hv", "width": 2}, "hoverinfo": "skip",
-        "meta": {"role": "front", "series": 0},
+        "meta": {"role": "line", "series": 0},
     }  # fmt: skip
 
 

@@ -54,6 +54,12 @@ class Ranged:
         spans = self.key in _MAY_BE_LOG and max(numbers) > min(numbers) * 10**LOG_DECADES
         return self.scale == "log" or spans
 
+    @property
+    def bounds(self) -> tuple[str, str]:
+        """The range as a form writes it."""
+        low, high = ("" if bound is None else f"{bound:.12g}" for bound in (self.low, self.high))
+        return low, high
+
     def holds(self, value: float | str | None) -> bool:
         """Whether a line with this value is within the range."""
         if self.names:

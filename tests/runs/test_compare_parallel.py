@@ -131,7 +131,7 @@ def test_ranges_and_directions_come_from_the_address_and_go_back_into_the_form(r
     answer = open_tab(reader, build_grid(), **given)
     assert answer.context["parallel"].summary.startswith("2 groups of 6 within the ranges")
     text = answer.content.decode()
-    assert 'name="p.depth.min" value="2.0"' in text
+    assert 'name="p.depth.min" value="2"' in text
     assert '<option value="relu" selected>' in text
     depth, activation, parameters, metric = answer.context["axes"]
     assert (depth.low, activation.only, parameters.log, metric.flip) == (2, "relu", True, True)

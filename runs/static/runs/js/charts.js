@@ -6,7 +6,7 @@ Other modules speak to a chart through events on its figure:
   chart:replace  detail = a whole figure
   chart:append   detail = per trace, in order, [[x...], [y...]] or null
   chart:marks    detail = shapes and annotations of the layout
-and through one on the document: charts:added, where there are new figures. chart:download asks downloads.js.
+and through one on the document: charts:added, where there are new figures; chart:download asks downloads.js.
 */
 
 const CONFIG = {
@@ -53,12 +53,8 @@ function faded(colour, alpha) {
   return `rgba(${red}, ${green}, ${blue}, ${alpha})`;
 }
 
-/* Black or white, whichever can be read on this share of the scale. */
-function inkOn(share) {
-  const colour = STOPS[Math.round(share * (STOPS.length - 1))];
-  const [red, green, blue] = [1, 3, 5].map((at) => (parseInt(colour.slice(at, at + 2), 16) / 255) ** 2.2);
-  return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.18 ? "#000" : "#fff";
-}
+/* Black or white, whichever can be read on this share of the scale: its luminance rises evenly. */
+const inkOn = (share) => (share < 0.5 ? "#fff" : "#000");
 
 /* A line in the scale's colours, without those that are like the card. */
 function onScale(share) {
@@ -84,8 +80,6 @@ const ROLES = {
   bar: (trace, colour) => ({ marker: { color: colour }, error_x: { ...trace.error_x, color: theme.text } }),
   bin: (trace) => ({ line: { ...trace.line, color: onScale(trace.meta.share) } }),
   ghost: (trace) => ({ line: { ...trace.line, color: faded(theme.muted, 0.25) } }),
-  front: (trace, colour) => ({ line: { ...trace.line, color: faded(colour, 0.5) } }),
-  pale: (trace) => ({ marker: { ...trace.marker, color: theme.muted } }),
   muted: (trace) => ({ marker: { ...trace.marker, color: faded(theme.muted, 0.55) } }),
   broken: (trace) => ({ marker: { ...trace.marker, color: theme.critical }, line: { ...trace.line, color: theme.critical } }),
   heat: (trace) => ({ colorscale: CIVIDIS, colorbar: heatBar(trace.colorbar) }),
@@ -189,7 +183,7 @@ function legendButton(chart, trace) {
   button.innerHTML = '<svg viewBox="0 0 18 8" aria-hidden="true"><path d="M0 4H18"/></svg>';
   button.firstChild.style.color = `var(--series-${trace.meta.series + 1})`;
   button.querySelector("path").setAttribute("stroke-dasharray", STROKES[trace.line?.dash ?? "solid"]);
-  button.append(unescaped(trace.name));
+  button.append(trace.name.replaceAll("&lt;", "<").replaceAll("&amp;", "&"));
   button.addEventListener("click", () => {
     const shown = chart.hiddenGroups.delete(trace.legendgroup);
     if (!shown) chart.hiddenGroups.add(trace.legendgroup);
@@ -210,8 +204,9 @@ function setUp(figure) {
   figure.addEventListener("chart:append", ({ detail }) => { append(chart, detail); refresh(chart); });
   const tools = figure.querySelector("[data-chart-tools]");
   tools.addEventListener("click", ({ target }) => {
-    const button = target.closest("[data-chart-action]");
-    if (button) ACTIONS[button.dataset.chartAction](chart, button.dataset);
+    const { chartAction, kind } = target.closest("button")?.dataset ?? {};
+    if (chartAction === "reset") reset(chart);
+    if (kind) download(chart, kind);
   });
   tools.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -324,28 +319,25 @@ function markBreaks({ closer, spec }) {
 
 /* Buttons */
 
-const ACTIONS = {
-  reset: ({ plot, spec }) => {
-    const free = ["xaxis", "yaxis"].filter((axis) => !spec.layout[axis]?.fixedrange);
-    return globalThis.Plotly.relayout(plot, Object.fromEntries(free.map((axis) => [`${axis}.autorange`, true])));
-  },
-  download: async (chart, { kind }) => {
-    const { figure, plot, spec, closer } = chart;
-    await (downloads ??= load(figure.dataset.downloads, "module"));
-    const data = spec.data.map((trace, index) => unpacked({ ...trace, ...closer?.[index] }));
-    const painted = { data: data.map(paintTrace), layout: paintLayout(spec.layout), config: CONFIG };
-    const detail = { kind, plot, data, layout: spec.layout, painted, whole: !closer, theme };
-    figure.dispatchEvent(new CustomEvent("chart:download", { bubbles: true, detail }));
-  },
-};
+function reset({ plot, spec }) {
+  const free = ["xaxis", "yaxis"].filter((axis) => !spec.layout[axis]?.fixedrange);
+  globalThis.Plotly.relayout(plot, Object.fromEntries(free.map((axis) => [`${axis}.autorange`, true])));
+}
+
+async function download({ figure, plot, spec, closer }, kind) {
+  await (downloads ??= load(figure.dataset.downloads, "module"));
+  const data = spec.data.map((trace, index) => unpacked({ ...trace, ...closer?.[index] }));
+  const painted = { data: data.map(paintTrace), layout: paintLayout(spec.layout), config: CONFIG };
+  const detail = { kind, plot, data, layout: spec.layout, painted, whole: !closer, theme };
+  figure.dispatchEvent(new CustomEvent("chart:download", { bubbles: true, detail }));
+}
 
 const unpacked = (trace) => Object.fromEntries(Object.entries(trace).map(([key, part]) => [key, part?.bdata ? plain(part) : part]));
-const unescaped = (text) => text.replaceAll("&lt;", "<").replaceAll("&amp;", "&");
 
 function openMenu(menu) {
   const { right, bottom } = menu.previousElementSibling.getBoundingClientRect();
-  const place = { right: document.documentElement.clientWidth - right, top: bottom + scrollY };
-  Object.assign(menu.style, { position: "absolute", inset: "auto", right: `${place.right}px`, top: `${place.top}px` });
+  const room = document.documentElement.clientWidth - right;
+  Object.assign(menu.style, { position: "absolute", inset: `${bottom + scrollY}px ${room}px auto auto` });
 }
 
 function zoomTo({ plot }, form) {

@@ -80,7 +80,7 @@ function rows({ data, layout, title, whole }) {
     const values = lies ? trace.x : (trace.customdata ?? trace.y);
     if (role === "edge") low = values;
     else if (role === "band") high = values;
-    else if (role !== "broken" && role !== "front") {
+    else if (role !== "broken") {
       const { array, arrayminus } = trace.error_x ?? trace.error_y ?? {};
       if (array) [low, high] = [values.map((at, i) => less(at, arrayminus[i])), values.map((at, i) => less(at, array[i], -1))];
       (lies ? trace.y : trace.x).forEach((at, i) => {
