@@ -8,6 +8,7 @@ from runs.api import (
     alerts,
     changes,
     controls,
+    datasets,
     listing,
     questions,
     queue,
@@ -22,7 +23,7 @@ from runs.api.refusals import answer_refusals
 
 api = NinjaAPI(title="nnlab", version="1", auth=AUTH, docs_url=None, urls_namespace="api")
 _READING = (listing, changes, queue, alerts, windows, workers)
-_DOING = (sweeps, questions, controls, retention, writing)
+_DOING = (sweeps, questions, datasets, controls, retention, writing)
 for part in (*_READING, *_DOING):
     api.add_router("", part.router)
 answer_refusals(api)
