@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -107,10 +107,11 @@ def select(
         ignored: fields of the address that say how to look at the runs.
     """
     query = parse_table_query(project, parameters, ignored={"runs", *ignored})
-    found = runs_of(project, query)
     wanted = list(numbers)[: MAX_RUNS + 1]
-    if wanted:
-        found = found.filter(pk__in=wanted)
+    found = runs_of(project, query)
+    if wanted:  # who names a run means it, archived or not
+        named = replace(query, filters={**query.filters, "archived": "0,1"})
+        found = runs_of(project, named).filter(pk__in=wanted)
     matching = found.count()
     runs = read_rows(found) if matching <= MAX_RUNS else []
     warnings = list(query.warnings)

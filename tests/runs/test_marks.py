@@ -108,6 +108,9 @@ def test_archived_runs_are_out_of_the_way_but_not_gone(reader: Client, project: 
     assert names(reader, project, "archived=0,1&sort=run") == ["r0", "r1", "r2", "r3"]
     compared = reader.get(reverse("compare", args=[project.slug]))
     assert compared.context["selection"].matching == 2
+    named = {"runs": f"{run_of(project, 'r0').pk},{run_of(project, 'r2').pk}"}
+    compared = reader.get(reverse("compare", args=[project.slug]), named)
+    assert compared.context["selection"].matching == 2, "who names a run means it, archived or not"
     assert reader.get(run_of(project, "r0").get_absolute_url()).status_code == HTTPStatus.OK
     undo(reader, project, answer)
     assert len(names(reader, project)) == 4
