@@ -123,7 +123,8 @@ def _smooth(
     for one in read_series(run_ids, [metric]):
         if one.layer is None and len(one.steps):
             start = 1 if one.steps[0] == 0 and len(one.steps) > 1 else 0
-            steps, values = one.steps[start:], smoothed(one.values[start:], view.smooth)
+            steps = one.steps[start:]
+            values = smoothed(one.values[start:], view.smooth, steps)
             held = _held(steps, edges)
             inside = (steps[held] >= (steps[0] if first is None else first)) & (
                 steps[held] <= (steps[-1] if last is None else last)

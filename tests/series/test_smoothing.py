@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.signal import lfilter
 
 from nnlab.series.errors import SeriesError
@@ -38,3 +40,25 @@ def test_no_weight_changes_nothing() -> None:
 def test_a_weight_that_is_none_is_refused(weight: float) -> None:
     with pytest.raises(SeriesError, match="at least 0 and below 1"):
         smoothed([1.0], weight)
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 400), st.floats(-100, 100)), min_size=1, max_size=60),
+    st.floats(0.01, 0.99),
+)
+def test_a_value_counts_less_the_more_steps_have_passed(
+    points: list[tuple[int, float]], weight: float
+) -> None:
+    steps = np.cumsum([distance for distance, _ in points])
+    values = np.array([value for _, value in points])
+    typical = np.median(np.diff(steps)) if len(points) > 1 else 1.0
+    expected = []
+    for at, step in enumerate(steps):
+        weights = weight ** ((step - steps[: at + 1]) / typical)
+        expected.append(float((weights * values[: at + 1]).sum() / weights.sum()))
+    np.testing.assert_allclose(smoothed(values, weight, steps), expected, rtol=1e-6, atol=1e-6)
+
+
+def test_even_steps_are_as_no_steps() -> None:
+    values = np.random.default_rng(1).random(5000)
+    np.testing.assert_allclose(smoothed(values, 0.9, np.arange(5000) * 20), smoothed(values, 0.9), rtol=1e-12)
