@@ -21,7 +21,9 @@ PAGES = {
     "questions": "/p/housing/questions/",
     "new question": "/p/housing/questions/new/",
     "compare a sweep": "/p/housing/compare/?sweep={lab.sweep}",
-    "compare faceted": "/p/housing/compare/?sweep={lab.sweep}&facet=depth&color=activation",
+    "compare faceted": "/p/housing/compare/?sweep={lab.sweep}&facet=depth&color=activation&x=epoch&smooth=0.5",
+    "compare factors": "/p/housing/compare/?sweep={lab.sweep}&tab=factors",
+    "compare as a grid": "/p/housing/compare/?sweep={lab.sweep}&tab=grid",
     "differences": "/p/housing/compare/?sweep={lab.sweep}&tab=differences&within=2",
     "changes": "/p/housing/changes/",
     "backtest": "/p/housing/backtest/",
@@ -53,8 +55,10 @@ PAGES = {
 }
 OURS = [name for name in PAGES if not name.startswith("admin")]
 LEAST_CHARTS = {
-    "compare a sweep": 6,
-    "compare faceted": 6,
+    "compare a sweep": 1,
+    "compare faceted": 2,
+    "compare factors": 2,
+    "compare as a grid": 1,
     "sick run": 4,
     "healthy run": 4,
     "gradients as a map": 4,
