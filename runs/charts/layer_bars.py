@@ -69,8 +69,7 @@ def layer_bars(
         "yaxis": {"type": "category", "showgrid": False, "automargin": True, "ticksuffix": " "},
         "showlegend": False,
         "shapes": [] if band is None else [_shade(band)],
-        "annotations": [_words(name, value, low) for name, value in zip(names, read, strict=True)
-                        if not (math.isfinite(value) and value > 0)],
+        "annotations": [_words(names[at], read[at], low) for at in np.flatnonzero(~drawn)],
     }  # fmt: skip
     return Chart(
         key=key,

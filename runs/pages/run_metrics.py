@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 from django.http import QueryDict
 
 from nnlab.series.batch import CLOCK
@@ -19,14 +20,14 @@ from runs.pages.redrawing import cursor_of, redrawn
 from runs.pages.run_charts import COLUMNS, drawable, line_of, read_run, spans_decades, spread
 from runs.pages.run_page import RunPage
 from runs.reading.clocks import AXES, STEPS, Axis, axis_of
-from runs.reading.series import read_series, sealed_points
+from runs.reading.series import Points, read_series
 from runs.reading.windows import SeriesWindow
 
 KNOWN = ("x", "smooth", "ylog", "q", "page", "step")
 PER_PAGE = 12
 MAX_LAYERS = 12  # lines of one chart
 MAX_SMOOTH = 0.999
-MAX_SMOOTHED = 2_000_000  # points of one metric: every one of them is read
+MAX_SMOOTHED = 4_000_000  # points of one page: every one of them is read
 _LOG = {"auto": None, "1": True, "0": False}
 
 
@@ -135,16 +136,34 @@ def _charts(run: Run, view: View, metrics: Mapping[str, Sequence[int]]) -> dict[
     windows = read_run(run, few)
     for name in metrics.keys() - set(few):
         windows += read_run(run, [name], spread(metrics[name], MAX_LAYERS))
+    points = _points(run, windows) if view.smooth else {}
     charts = {}
     for name, layers in metrics.items():
         own = [found for found in windows if found.metric == name]
         if own:
-            chart = drawable(_chart(run, view, name, own, len(layers)), is_over=run.is_over)
+            chart = drawable(_chart(view, name, own, len(layers), points), is_over=run.is_over)
             charts[chart.key] = chart
     return charts
 
 
-def _chart(run: Run, view: View, metric: str, windows: Sequence[SeriesWindow], layers: int) -> Chart:
+def _points(run: Run, windows: Sequence[SeriesWindow]) -> dict[int, Points]:
+    """Read every point of as many metrics as one page may smooth, by the number of the series."""
+    left, names = MAX_SMOOTHED, []
+    for metric in dict.fromkeys(found.metric for found in windows):
+        count = sum(found.read.points for found in windows if found.metric == metric)
+        if count <= left:
+            left -= count
+            names.append(metric)
+    return {found.number: found for found in read_series([run.pk], names)} if names else {}
+
+
+def _chart(
+    view: View,
+    metric: str,
+    windows: Sequence[SeriesWindow],
+    layers: int,
+    points: Mapping[int, Points],
+) -> Chart:
     raw = [
         line_of(metric_title(metric) if found.layer is None else f"layer {found.layer}", found, series=place)
         for place, found in enumerate(windows)
@@ -152,10 +171,10 @@ def _chart(run: Run, view: View, metric: str, windows: Sequence[SeriesWindow], l
     caption = view.axis.note
     lines = raw
     if view.smooth:
-        if sealed_points(run.pk, metric) > MAX_SMOOTHED:
-            caption = f"Not smoothed: it has more than {MAX_SMOOTHED:,} points."
+        if not all(found.number in points for found in windows):
+            caption = f"Not smoothed: the charts of a page are smoothed up to {MAX_SMOOTHED:,} points in all."
         else:
-            lines = [*_faint(raw), *_smooth(run, view.smooth, metric, raw, windows)]
+            lines = [*_faint(raw), *_smooth(view.smooth, raw, [points[found.number] for found in windows])]
             caption = f"{caption} Smoothed by {view.smooth:g} over every point; the raw line is pale.".strip()
     title = sentence(metric_title(metric))
     if layers > MAX_LAYERS:
@@ -179,18 +198,14 @@ def _faint(lines: Sequence[Line]) -> Iterator[Line]:
         yield replace(line, faint=True)
 
 
-def _smooth(
-    run: Run, weight: float, metric: str, raw: Sequence[Line], windows: Sequence[SeriesWindow]
-) -> Iterator[Line]:
+def _smooth(weight: float, raw: Sequence[Line], points: Sequence[Points]) -> Iterator[Line]:
     """Smooth every point of a metric, and then keep what a screen can show."""
-    points = {found.layer: found for found in read_series([run.pk], [metric])}
-    for line, shown in zip(raw, windows, strict=True):
-        found = points[shown.layer]
+    for line, found in zip(raw, points, strict=True):
         kept = window(found.steps, smoothed(found.values, weight), 2 * COLUMNS)
-        x = [*kept.steps.tolist(), *kept.nonfinite_steps.tolist()]
-        y = [*kept.values.tolist(), *kept.nonfinite_values.tolist()]
-        order = sorted(range(len(x)), key=x.__getitem__)
-        yield replace(line, x=[x[at] for at in order], y=[y[at] for at in order], source=None, ends=None)
+        x = np.concatenate([kept.steps, kept.nonfinite_steps])
+        y = np.concatenate([kept.values, kept.nonfinite_values])
+        order = np.argsort(x, kind="stable")
+        yield replace(line, x=x[order], y=y[order], source=None, ends=None)
 
 
 def _on(axis: Axis, line: Line) -> Line:

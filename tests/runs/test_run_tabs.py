@@ -14,6 +14,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from runs import submission
 from runs.models import Attempt, Project, Run, Status
+from runs.pages import run_metrics
 from runs.pages.run_overview import FEW_ATTEMPTS
 from runs.pages.run_tabs import TABS
 from tests.runs import builders
@@ -254,6 +255,19 @@ def test_smoothing_is_of_every_point_and_leaves_the_raw_line_pale(reader: Client
     for value in values:
         expected = 0.9 * expected + 0.1 * value
     assert float(chart.table.rows[-1][1]) == pytest.approx(expected, rel=1e-3)
+
+
+def test_smoothing_reads_all_metrics_of_a_page_at_once_up_to_a_bound(
+    reader: Client, monkeypatch: pytest.MonkeyPatch, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    run = builders.build_finished_run()
+    for number in range(12):
+        builders.build_series(run, f"metric {number}", np.arange(100.0), chunk_sizes=[40])
+    with django_assert_max_num_queries(COSTS["metrics"] + 4):
+        text_of(reader, run, "metrics", smooth="0.5")
+    monkeypatch.setattr(run_metrics, "MAX_SMOOTHED", 250)
+    charts = context_of(reader, run, "metrics", smooth="0.5")["charts"]
+    assert ["Not smoothed" in chart.caption for chart in charts] == [False] * 2 + [True] * 10
 
 
 def test_where_a_metric_stops_being_finite_is_marked(reader: Client) -> None:
