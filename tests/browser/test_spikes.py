@@ -66,6 +66,17 @@ def zoom_to(page: Page, edges: list[int]) -> None:
     page.wait_for_timeout(300)
 
 
+def saved_table(page: Page, folder: Path) -> list[str]:
+    """Save the first chart as CSV; its lines."""
+    tools = page.locator("[data-chart-tools]").first
+    tools.locator("[popovertarget$=download]").click()
+    with page.expect_download() as download:
+        tools.locator("[data-kind=csv]").click()
+    download.value.save_as(folder / "chart.csv")
+    page.keyboard.press("Escape")
+    return (folder / "chart.csv").read_text().splitlines()
+
+
 def test_an_outlier_and_a_nan_in_two_million_points_are_on_the_screen_at_every_zoom(
     running_browser: Browser, tmp_path: Path
 ) -> None:
@@ -73,6 +84,8 @@ def test_an_outlier_and_a_nan_in_two_million_points_are_on_the_screen_at_every_z
         run = long_run(site)
         with chromium.visit(running_browser, site.address) as tab:
             page = tab.open(f"/r/{run}/")
+            *_, note = saved_table(page, tmp_path)
+            assert note.endswith(f"every point: {site.address}r/{run}/points.csv")
             for width in (None, 600_000, 50_000, 4_000, 300):
                 if width is not None:
                     zoom_to(page, [OUTLIER - width // 2, OUTLIER + width // 2])
