@@ -175,7 +175,7 @@ def _row(compared: Compared, groups: Mapping[str, Group], values: Mapping[str, V
         verdict(compared.p_value, found, higher=asked.higher),
         effect(old, new),
         superiority(old, new, higher=asked.higher) if old and new else None,
-        _said(same, asked) if asked.within else "",
+        _said(same) if asked.within else "",
         plan.short if plan else "cannot be told",
         plan.sentence(asked.unit, asked.scale) if plan else "too few seeds for an interval",
         seeds,
@@ -223,8 +223,10 @@ def verdict(p_value: float | None, found: Difference | None, *, higher: bool) ->
     return "not certain among so many" if found.found else "no difference found"
 
 
-def _said(found: Equivalence | None, asked: _Asked) -> str:
-    return found.sentence(asked.unit, asked.scale) if found else "no interval"
+def _said(found: Equivalence | None) -> str:
+    if found is None:
+        return "no interval"
+    return "equivalent" if found.shown else "not shown"
 
 
 def _seeds(group: Group, reference: Group, plan: MoreSeeds | None) -> tuple[int, ...]:
