@@ -69,7 +69,7 @@ def layer_bars(
         "yaxis": {"type": "category", "showgrid": False, "automargin": True, "ticksuffix": " "},
         "showlegend": False,
         "shapes": [] if band is None else [_shade(band)],
-        "annotations": [_words(names[at], read[at], low) for at in np.flatnonzero(~drawn)],
+        "annotations": [_words(names[int(at)], float(read[at]), low) for at in np.flatnonzero(~drawn)],
     }  # fmt: skip
     return Chart(
         key=key,
