@@ -27,6 +27,7 @@ from runs.form_fields import (
     choices,
 )
 from runs.models import Project, Run
+from runs.reading.datasets import saved_versions
 from runs.search_fields import (
     SEARCH_FIELDS,
     SHOWN_AT,
@@ -100,7 +101,7 @@ class SweepForm(SearchFields, FurtherFields):
     )
     dataset = PlainField(
         widget=forms.TextInput(attrs={"list": "dataset-suggestions", "autocomplete": "off"}),
-        help_text="A built-in set, or the name of a CSV file in the datasets folder.",
+        help_text="A built-in set, an upload, or the name of a CSV file on the server.",
     )
     recipe = PlainField(
         widget=forms.TextInput(attrs={"list": "recipe-suggestions", "autocomplete": "off"}),
@@ -154,7 +155,7 @@ class SweepForm(SearchFields, FurtherFields):
         recipes = dict.fromkeys(key for info in known.values() for key, _ in info.recipes)
         return {
             "project-suggestions": list(Project.objects.values_list("name", flat=True)[:200]),
-            "dataset-suggestions": list(known),
+            "dataset-suggestions": [*known, *(version.key for version in saved_versions())],
             "recipe-suggestions": list(recipes),
         }
 

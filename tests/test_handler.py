@@ -176,6 +176,19 @@ def test_an_endless_body_is_cut_off(app: Handler, monkeypatch: pytest.MonkeyPatc
     assert len(exchange._parts) > 900
 
 
+def test_a_file_may_be_larger_than_other_bodies(app: Handler, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handler, "MAX_BODY", 8)
+    monkeypatch.setattr(handler, "MAX_UPLOAD", 16)
+    assert Exchange(app, "/datasets/upload/", [b"12345678"] * 2).status == 200
+    assert Exchange(app, "/datasets/upload/", [b"12345678"] * 3).status == 400
+
+
+def test_a_gigabyte_is_cut_off_and_not_kept(app: Handler) -> None:
+    exchange = Exchange(app, "/datasets/upload/", [b"," * 2**20] * 1024)
+    assert exchange.status == 400
+    assert len(exchange._parts) > 900
+
+
 def test_a_file_is_streamed_whole(app: Handler) -> None:
     assert Exchange(app, "/stream").body.startswith(b'"""The web server')
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.exceptions import RequestDataTooBig
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
@@ -266,6 +267,24 @@ def test_a_file_that_is_too_large_is_refused_before_all_of_it_is_on_disk(uploade
     assert answer.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     assert "Expected a file of at most 20,000,000 bytes" in answer.content.decode()
     assert not DatasetVersion.objects.exists()
+
+
+class TooLarge:
+    """A body that the web server threw away."""
+
+    def read(self, *_: int) -> bytes:
+        raise RequestDataTooBig
+
+    readline = read
+
+
+def test_a_body_that_was_thrown_away_is_told_of_on_the_form(uploader: Client) -> None:
+    body: dict[str, Any] = {"wsgi.input": TooLarge(), "CONTENT_LENGTH": "1000000000"}
+    answer = uploader.generic("POST", UPLOAD, b"x", "multipart/form-data; boundary=x", **body)
+    assert answer.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    assert "Expected a file of at most 20,000,000 bytes" in answer.content.decode()
+    broken = uploader.generic("POST", UPLOAD, b"x", "multipart/form-data")
+    assert broken.status_code == HTTPStatus.BAD_REQUEST
 
 
 @pytest.mark.parametrize(
