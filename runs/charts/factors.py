@@ -62,10 +62,13 @@ def factor_plot(
     drawn = [(index, level) for index, level in enumerate(levels) if level.mean is not None]
     if not drawn:
         return Chart(key=key, title=title, empty=_nothing(levels), caption=caption)
+    short = len(levels) > FEW_LEVELS
     layout = {
         "xaxis": {
+            "title": {"text": "(seeds, ✗ where runs diverged)" if short else ""},
             "tickvals": list(range(len(levels))),
-            "ticktext": [_tick(level, "<br>" if len(levels) <= FEW_LEVELS else ", ") for level in levels],
+            "ticktext": [_tick(level, short=short) for level in levels],
+            "ticklabeloverflow": "allow",  # else the last of many levels would have none
             "range": [-0.6, len(levels) - 0.4],
             "showgrid": False,
             "zeroline": False,
@@ -137,12 +140,15 @@ def _nothing(levels: Sequence[LevelView]) -> str:
     return "No finished run yet at any level of this factor."
 
 
-def _tick(level: LevelView, separator: str) -> str:
-    """Write what stands under a level; in one line where there are many, which can be turned to fit."""
-    lines = [escaped(level.level), plural(level.n, "seed")]
+def _tick(level: LevelView, *, short: bool) -> str:
+    """Write what stands under a level; short, in one line that can be turned, where there are many."""
+    name = escaped(level.level)
+    if short:
+        return f"{name} ({level.n}{', ✗' * bool(level.diverged)})"
+    lines = [name, plural(level.n, "seed")]
     if level.diverged:
         lines.append(f"{level.diverged} diverged")
-    return separator.join(lines)
+    return "<br>".join(lines)
 
 
 def _run_dots(levels: Sequence[LevelView]) -> dict[str, Any]:

@@ -75,9 +75,10 @@ def test_a_grid_refuses_tables_of_a_wrong_shape_and_an_unclear_aim() -> None:
 
 
 def test_many_levels_have_one_line_each_that_can_be_turned() -> None:
-    levels = [LevelView(str(level), 1.0, None, None, 1) for level in range(12)]
-    ticks = factor_plot("f", "Rate", levels, y_title="loss").figure["layout"]["xaxis"]["ticktext"]
-    assert ticks == [f"{level}, 1 seed" for level in range(12)]
+    levels = [LevelView(str(level), 1.0, None, None, 1, diverged=level // 11) for level in range(12)]
+    axis = factor_plot("f", "Rate", levels, y_title="loss").figure["layout"]["xaxis"]
+    assert axis["ticktext"] == [*(f"{level} (1)" for level in range(11)), "11 (1, ✗)"]
+    assert axis["ticklabeloverflow"] == "allow"
 
 
 def test_whiskers_end_where_nothing_is_possible_and_the_table_has_the_interval() -> None:
