@@ -130,7 +130,9 @@ class UploadRecipe:
             raise DataError(
                 "inputs", f"expected columns among {listing(tuple(by_name))}, got {missing[0]!r:.80}"
             )
-        chosen = [_as_kind(by_name[name], kind) for name, kind in self.inputs.items()]
+        # In the order of the upload: a database may keep the kinds in another one.
+        used = [column for column in columns if column.name in self.inputs]
+        chosen = [_as_kind(column, self.inputs[column.name]) for column in used]
         if self.order:
             chosen.append(replace(by_name[self.order], name=ORDER))
         table = build_table([*chosen, by_name[self.target]], self.target, self.task)

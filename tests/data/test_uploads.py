@@ -171,6 +171,13 @@ def test_columns_that_teach_nothing_are_left_out_by_themselves() -> None:
     assert build_recipe().inputs == {"rooms": "numeric", "colour": "categorical", "year": "numeric"}
 
 
+def test_equal_recipes_give_equal_matrices_however_a_store_orders_their_keys() -> None:
+    chosen = build_recipe()
+    turned = replace(chosen, inputs=dict(reversed(chosen.inputs.items())))
+    assert turned.hash == chosen.hash
+    assert made(build_columns(), turned).x_train.tobytes() == made(build_columns(), chosen).x_train.tobytes()
+
+
 def test_numbers_can_be_read_as_categories() -> None:
     columns = (CsvColumn("floor", np.arange(60.0) % 3 + 0.5), CsvColumn("price", np.arange(60.0) ** 2))
     chosen = build_recipe(inputs={"floor": "categorical"})
