@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from nnlab.stats.differences import Difference, Seed, difference, finished, holm
+from nnlab.stats.differences import ROUNDING, Difference, Seed, difference, finished, holm
 from nnlab.stats.errors import StatsError
 from nnlab.stats.intervals import t_factor
 
@@ -93,8 +93,9 @@ def many_paired(differences: Sequence[Sequence[float]], confidence: float = 0.95
         squares = np.bincount(owner, np.square(values - mean[owner]), n.size)
         error = np.sqrt(squares / np.where(n > 1, n - 1, np.nan) / n)
         p_value = 2 * special.stdtr(np.where(n > 1, n - 1, np.nan), -np.abs(mean) / error)
-    constant = error == 0
-    p_value[constant] = np.where(mean[constant] == 0, 1.0, 0.0)
+    p_value[(error == 0) & (mean == 0)] = 1.0
+    constant = (mean != 0) & (error <= ROUNDING * np.abs(mean))  # as is_constant
+    error[constant] = p_value[constant] = np.nan
     reach = t_factor(n - 1, confidence) * error
     return ManyPaired(n, mean, mean - reach, mean + reach, p_value)
 

@@ -12,6 +12,8 @@ from scipy import special
 from nnlab.stats.errors import StatsError
 from nnlab.stats.intervals import Interval, mean_interval, t_factor
 
+ROUNDING = 1e-9  # of a mean: a spread below this share of it is none
+
 Seed = TypeVar("Seed", bound=Hashable)
 
 
@@ -20,7 +22,8 @@ class Difference:
     """How much higher ``after`` is than ``before``.
 
     Args:
-        low: lower end of the t interval; None where there are too few seeds for one.
+        low: lower end of the t interval; None where there are too few seeds for one, or all differ by the
+            same, and not by 0.
         high: upper end, likewise.
         p_value: of no difference, for two sides; None where there is no interval.
         paired: each seed compared with itself; else Welch's interval for two separate groups.
@@ -66,8 +69,9 @@ class Difference:
         if self.low is None or self.high is None:
             if self.mean == 0:
                 return f"equal, {seeds}: no interval"
-            size = _rounded(abs(self.mean * scale), 3)
-            return f"{size}{unit} {_direction(self.mean * scale)}, {seeds}: no interval"
+            size = f"{_rounded(abs(self.mean * scale), 3)}{unit} {_direction(self.mean * scale)}"
+            alike = ", the same for all" if min(self.n_before, self.n_after) > 1 else ""
+            return f"{size}{alike}, {seeds}: no interval"
         mean, *ends = (end * scale for end in (self.mean, self.low, self.high))
         if not self.found:
             low, high = _same_decimals(sorted(ends))
@@ -129,7 +133,7 @@ def finished(values: Mapping[Seed, float | None]) -> dict[Seed, float]:
 
 def _paired(over_seeds: Interval, diverged: int, unpaired: int) -> Difference:
     mean, n, sd = over_seeds.mean, over_seeds.n, over_seeds.sd
-    if sd is None:
+    if sd is None or is_constant(mean, sd):
         return Difference(mean, None, None, None, True, n, n, diverged, unpaired)
     error = sd / math.sqrt(n)
     p_value = _p_value(mean, error, n - 1)
@@ -141,10 +145,13 @@ def _welch(old: Sequence[float], new: Sequence[float], confidence: float, diverg
     """Compare two separate groups without taking their variances as equal (Welch 1947)."""
     one, two = mean_interval(old, confidence), mean_interval(new, confidence)
     mean = two.mean - one.mean
+    nothing = Difference(mean, None, None, None, False, one.n, two.n, diverged, 0)
     if one.sd is None or two.sd is None:
-        return Difference(mean, None, None, None, False, one.n, two.n, diverged, 0)
+        return nothing
     parts = one.sd**2 / one.n, two.sd**2 / two.n
     error = math.sqrt(sum(parts))
+    if is_constant(mean, error):
+        return nothing
     degrees = float(one.n + two.n - 2)
     if error > 0:  # Satterthwaite's degrees of freedom, from shares so that small variances do not vanish
         shares = parts[0] / sum(parts), parts[1] / sum(parts)
@@ -155,9 +162,18 @@ def _welch(old: Sequence[float], new: Sequence[float], confidence: float, diverg
     return Difference(mean, *ends, p_value, False, one.n, two.n, diverged, 0, error, degrees)
 
 
+def is_constant(mean: float, spread: float) -> bool:
+    """Whether differences are all alike but for rounding, and not 0: t would be certain of any of them.
+
+    So it happens where a score has few steps, as an accuracy over 30 rows has: its grain is then all that a
+    few seeds show, and how far others would be from them is not known.
+    """
+    return mean != 0 and spread <= ROUNDING * abs(mean)
+
+
 def _p_value(mean: float, error: float, degrees: float) -> float:
     if error == 0:
-        return 1.0 if mean == 0 else 0.0
+        return 1.0  # then the mean is 0, too
     return float(2 * special.stdtr(degrees, -abs(mean) / error))
 
 

@@ -44,7 +44,8 @@ def equivalence(found: Difference, within: float, alpha: float = 0.05) -> Equiva
     """Test whether a difference, paired or Welch's, is smaller than ``within`` to both sides.
 
     That no difference was found shows nothing: a few noisy seeds find none. This asks the reverse, and needs
-    seeds enough to answer it. None where the difference has no interval.
+    seeds enough to answer it. None where the difference has no interval, or one without width: all seeds
+    alike show the grain of the score, and no certainty.
 
     Raises:
         StatsError: for a margin that is not above 0.
@@ -53,7 +54,7 @@ def equivalence(found: Difference, within: float, alpha: float = 0.05) -> Equiva
     """
     if not (within > 0 and math.isfinite(within)):
         raise StatsError(f"expected a margin above 0 that the difference may have, got {within:g}")
-    if found.error is None or found.degrees is None:
+    if not found.error or found.degrees is None:
         return None
     reach = float(t_factor(found.degrees, 1 - 2 * alpha)) * found.error
     p_value = max(
@@ -64,6 +65,4 @@ def equivalence(found: Difference, within: float, alpha: float = 0.05) -> Equiva
 
 
 def _below(distance: float, error: float, degrees: float) -> float:
-    if error == 0:
-        return 0.0 if distance < 0 else 1.0
     return float(special.stdtr(degrees, distance / error))

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 
 
 def by_depth(run: Run) -> float:
-    return 0.9 + 0.01 * (run.depth or 0) + 0.001 * ((run.seed or 0) % 3)
+    return 0.9 + (0.01 + 0.0001 * ((run.seed or 0) % 3)) * (run.depth or 0)
 
 
 def test_a_question_is_told_at_every_stage_and_judged_at_the_last() -> None:

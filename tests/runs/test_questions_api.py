@@ -37,7 +37,7 @@ def test_a_program_asks_follows_and_is_answered(script: Client) -> None:
     assert {(one["learning_rate"], one["at_edge"]) for one in made["networks"]} == {(None, False)}
     question = Question.objects.get()
     tune(question, best_at(0.1))
-    answer(question, lambda run: 0.9 + 0.01 * (run.depth or 0) + 0.001 * ((run.seed or 0) % 3))
+    answer(question, lambda run: 0.9 + (0.01 + 0.0001 * ((run.seed or 0) % 3)) * (run.depth or 0))
     found = script.get(f"{PATH}/{made['id']}").json()
     assert (found["stage"], found["verdict"]["best"], found["is_confounded"]) == (
         "answered",
@@ -46,7 +46,7 @@ def test_a_program_asks_follows_and_is_answered(script: Client) -> None:
     )
     assert found["verdict"]["sentence"].startswith("At 2,035 parameters")
     [pair] = found["verdict"]["pairs"]
-    assert pair["mean"] == pytest.approx(0.01)
+    assert pair["mean"] == pytest.approx(0.01, rel=0.02)
     assert pair["verdict"] == "differ"
     assert [one["learning_rate"] for one in found["networks"]] == [0.1, 0.1]
     assert found["answering_sweep"] == question.confirmation_id

@@ -29,7 +29,7 @@ def build_outcome(
     rates: Mapping[float, Sequence[float | None]] | None = None,
     deviation: float | None = 0.004,
 ) -> CellOutcome:
-    tried = rates or {0.001: [0.5, 0.51], 0.01: [0.9, 0.91], 0.1: [0.4, 0.41]}
+    tried = rates or {0.001: [0.5, 0.52], 0.01: [0.9, 0.91], 0.1: [0.4, 0.43]}
     tuned = Tuned({rate: Shown(dict(enumerate(some))) for rate, some in tried.items()}, best)
     return CellOutcome(build_cell(depth, deviation), tuned, Shown(dict(enumerate(values, start=2))))
 

@@ -93,11 +93,19 @@ def test_one_shared_seed_among_several_is_no_pairing() -> None:
     assert not difference({0: 1.0, 1: 2.0}, {1: 3.0, 2: 4.0}).paired
 
 
-def test_equal_groups_show_no_difference_and_constant_ones_a_certain_one() -> None:
+def test_equal_groups_show_no_difference() -> None:
     same = difference({0: 1.0, 1: 2.0}, {0: 1.0, 1: 2.0})
     assert (same.p_value, same.found) == (1.0, False)
-    apart = difference({0: 1.0, 1: 1.0}, {2: 3.0, 3: 3.0})
-    assert (apart.low, apart.high, apart.p_value, apart.found) == (2.0, 2.0, 0.0, True)
+
+
+@pytest.mark.parametrize("seeds", [(0, 1, 2), (3, 4, 5)])
+def test_differences_that_are_all_alike_have_no_interval(seeds: tuple[int, int, int]) -> None:
+    before, after = dict.fromkeys(range(3), 26 / 30), dict.fromkeys(seeds, 27 / 30)
+    found = difference(before, after)
+    assert (found.low, found.high, found.p_value, found.found) == (None, None, None, False)
+    assert found.sentence("points", 100) == (
+        f"3.33 points higher, the same for all, {'3' if seeds[0] == 0 else '3 and 3'} seeds: no interval"
+    )
 
 
 def test_a_group_without_a_finished_run_is_refused() -> None:

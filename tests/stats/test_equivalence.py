@@ -46,6 +46,7 @@ def test_separate_groups_are_two_of_welchs_tests_of_scipy(
 def test_it_is_shown_where_the_90_percent_interval_lies_within_the_margin(
     before: list[float], after: list[float], within: float
 ) -> None:
+    assume(np.std(before) > 0)
     found = equivalence(difference(dict(enumerate(before)), dict(enumerate(after, start=50))), within)
     assert found is not None
     assume(all(abs(abs(end) - within) > 1e-9 for end in (found.low, found.high)))
@@ -56,10 +57,9 @@ def test_a_difference_without_an_interval_shows_nothing() -> None:
     assert equivalence(difference({0: 1.0}, {0: 1.0}), 0.1) is None
 
 
-def test_groups_that_never_vary_are_equivalent_within_any_margin_above_their_difference() -> None:
-    found = difference({0: 1.0, 1: 1.0}, {0: 1.25, 1: 1.25})
-    said = [equivalence(found, within) for within in (0.5, 0.25, 0.1)]
-    assert [one.shown for one in said if one is not None] == [True, False, False]
+@pytest.mark.parametrize("after", [1.0, 1.25])
+def test_groups_that_never_vary_show_nothing(after: float) -> None:
+    assert equivalence(difference({0: 1.0, 1: 1.0}, {0: after, 1: after}), 0.5) is None
 
 
 def test_a_verdict_reads_as_words() -> None:
