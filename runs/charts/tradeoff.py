@@ -113,8 +113,8 @@ def _steps(front: Sequence[CostView]) -> dict[str, Any]:
     """Join the front: until the next dot, paying more brings nothing."""
     return {
         "type": "scatter", "mode": "lines", "name": "front", "x": [one.cost for one in front],
-        "y": [one.mean for one in front], "line": {"shape": "hv", "width": 2, "dash": "dot"}, "hoverinfo": "skip",
-        "meta": {"role": "line", "series": 0},
+        "y": [one.mean for one in front], "line": {"shape": "hv", "width": 2, "dash": "dot"},
+        "hoverinfo": "skip", "meta": {"role": "line", "series": 0},
     }  # fmt: skip
 
 

@@ -21,7 +21,7 @@ PAGES = {
     "questions": "/p/housing/questions/",
     "new question": "/p/housing/questions/new/",
     "compare a sweep": "/p/housing/compare/?sweep={lab.sweep}",
-    "compare faceted": "/p/housing/compare/?sweep={lab.sweep}&facet=depth&color=activation&x=epoch&smooth=0.5",
+    "compare faceted": "/p/housing/compare/?sweep={lab.sweep}&facet=depth&color=activation&smooth=0.5",
     "compare factors": "/p/housing/compare/?sweep={lab.sweep}&tab=factors",
     "compare as a grid": "/p/housing/compare/?sweep={lab.sweep}&tab=grid",
     "differences": "/p/housing/compare/?sweep={lab.sweep}&tab=differences&within=2",

@@ -173,7 +173,7 @@ def test_columns_that_teach_nothing_are_left_out_by_themselves() -> None:
 
 def test_equal_recipes_give_equal_matrices_however_a_store_orders_their_keys() -> None:
     chosen = build_recipe()
-    turned = replace(chosen, inputs=dict(reversed(chosen.inputs.items())))
+    turned = replace(chosen, inputs=dict(reversed(list(chosen.inputs.items()))))
     assert turned.hash == chosen.hash
     assert made(build_columns(), turned).x_train.tobytes() == made(build_columns(), chosen).x_train.tobytes()
 

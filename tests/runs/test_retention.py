@@ -116,8 +116,8 @@ def test_a_deleted_run_is_in_no_list_no_figure_and_no_count() -> None:
     assert list(inbox.inbox(inbox.Wanted(), "1")) == []
     (summary,) = recent_sweeps()
     assert (summary.runs, summary.open_alerts) == (1, 0)
-    assert best not in select(sweep.project, QueryDict(""), []).runs
-    assert best not in select(sweep.project, QueryDict(""), [best.pk]).runs
+    assert best.pk not in [row.pk for row in select(sweep.project, QueryDict(""), []).runs]
+    assert best.pk not in [row.pk for row in select(sweep.project, QueryDict(""), [best.pk]).runs]
 
 
 def test_a_queue_does_not_show_a_run_that_ends_in_the_trash() -> None:

@@ -71,8 +71,8 @@ def test_a_name_that_is_taken_is_replaced_only_on_request(reader: Client, projec
     first = SavedView.objects.get(name="mine")
     save(reader, path, "sort=run", name="mine", replace="on")
     assert SavedView.objects.get(name="mine").query == "sort=run"
-    answer = reader.get(reverse("view", args=[first.short]))
-    assert answer["Location"] == f"{path}?sort=score", "a link leads on to what it meant"
+    followed = reader.get(reverse("view", args=[first.short]))
+    assert followed["Location"] == f"{path}?sort=score", "a link leads on to what it meant"
 
 
 @pytest.mark.parametrize(
