@@ -101,6 +101,7 @@ urlpatterns = [
     path("stream", stream),
     path("download/<name>", download),
     path("events", events),
+    path("datasets/upload/", tell),
 ]
 site = override_settings(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["site.test"])
 

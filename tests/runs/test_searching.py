@@ -21,7 +21,7 @@ from tests.runs.submissions import build_submission
 
 pytestmark = pytest.mark.django_db
 
-PAGE_QUERIES = 15  # those of a comparison, and four
+PAGE_QUERIES = 16  # those of a comparison, and four
 SPACE = {"learning_rate": {"low": 1e-4, "high": 1.0, "log": True}}
 
 

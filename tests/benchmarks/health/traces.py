@@ -88,7 +88,7 @@ def _evaluations(evaluations: Sequence[Evaluation]) -> Arrays:
     for name in _names(Evaluation):
         values = [getattr(one, name) for one in evaluations]
         known = [value for value in values if value is not None]
-        if name == "metrics" or not known:
+        if name in {"metrics", "snapshot"} or not known:  # no check reads the latter
             continue
         nothing = np.zeros_like(np.asarray(known[0]))
         found[f"evaluation/{name}"] = np.stack([nothing if value is None else value for value in values])
