@@ -105,5 +105,19 @@ def test_a_rate_at_the_edge_is_asked_about_again_with_one_click(
         page.get_by_role("button", name="Ask again with a wider range of rates").click()
         expect(page.locator(".messages")).to_contain_text("Asked again with the learning rates")
         expect(page.locator("h1")).to_contain_text(", wider")
+
+
+def test_a_question_that_is_stopped_ends_without_an_answer(running_browser: Browser, lab: Lab) -> None:
+    asked = {
+        "name": "for ever",
+        "data": {"dataset": "digits"},
+        "training": {"steps": 4_000_000},
+        "depth": [1, 2],
+        "budget": {"parameters": 2035},
+        "learning_rates": [0.001, 0.01, 0.1],
+    }
+    made = lab.site.request("POST", "projects/digits/questions", asked)
+    with chromium.visit(running_browser, lab.site.address) as tab:
+        page = tab.open(f"/p/digits/questions/{made['id']}/")
         page.get_by_role("button", name="Stop").click()
-        expect(page.locator("main")).to_contain_text("It ended without an answer")
+        expect(page.locator("main")).to_contain_text("It ended without an answer", timeout=20_000)
