@@ -120,6 +120,21 @@ def drawn(buckets: Buckets) -> Drawn:
     return Drawn(steps, values, buckets.first_steps[marked], buckets.flags[marked])
 
 
+def extremes(parts: Sequence[Buckets], edges: IntArray) -> Buckets:
+    """Merge several series over blocks of steps: what is lowest, highest and broken in any of them.
+
+    Shapes: edges (m + 1,), increasing; block i holds the buckets that begin behind edges[i], and up to
+    edges[i + 1]. Blocks without points are left out.
+    """
+    every = Buckets.joined(list(parts))
+    places = np.searchsorted(edges, every.first_steps, side="left") - 1
+    inside = (places >= 0) & (places < len(edges) - 1)
+    order = np.argsort(np.where(inside, places, len(edges)), kind="stable")[: int(inside.sum())]
+    merged = every[order].merged(_starts(places[order]))
+    held = np.unique(places[order])
+    return replace(merged, first_steps=edges[:-1][held] + 1, last_steps=edges[1:][held])
+
+
 def _rises(means: FloatArray) -> NDArray[np.bool_]:
     """Tell where the columns around each are higher behind it than before it."""
     before, behind = np.append(means[:1], means[:-1]), np.append(means[1:], means[-1:])

@@ -44,6 +44,8 @@ class Line:
     Args:
         series: which colour of the theme; from 6 on the colours repeat with another dash.
         faint: drawn thin and pale, as the raw line behind a smoothed one.
+        extremes: a faint line that shows what others average over: the axis opens on it, and where it breaks
+            is marked, as for any other.
         ends: means of the first and the last column of a line that shows columns, not points: it is known
             only about where its extremes and breaks are.
         n: runs behind each point, shown on hover; where they are fewer than elsewhere the line is dashed.
@@ -59,9 +61,15 @@ class Line:
     series: int = 0
     dash: Literal["solid", "dash", "dot", "dashdot"] = "solid"
     faint: bool = False
+    extremes: bool = False
     ends: tuple[float, float] | None = None
     n: ArrayLike | None = None
     source: tuple[int, str, int | None] | None = None
+
+    @property
+    def counts(self) -> bool:
+        """Whether the axis opens on it and its breaks are marked."""
+        return self.extremes or not self.faint
 
     @property
     def where(self) -> str:
@@ -144,7 +152,7 @@ def curves(  # noqa: PLR0913 - what is drawn, and the axes it is drawn against, 
 
 def _opening(read: Sequence[ReadLine], least_span: float) -> dict[str, Any]:
     """Choose the range that a linear axis opens on; nothing where it would be that of all values anyway."""
-    lines = [item for item in read if not item.line.faint and item.finite.any()]
+    lines = [item for item in read if item.line.counts and item.finite.any()]
     start = min(float(item.x[item.finite][0]) for item in lines)
     end = max(float(item.x[item.finite][-1]) for item in lines)
     later = start + _OPENING_SHARE * (end - start)

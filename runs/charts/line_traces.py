@@ -94,7 +94,7 @@ def broken_trace(read: Sequence[ReadLine], x_title: str, *, log_y: bool) -> list
     """Mark where a line breaks off: the first value not finite, and on a log axis the first at or below 0."""
     found = []
     for item in read:
-        if item.line.faint:
+        if not item.line.counts:
             continue
         found += _break(item, ~item.finite, "x", x_title, log_y=log_y)
         if log_y:

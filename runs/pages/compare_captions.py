@@ -37,7 +37,8 @@ def curve_caption(
     share: bool,
 ) -> str:
     """Write the caption of one chart."""
-    sentences = [_what(view, found, lines, banded=banded), *_cut(found, lines, banded=banded, share=share)]
+    sentences = [_what(view, found, lines, banded=banded), *_extremes(view, panel, lines)]
+    sentences += _cut(found, lines, banded=banded, share=share)
     if any(bool((curve.n[curve.n > 0] < curve.n.max()).any()) for curve in found):
         sentences.append(
             "Dashed where fewer seeds are left than elsewhere (dotted, if the line is dashed anyway):"
@@ -52,16 +53,25 @@ def curve_caption(
 
 def _what(view: CompareView, found: Sequence[GroupCurve], lines: Sequence[Line], *, banded: bool) -> str:
     if not any(curve.seeds > 1 for curve in found):
-        return "One seed: no interval." + (_smoothing(view) if view.smooth else "")
+        return f"One seed: no interval.{_smoothing(view)}"
     band = f"band: {_BANDS[view.band]}" if banded else "no bands"
     if not banded and view.band != "none":
         band += " for so many groups"
-    pale = "; pale: single runs" if any(line.faint for line in lines) and not view.smooth else ""
-    return f"Line: {view.agg} over seeds; {band}{pale}." + (_smoothing(view) if view.smooth else "")
+    pale = "; pale: single runs" if any(line.faint and not line.extremes for line in lines) else ""
+    return f"Line: {view.agg} over seeds; {band}{'' if view.smooth else pale}.{_smoothing(view)}"
 
 
 def _smoothing(view: CompareView) -> str:
-    return f" Smoothed over all points with weight {view.smooth:g}; pale: not smoothed."
+    told = f" Smoothed over all points with weight {view.smooth:g}; pale: not smoothed."
+    return told if view.smooth else ""
+
+
+def _extremes(view: CompareView, panel: Panel, lines: Sequence[Line]) -> Iterator[str]:
+    outer = sum(line.extremes for line in lines)
+    if outer:
+        whose = "each run" if outer > len(panel.drawn) else "the runs of each group"
+        averaged = "" if view.smooth else ", over which lines average"
+        yield f"Pale: the lowest and the highest value of {whose} in each block of steps{averaged}."
 
 
 def _cut(found: Sequence[GroupCurve], lines: Sequence[Line], *, banded: bool, share: bool) -> Iterator[str]:

@@ -143,7 +143,9 @@ def _chart(
     smooth = _grouped(panel, series.smooth, comparison, view)
     log_y = view.ylog if view.ylog is not None else spans_decades(curve.middle for curve in found.values())
     banded = view.band != "none" and len(found) <= MAX_BANDS
-    if smooth:
+    if series.edges is not None:
+        lines = _extreme_lines(panel, series, faint, comparison.metric if view.x == "step" else "")
+    elif smooth:
         lines = [_raw_mean(curve, panel.drawn[key][1][0]) for key, curve in found.items() if key in smooth]
     else:
         lines = _raw_lines(panel, series.raw, faint)
@@ -190,6 +192,33 @@ def _raw_lines(panel: Panel, series: Mapping[int, Curve], most: int) -> list[Lin
         if len(group.members) > 1 and run.pk in series
     ]
     return lines if len(lines) <= most else []
+
+
+def _extreme_lines(panel: Panel, series: RunCurves, most: int, metric: str) -> list[Line]:
+    """Draw what averages over blocks would hide: the lowest and highest value of each run in every block.
+
+    Where runs are too many to be told apart it is that of all runs of a group, for which they need a common
+    axis.
+
+    Args:
+        metric: that is read anew where somebody zooms in; empty where the axis is not that of steps.
+    """
+    pale = [(run, style[0]) for key, (_, style) in panel.drawn.items() for run in panel.runs[key]]
+    pale = [(run, colour) for run, colour in pale if run.pk in series.pale]
+    if len(pale) <= most:
+        return [
+            Line(
+                run.name, *series.pale[run.pk], series=colour, faint=True, extremes=True,
+                source=(run.pk, metric, None) if metric else None,
+            )
+            for run, colour in pale
+        ]  # fmt: skip
+    every = {key: series.extremes(run.pk for run in panel.runs[key]) for key in panel.drawn if metric}
+    return [
+        Line(panel.drawn[key][0].label, *curve, series=panel.drawn[key][1][0], faint=True, extremes=True)
+        for key, curve in every.items()
+        if curve is not None
+    ]
 
 
 def _raw_mean(curve: GroupCurve, colour: int) -> Line:

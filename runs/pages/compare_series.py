@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TypeAlias
@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.series.batch import CLOCK
+from nnlab.series.columns import extremes
+from nnlab.series.pyramid import Buckets
 from nnlab.series.smoothing import smoothed
 from runs.pages.compare_view import CompareView
 from runs.reading.comparison import RunRow, points_of
 from runs.reading.series import read_series
-from runs.reading.windows import MAX_POINTS, MAX_SERIES, SeriesWindow, block_means, read_windows
+from runs.reading.windows import MAX_POINTS, MAX_SERIES, SeriesWindow, block_means, line_of, read_windows
 
 BLOCKS = 150  # steps of a curve that has a point at every step
 _EVERY_STEP = 400  # points of a series from which it is averaged over blocks
@@ -31,6 +33,9 @@ class RunCurves:
 
     Args:
         raw: as they were recorded, thinned to what a screen shows.
+        pale: the lowest and the highest value of each block, where curves were averaged over blocks; of runs
+            that have fewer points none.
+        windows: of these runs, and ``edges`` of the blocks; for the extremes of several of them.
         smooth: smoothed over all points, and only then thinned; empty where no smoothing was asked for.
         skipped: runs that have the metric and no such axis.
         untrained: whether step 0 was left out.
@@ -38,8 +43,16 @@ class RunCurves:
 
     raw: Mapping[int, Curve]
     smooth: Mapping[int, Curve]
+    pale: Mapping[int, Curve]
+    windows: Mapping[int, SeriesWindow]
+    edges: NDArray[np.int64] | None = None
     skipped: int = 0
     untrained: bool = False
+
+    def extremes(self, run_ids: Iterable[int]) -> Curve | None:
+        """Return the lowest and the highest value of any of these runs in each block; None without blocks."""
+        parts = [self.windows[run_id].read for run_id in run_ids if run_id in self.windows]
+        return None if self.edges is None or not parts else _outer(parts, self.edges)
 
 
 def read_curves(
@@ -64,10 +77,15 @@ def read_curves(
     ended = {run.pk: run for run in runs}
     axis = _Axis(view, [ended[run_id] for run_id in raw])
     placed = {run_id: axis.placed(ended[run_id], curve) for run_id, curve in raw.items()}
+    skipped = axis.skipped
+    outer = {} if edges is None else {pk: _outer([window.read], edges) for pk, window in trained.items()}
     return RunCurves(
         {run_id: curve for run_id, curve in placed.items() if curve is not None},
         {run_id: found for run_id, curve in smooth.items() if (found := axis.placed(ended[run_id], curve))},
-        skipped=axis.skipped,
+        {run_id: found for run_id, curve in outer.items() if (found := axis.placed(ended[run_id], curve))},
+        trained,
+        edges,
+        skipped=skipped,
         untrained=untrained,
     )
 
@@ -100,6 +118,11 @@ def _edges(windows: Sequence[SeriesWindow]) -> NDArray[np.int64] | None:
 def _thinned(window: SeriesWindow, edges: NDArray[np.int64] | None) -> Curve:
     read = window.read
     steps, values = (read.first_steps, read.mean) if edges is None else block_means(read, edges)
+    return steps.astype(np.float64), values
+
+
+def _outer(parts: Sequence[Buckets], edges: NDArray[np.int64]) -> Curve:
+    steps, values = line_of(extremes(parts, edges))
     return steps.astype(np.float64), values
 
 
@@ -166,7 +189,8 @@ class _Axis:
             inside &= x >= self._view.first
         if self._view.last is not None:
             inside &= x <= self._view.last
-        rises = np.concatenate([[True], x[1:] > np.maximum.accumulate(x)[:-1]])  # a clock may be set back
+        # A clock may be set back; of two values at one step the second stays where it is.
+        rises = np.concatenate([[True], (x[1:] > np.maximum.accumulate(x)[:-1]) | (np.diff(steps) == 0)])
         return (x[inside & rises], values[inside & rises]) if (inside & rises).any() else None
 
     def _is_open(self) -> bool:

@@ -108,16 +108,10 @@ class SeriesWindow:
 
         Where every point was read, extremes and NaN stand at their own steps, else at the first of a column.
         """
-        if self.is_whole:
-            points = window(self.read.first_steps, self.read.mean, 2 * self.columns)
-            steps, values, broken = points.steps, points.values, points.nonfinite_steps
-        else:
-            line = drawn(self.buckets)
-            steps, values, broken = line.steps, line.values, line.marked_steps
-        steps = np.concatenate([steps, broken])
-        values = np.concatenate([values, np.full(len(broken), np.nan)])
-        order = np.argsort(steps, kind="stable")
-        return steps[order], values[order]
+        if not self.is_whole:
+            return line_of(self.buckets)
+        points = window(self.read.first_steps, self.read.mean, 2 * self.columns)
+        return _with_breaks(points.steps, points.values, points.nonfinite_steps)
 
 
 class _Series(NamedTuple):
@@ -181,6 +175,19 @@ def layer_table(windows: Sequence[SeriesWindow], columns: int) -> tuple[list[int
         ((window.layer, window.read) for window in windows if window.layer is not None), key=itemgetter(0)
     )
     return [layer for layer, _ in of_layers], table([read for _, read in of_layers], columns)
+
+
+def line_of(buckets: Buckets) -> tuple[IntArray, FloatArray]:
+    """Draw columns with two values each at most; where one is not finite, a NaN stands beside them."""
+    line = drawn(buckets)
+    return _with_breaks(line.steps, line.values, line.marked_steps)
+
+
+def _with_breaks(steps: IntArray, values: FloatArray, broken: IntArray) -> tuple[IntArray, FloatArray]:
+    steps = np.concatenate([steps, broken])
+    values = np.concatenate([values, np.full(len(broken), np.nan)])
+    order = np.argsort(steps, kind="stable")
+    return steps[order], values[order]
 
 
 def block_means(read: Buckets, edges: IntArray) -> tuple[IntArray, FloatArray]:

@@ -144,7 +144,7 @@ def test_smoothing_is_of_every_point_and_leaves_the_raw_line_pale() -> None:
     [chart] = charts_of(sweep, "train_loss", smooth=0.9)
     expected = np.mean([smoothed(curve, 0.9) for curve in values], axis=0)
     assert float(chart.table.rows[-1][1]) == pytest.approx(expected[-1], rel=1e-3)
-    assert len(traces(chart, "faint")) == 1
+    assert len(traces(chart, "faint")) == 2
     assert "Smoothed over all points with weight 0.9; pale: not smoothed." in chart.caption
 
 
@@ -182,3 +182,60 @@ def test_hiding_groups_changes_nothing_of_the_others(
     left = {trace["name"]: trace for trace in rest.figure.get("data", []) if trace["meta"]["role"] == "line"}
     assert left.items() <= shown.items()
     assert len(left) == len(shown) - len(hide)
+
+
+def build_long(seeds: int, spike: tuple[int, int], points: int = 5_000) -> tuple[Sweep, Any]:
+    """Make runs of one configuration with a spike in one of them."""
+    sweep = builders.build_sweep()
+    values = 1 + np.random.default_rng(5).random((seeds, points))
+    values[spike] = 40.0
+    for seed in range(seeds):
+        run = builders.build_finished_run(sweep, training={"seed": seed})
+        builders.build_series(run, "train_loss", values[seed])
+    return sweep, values
+
+
+def heights(trace: dict[str, Any]) -> Any:
+    values = trace["y"]
+    return np.array(decoded(values) if isinstance(values, dict) else [v for v in values if v is not None])
+
+
+@pytest.mark.parametrize("view", [{}, {"smooth": 0.9}, {"x": "epoch"}, {"agg": "median", "band": "none"}])
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_no_spike_of_a_run_is_lost_in_an_average(seeds: int, view: dict[str, Any]) -> None:
+    sweep, values = build_long(seeds, (seeds - 1, 3_333))
+    [chart] = charts_of(sweep, "train_loss", **view)
+    pale = traces(chart, "faint")
+    assert len(pale) == seeds
+    for trace, own in zip(pale, values, strict=True):
+        assert (heights(trace).min(), heights(trace).max()) == (own.min(), own.max())
+    assert max(heights(line).max() for line in traces(chart, "line")) < 5
+    assert "Pale: the lowest and the highest value of " in chart.caption
+    assert chart.figure["layout"]["yaxis"]["range"][1] > 40
+
+
+def test_of_many_runs_the_extremes_of_each_group_are_drawn() -> None:
+    sweep, values = build_long(45, (17, 2_000), points=1_000 * 3)
+    [chart] = charts_of(sweep, "train_loss")
+    [pale] = traces(chart, "faint")
+    assert (heights(pale).min(), heights(pale).max()) == (values.min(), values.max())
+    assert "of the runs of each group" in chart.caption
+
+
+def test_one_value_that_is_not_finite_is_marked_and_leaves_the_mean_of_the_others() -> None:
+    sweep, _ = build_long(3, (0, 0))
+    broken = builders.build_finished_run(sweep, training={"seed": 3})
+    curve = np.ones(5_000)
+    curve[2_500] = np.nan
+    builders.build_series(broken, "train_loss", curve)
+    [chart] = charts_of(sweep, "train_loss")
+    [marks] = traces(chart, "broken")
+    assert len(marks["x"]) == 1
+    assert abs(marks["x"][0] - 2_500) <= 5_000 / 150
+    assert marks["text"][0].startswith(broken.name)
+
+
+def test_runs_with_few_points_are_drawn_as_they_are() -> None:
+    [chart] = charts_of(build_runs({(1, 0): [4.0, 3.0], (1, 1): [2.0, 1.0]}))
+    assert "lowest" not in chart.caption
+    assert "pale: single runs" in chart.caption

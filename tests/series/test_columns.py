@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnlab.series.columns import drawn, grouped, table, with_points
+from nnlab.series.columns import drawn, extremes, grouped, table, with_points
 from nnlab.series.pyramid import NAN, POSITIVE, Buckets
 from tests.series.stored import random_points
 
@@ -86,3 +88,36 @@ def test_a_table_has_every_greatest_value_of_each_series(seed: int, one: int, ot
         greatest = np.fmax.reduce(part.maximum)
         np.testing.assert_array_equal(np.fmax.reduce(maximum), greatest)
         np.testing.assert_array_equal(np.isnan(mean), np.isnan(maximum))
+
+
+@given(
+    st.lists(
+        st.lists(st.floats(-1e6, 1e6) | st.just(float("nan")), min_size=1, max_size=80),
+        min_size=1,
+        max_size=4,
+    ),
+    st.integers(2, 30),
+    st.integers(1, 8),
+)
+def test_extremes_over_blocks_are_those_of_all_points_in_them(
+    series: list[list[float]], blocks: int, size: int
+) -> None:
+    parts = [
+        Buckets.of_points(np.arange(1, len(one) + 1), np.array(one), size if place else 1)
+        for place, one in enumerate(series)
+    ]
+    edges = np.unique(np.linspace(0, max(map(len, series)), blocks + 1).round().astype(np.int64))
+    found = extremes(parts, edges)
+    for at, (low, high) in enumerate(pairwise(edges)):
+        # A bucket is of the block of its first step.
+        inside = [part[(part.first_steps > low) & (part.first_steps <= high)] for part in parts]
+        if not sum(len(one) for one in inside):
+            continue
+        place = int(np.flatnonzero(found.last_steps == high)[0])
+        assert at >= place
+        with np.errstate(invalid="ignore"):
+            least = np.fmin.reduce(np.concatenate([one.minimum for one in inside]))
+            most = np.fmax.reduce(np.concatenate([one.maximum for one in inside]))
+        np.testing.assert_array_equal([found.minimum[place], found.maximum[place]], [least, most])
+        assert found.nonfinite[place] == sum(int(one.nonfinite.sum()) for one in inside)
+    assert found.points == sum(map(len, series))
