@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
-from tests.services.installation import CHECKOUT, clean_environment
-from tests.services.stores import broker, postgresql
+from tests.services.at_once import told_by
 
 pytestmark = pytest.mark.services
 
@@ -20,23 +14,10 @@ ROUNDS, NOTICES = 8, 30
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def found(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    folder = tmp_path_factory.mktemp("at-once")
-    environment = {**clean_environment(folder / "home"), "DJANGO_SETTINGS_MODULE": "nnlab.settings"}
-    environment.pop("DATABASE_URL", None)
-    with ExitStack() as stack:
-        environment["REDIS_URL"] = stack.enter_context(broker(folder))
-        if request.param == "postgresql":
-            environment["DATABASE_URL"] = stack.enter_context(postgresql(folder / "postgres"))
-
-        def run(*words: str) -> str:
-            command = [sys.executable, *words]
-            return subprocess.check_output(command, env=environment, cwd=CHECKOUT, text=True)
-
-        run("manage.py", "migrate", "-v0")
-        yield json.loads(
-            run("-m", "tests.services.at_once_program", str(ROUNDS), str(NOTICES)).splitlines()[-1]
-        )
+def found(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return told_by(
+        "at_once_program", tmp_path_factory.mktemp("at-once"), request.param, str(ROUNDS), str(NOTICES)
+    )
 
 
 def test_a_double_click_on_a_fix_submits_one_sweep(found: Any) -> None:

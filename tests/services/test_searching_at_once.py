@@ -2,37 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
-from tests.services.installation import CHECKOUT, clean_environment
-from tests.services.stores import broker, postgresql
+from tests.services.at_once import told_by
 
 pytestmark = pytest.mark.services
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def found(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    folder = tmp_path_factory.mktemp("searches")
-    environment = {**clean_environment(folder / "home"), "DJANGO_SETTINGS_MODULE": "nnlab.settings"}
-    environment.pop("DATABASE_URL", None)
-    with ExitStack() as stack:
-        environment["REDIS_URL"] = stack.enter_context(broker(folder))
-        if request.param == "postgresql":
-            environment["DATABASE_URL"] = stack.enter_context(postgresql(folder / "postgres"))
-
-        def run(*words: str) -> str:
-            command = [sys.executable, *words]
-            return subprocess.check_output(command, env=environment, cwd=CHECKOUT, text=True)
-
-        run("manage.py", "migrate", "-v0")
-        yield json.loads(run("-m", "tests.services.searches_program").splitlines()[-1])
+def found(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return told_by("searches_program", tmp_path_factory.mktemp("searches"), request.param)
 
 
 def test_a_search_that_several_let_go_on_ends_at_its_trials(found: Any) -> None:
