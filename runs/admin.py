@@ -11,11 +11,12 @@ from django.shortcuts import redirect
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from runs import forms, retention, submission
+from runs import retention, submission
+from runs.forms.submission import FIELDSETS, SweepForm
 from runs.models import Alert, Allowance, ApiToken, Attempt, Project, Run, Status, Sweep, Worker
 from runs.models.runs import RunQuerySet
-from runs.specification import SubmissionError
 from runs.steering_admin import SteersRuns
+from runs.submitted.specification import SubmissionError
 from runs.trash_admin import DeletesRuns, KeepsATrash, TrashFilter, discard
 
 admin.site.site_header = admin.site.site_title = "nnlab administration"
@@ -103,7 +104,7 @@ class SweepAdmin(SteersRuns, DeletesRuns, admin.ModelAdmin[Sweep]):
         """Group the submission form as on the web page."""
         if obj:
             return super().get_fieldsets(request, obj)
-        return [(title, {"fields": names}) for title, names in forms.FIELDSETS]
+        return [(title, {"fields": names}) for title, names in FIELDSETS]
 
     def save_model(self, request: HttpRequest, obj: Sweep, form: Any, change: bool) -> None:
         """Submit through the one way in, and make the row it stored the admin's object."""
@@ -134,7 +135,7 @@ class SweepAdmin(SteersRuns, DeletesRuns, admin.ModelAdmin[Sweep]):
         return Run.objects.kept().filter(sweep__in=queryset.order_by().values("pk"))
 
 
-class AdminSweepForm(forms.SweepForm):
+class AdminSweepForm(SweepForm):
     """The submission form in the clothes of a model form, which the admin expects."""
 
     def __init__(self, *args: Any, instance: Sweep | None = None, **options: Any) -> None:

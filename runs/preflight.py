@@ -21,9 +21,9 @@ from nnlab.health.events import AlertEvent, Severity
 from nnlab.health.facts import describe_data
 from nnlab.health.patches import Advice
 from nnlab.health.preflight import preflight
-from runs.specification import Specification
 from runs.submission import network_name
-from runs.training import problem_of
+from runs.submitted.specification import Specification
+from runs.training.attempt import problem_of
 
 MOST_NETWORKS = 200  # that are looked at: each takes a millisecond or two
 

@@ -22,7 +22,7 @@ from django.db import connection, models, transaction
 from django.db.models import Q, QuerySet, Sum
 from django.db.models.functions import Coalesce, Length, Now
 
-from runs import delivery, lifecycle
+from runs import lifecycle
 from runs.models import (
     ACTIVE,
     OVER,
@@ -43,6 +43,7 @@ from runs.models import (
 )
 from runs.models.runs import RunQuerySet
 from runs.store import tallies
+from runs.training import delivery
 
 DELETE = "runs.delete_run"
 OWN = "runs.submit_sweep"

@@ -19,14 +19,15 @@ from django.utils.text import slugify
 
 from nnlab.engine.config import TrainingConfig
 from nnlab.engine.population import shape_key
-from runs import bounds, lifecycle, queue, specification
+from runs import bounds, lifecycle, queue
 from runs.estimating.estimate import expected_seconds, needed_mb
 from runs.models import Project, Run, Search, Source, Sweep, Trial
-from runs.specification import Planned, Specification, SubmissionError
 from runs.store import new_runs
 from runs.store.params import write_params_of
-from runs.submitted_job import Job
-from runs.submitted_networks import Limits
+from runs.submitted import specification
+from runs.submitted.job import Job
+from runs.submitted.networks import Limits
+from runs.submitted.specification import Planned, Specification, SubmissionError
 
 _AT_ONCE = 500  # trials in a statement
 HOPELESS = 1.5  # times its limit: the estimate of a network's memory is on the safe side

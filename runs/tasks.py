@@ -13,7 +13,7 @@ from celery.signals import celeryd_after_setup, worker_process_init, worker_read
 
 from nnlab import logs
 from nnlab.celery import app
-from runs import buckets, leaving, lifecycle, limits, queue, registration, training, workers
+from runs import lifecycle, queue, workers
 from runs.lifecycle import Claims
 from runs.models import Level, Run
 from runs.questions import advancing
@@ -21,6 +21,7 @@ from runs.queue import TRAIN_TASK
 from runs.searching import proposing
 from runs.store import log
 from runs.store.log import Line
+from runs.training import attempt, buckets, leaving, limits, registration
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +64,7 @@ def train_next(name: str) -> None:
 def _train(claims: Claims) -> None:
     """Train claimed runs; whatever happens, each has ended or waits again."""
     try:
-        training.train_claimed(claims)
+        attempt.train_claimed(claims)
     except SoftTimeLimitExceeded:
         limit = app.conf.task_soft_time_limit
         _break_off(claims, "time limit", f"The run took longer than {limit:,} s; ask for fewer steps.")

@@ -7,35 +7,30 @@ from django.urls import path
 from runs.api.access import own_access
 from runs.api.views import api
 from runs.pages import (
-    actions,
     alerts,
     backtest,
-    changes,
-    compare,
-    comparison_api,
-    dataset_profile,
-    datasets,
     downloads,
-    events,
     home,
     manual,
-    more_seeds,
     notifications,
     probes,
-    project,
-    question_actions,
-    questions,
     queue,
-    run,
-    run_logs,
-    run_tabs,
-    runs_file,
-    saved_views,
     sweeps,
     trash,
-    uploads,
     workers,
 )
+from runs.pages.comparing import api as comparison_api
+from runs.pages.comparing import changes, more_seeds
+from runs.pages.comparing import page as compare
+from runs.pages.datasets import page as datasets
+from runs.pages.datasets import profile, uploads
+from runs.pages.live import events
+from runs.pages.questions import actions as question_actions
+from runs.pages.questions import page as questions
+from runs.pages.run import logs, tabs
+from runs.pages.run import page as run
+from runs.pages.table import actions, runs_file, saved_views
+from runs.pages.table import page as project
 from runs.steering import ACTIONS
 
 api.add_router("", comparison_api.router)
@@ -77,11 +72,11 @@ urlpatterns = [
     path("r/<int:run_id>/", run.run, name="run"),
     *(
         path(f"r/<int:run_id>/{tab}/", run.run, {"tab": tab}, name=f"run-{tab}")
-        for tab in run_tabs.TABS
+        for tab in tabs.TABS
         if tab != "overview"
     ),
     path("r/<int:run_id>/live/", run.live, name="run-live"),
-    path("r/<int:run_id>/log.txt", run_logs.download, name="run-log"),
+    path("r/<int:run_id>/log.txt", logs.download, name="run-log"),
     path("r/<int:run_id>/points.csv", downloads.points, name="run-points"),
     *(
         path(f"r/<int:run_id>/{word}/", actions.steer_run, {"word": word}, name=f"run-{word}")
@@ -112,7 +107,7 @@ urlpatterns = [
     path("help/", manual.show, name="help"),
     path("datasets/", datasets.datasets, name="datasets"),
     path("datasets/upload/", uploads.upload, name="upload"),
-    path("datasets/<str:key>/", dataset_profile.dataset, name="dataset"),
+    path("datasets/<str:key>/", profile.dataset, name="dataset"),
     path("datasets/<str:key>/recipe/", uploads.new_recipe, name="recipe-new"),
     path("datasets/<str:key>/recipe/<str:recipe>/", uploads.recipe, name="recipe"),
     path("datasets/<str:key>/delete/", uploads.delete, name="upload-delete"),

@@ -18,8 +18,8 @@ from nnlab.health.advice import Op, apply
 from runs import submission
 from runs.alerts.verdicts import MOST_SEEDS
 from runs.models import ACTIVE, Alert, Fix, FixPair, Project, Run, Source, Status
-from runs.specification import Specification, SubmissionError
-from runs.submitted_values import MAX_LABEL
+from runs.submitted.specification import Specification, SubmissionError
+from runs.submitted.values import MAX_LABEL
 
 USUAL_SEEDS = 5
 BEFORE, AFTER = "before", "with fix"

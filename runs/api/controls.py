@@ -14,8 +14,8 @@ from runs.api.alerts import alert_answer
 from runs.api.answers import found, run_answer
 from runs.api.schemas import AlertOut, ErrorsOut, Key, RunOut
 from runs.models import Run
-from runs.specification import SubmissionError
 from runs.steering import ACTIONS, STEER
+from runs.submitted.specification import SubmissionError
 
 router = Router()
 

@@ -23,10 +23,10 @@ from runs.api.bodies import read_body
 from runs.api.schemas import ErrorsOut, Word
 from runs.models import DatasetVersion
 from runs.reading.datasets import describe, saved_recipes, saved_versions, version_named
-from runs.specification import SubmissionError
 from runs.store import datasets
 from runs.store.datasets import Origin
 from runs.submission import project_named, project_slug
+from runs.submitted.specification import SubmissionError
 
 _BODY = {"requestBody": {"content": {"text/csv": {"schema": {"type": "string", "format": "binary"}}}}}
 _NO_KEY = "upload:000000000000"  # a recipe is tried before there is a version

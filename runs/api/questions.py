@@ -16,7 +16,7 @@ from runs.questions import asking
 from runs.questions.answering import Answer, Stage, answer, answers
 from runs.questions.outcomes import CellOutcome
 from runs.questions.verdicts import Pair
-from runs.specification import SubmissionError
+from runs.submitted.specification import SubmissionError
 
 LISTED = 100
 

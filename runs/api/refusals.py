@@ -7,7 +7,7 @@ from ninja import NinjaAPI
 
 from nnlab.series.errors import SeriesError
 from runs.outside.errors import BusyError, ClosedError, NoRunError
-from runs.specification import SubmissionError
+from runs.submitted.specification import SubmissionError
 
 RETRY_AFTER = 5  # seconds
 _STATUSES: dict[type[Exception], int] = {NoRunError: 404, ClosedError: 409, BusyError: 429, SeriesError: 422}

@@ -16,7 +16,7 @@ from runs.estimating.estimate import Estimate, estimate
 from runs.models import Sweep
 from runs.preflight import Finding, forecast
 from runs.searching.summary import SearchSummary, summarise
-from runs.specification import SubmissionError
+from runs.submitted.specification import SubmissionError
 
 router = Router()
 

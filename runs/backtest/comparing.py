@@ -15,7 +15,7 @@ from runs.backtest.outcomes import Outcome, outcomes
 from runs.backtest.replaying import Replay, Replayer
 from runs.models import Alert, Run, Source
 from runs.models.runs import OVER, RunQuerySet
-from runs.rebuilding import NotRebuiltError
+from runs.training.rebuilding import NotRebuiltError
 
 HARMFUL = ("warning", "critical")
 USUAL_RUNS = 100

@@ -17,9 +17,9 @@ from nnlab.health.events import AlertEvent
 from nnlab.health.facts import DataFacts, describe_data
 from nnlab.health.monitor import Monitor
 from nnlab.health.thresholds import Thresholds
-from runs import training
 from runs.models import Run, Status
-from runs.rebuilding import OF_TRACE, rebuilt
+from runs.training import attempt
+from runs.training.rebuilding import OF_TRACE, rebuilt
 
 # What these read of the examples has to be taken of the data again.
 OF_DATA = frozenset({"class_balance", "leak", "output_mismatch", "unscaled_data", "initial_loss"})
@@ -75,6 +75,6 @@ def _facts(run: Run) -> DataFacts | None:
         prepared = prepare(DataConfig.from_dict(run.config["data"]), Path(settings.CSV_FOLDER))
         if run.info.get("data_version", prepared.version) != prepared.version:
             return None
-        return describe_data(training.problem_of(prepared))
+        return describe_data(attempt.problem_of(prepared))
     except (DataError, EngineError):
         return None

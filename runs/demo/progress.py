@@ -12,7 +12,7 @@ from django.db.models import Count, Q, Sum
 from runs import submission
 from runs.models import Alert, Run, Status, Sweep
 from runs.reading.sweeps import shown_sweeps
-from runs.specification import Specification
+from runs.submitted.specification import Specification
 
 FOLDER = Path(__file__).parent
 

@@ -18,8 +18,8 @@ from runs.estimating.expecting import Basis, Expectations, Expected
 from runs.estimating.starts import Backlog, backlog
 from runs.estimating.work import Work
 from runs.models import Queue
-from runs.specification import Planned, Specification
-from runs.training import problem_of
+from runs.submitted.specification import Planned, Specification
+from runs.training.attempt import problem_of
 
 MB = 2**20
 

@@ -17,10 +17,10 @@ from django.db.models import F, Min, Sum, Value
 from django.db.models.functions import Coalesce, Now
 
 from runs import bounds, workers
-from runs.buckets import MAX_MEMBERS, MAX_SECONDS
 from runs.models import Attempt, Outcome, Run, Source, Status
 from runs.models.durations import Seconds
 from runs.reading import workers as muster
+from runs.training.buckets import MAX_MEMBERS, MAX_SECONDS
 
 if TYPE_CHECKING:
     from runs.models.runs import RunQuerySet
@@ -189,7 +189,7 @@ def _played(waiting: list[_Waiting], free: list[float]) -> dict[int, tuple[float
 def _company(
     one: _Waiting, alike: deque[_Waiting], times: dict[int, tuple[float, float]], share: int
 ) -> Iterator[_Waiting]:
-    """Take those that are trained along with a run, as ``runs.buckets`` does."""
+    """Take those that are trained along with a run, as ``runs.training.buckets`` does."""
     if one.attempt or not one.shape:
         return
     most = min(MAX_MEMBERS, share, int(MAX_SECONDS / max(one.seconds, 1e-3)))

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from nnlab.data.catalogue import Shape
     from nnlab.engine.config import TrainingConfig
-    from runs.specification import Planned
+    from runs.submitted.specification import Planned
 
 # One core of ten years ago: only the ratio of two estimates is ever used where something was measured.
 _STEP_SECONDS = 1e-5

@@ -18,10 +18,10 @@ from runs.models import Run, Source, Sweep
 from runs.outside import configuration
 from runs.outside.errors import ClosedError
 from runs.outside.hearing import listened
-from runs.specification import SubmissionError
 from runs.store.params import write_params
 from runs.submission import project_named, project_slug
-from runs.submitted_values import Faults, read_label, read_table
+from runs.submitted.specification import SubmissionError
+from runs.submitted.values import Faults, read_label, read_table
 
 MAX_HEADLINE = 30  # characters
 _KEYS = frozenset({"project", "name", "config", "headline", "client_id"})

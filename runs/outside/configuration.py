@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
-from runs.specification import SubmissionError
 from runs.store.params import ParamsError, flattened
+from runs.submitted.specification import SubmissionError
 
 MAX_BYTES = 256 * 1024  # of a configuration as JSON
 _INT32, _INT64 = 2**31 - 1, 2**63 - 1

@@ -20,11 +20,11 @@ from runs.models import Alert, Mute, Project
 from runs.models.alerts import AlertQuerySet
 from runs.pages import formats
 from runs.pages.frame import needs, render_page, signed_in
-from runs.pages.run_alerts import trial_card
+from runs.pages.run.alerts import trial_card
 from runs.pages.selection import run_numbers
 from runs.reading import inbox
 from runs.reading.inbox import Wanted
-from runs.specification import SubmissionError
+from runs.submitted.specification import SubmissionError
 
 MUTE_HOURS = (1, 24, 168)
 _FIELDS = ("severity", "state", "check", "project")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from runs.models import Run
-from runs.pages.comparison import Comparison
-from runs.pages.run_deltas import reference
+from runs.pages.comparing.comparison import Comparison
+from runs.pages.run.deltas import reference
 from runs.reading.knobs import Changed, changed_between
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from runs.models import Run
-from runs.specification import Planned, Specification
 from runs.submission import network_name
+from runs.submitted.specification import Planned, Specification
 
 MAX_LISTED = 300  # configurations; a sweep may have thousands
 

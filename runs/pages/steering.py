@@ -13,8 +13,8 @@ from runs import submission
 from runs.models.runs import RunQuerySet
 from runs.pages.frame import check_right, render_page, signed_in
 from runs.retention import counted
-from runs.specification import SubmissionError
 from runs.steering import ACTIONS, MANY, SUBMIT
+from runs.submitted.specification import SubmissionError
 
 SHOWN_SWEEPS = 10  # of those that a question names
 

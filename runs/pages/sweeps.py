@@ -15,13 +15,13 @@ from nnlab.data.config import DataConfig
 from nnlab.engine.config import TrainingConfig
 from runs import submission
 from runs.estimating.estimate import estimate
-from runs.forms import FOLDED, SEARCH, SweepForm
+from runs.forms.submission import FOLDED, SEARCH, SweepForm
 from runs.models import Alert, Project, Run, Source
 from runs.pages.frame import needs, render_page, signed_in
 from runs.pages.previews import preview
 from runs.pages.selection import run_numbers
 from runs.preflight import forecast
-from runs.specification import SubmissionError
+from runs.submitted.specification import SubmissionError
 
 _USUAL = {"momentum": TrainingConfig.momentum, "first_seed": TrainingConfig.seed, "noise": DataConfig.noise}
 

@@ -19,8 +19,8 @@ from runs.models import ACTIVE, Question, Run
 from runs.questions.asking import planned
 from runs.questions.outcomes import NOTHING, CellOutcome, outcomes
 from runs.questions.reading import read
-from runs.specification import Specification, SubmissionError
-from runs.submitted_values import Faults
+from runs.submitted.specification import Specification, SubmissionError
+from runs.submitted.values import Faults
 
 logger = logging.getLogger(__name__)
 

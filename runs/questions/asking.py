@@ -16,10 +16,10 @@ from runs import submission
 from runs.models import Question
 from runs.questions.cells import Budget, Cell, build_cells
 from runs.questions.reading import Read, read
-from runs.search_plans import goals
-from runs.specification import Specification, SubmissionError
-from runs.submitted_networks import Limits
-from runs.submitted_values import Faults
+from runs.submitted.networks import Limits
+from runs.submitted.search_plans import goals
+from runs.submitted.specification import Specification, SubmissionError
+from runs.submitted.values import Faults
 
 _STAGES = {"tuning_seeds": "tuning", "seeds": "fresh seeds"}
 

@@ -13,7 +13,7 @@ from nnlab.engine.errors import ConfigError
 from nnlab.engine.sizes import multiply_adds, parameter_count
 from nnlab.search.errors import SearchError
 from nnlab.search.parity import Layers, fit
-from runs.submitted_values import Faults
+from runs.submitted.values import Faults
 
 FACTORS = ("depth", "activation", "dropout")
 BUDGETS = ("parameters", "multiply_adds", "width")

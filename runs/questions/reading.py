@@ -14,7 +14,7 @@ from nnlab.engine.config_checks import choice, integer, number
 from nnlab.engine.errors import ConfigError
 from nnlab.engine.sizes import MAX_PARAMETERS
 from runs.questions.cells import BUDGETS, FACTORS, MAX_CELLS
-from runs.submitted_values import Faults, read_label, read_seeds, read_table
+from runs.submitted.values import Faults, read_label, read_seeds, read_table
 
 MAX_RATES = 20
 MAX_NAME = 80  # leaves room for what names its sweeps

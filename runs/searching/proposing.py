@@ -22,8 +22,8 @@ from runs import submission
 from runs.models import Run, Search
 from runs.reading.metrics import higher_is_better
 from runs.searching.outcomes import Outcome, outcomes
-from runs.specification import Planned, Specification, SubmissionError
-from runs.submitted_networks import Limits
+from runs.submitted.networks import Limits
+from runs.submitted.specification import Planned, Specification, SubmissionError
 
 logger = logging.getLogger(__name__)
 

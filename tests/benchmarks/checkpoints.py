@@ -79,7 +79,8 @@ def _compared(workload: Mapping[str, Any]) -> str:
 
 def _trained(workload: Mapping[str, Any]) -> tuple[float, float]:
     """Give the seconds of the processor that all runs of a workload take, and the share of checkpoints."""
-    from runs import buckets, company, submission, training  # noqa: PLC0415
+    from runs import submission  # noqa: PLC0415
+    from runs.training import attempt, buckets, company  # noqa: PLC0415
 
     described = {"project": "benchmark", "name": "checkpoints", "data": HOUSING, **workload}
     submission.submit(submission.parse(described), None)
@@ -94,7 +95,7 @@ def _trained(workload: Mapping[str, Any]) -> tuple[float, float]:
     cpu = wall = 0.0
     while claims := buckets.claim_next("cpu", "benchmark:1"):
         began = perf_counter(), process_time()
-        training.train_claimed(claims)
+        attempt.train_claimed(claims)
         wall, cpu = wall + perf_counter() - began[0], cpu + process_time() - began[1]
     company._Rhythm = usual  # type: ignore[misc]
     return cpu, sum(rhythm.spent for rhythm in rhythms) / wall
@@ -109,7 +110,7 @@ def _sized(units: list[int]) -> str:
     from nnlab.engine.training import Training  # noqa: PLC0415
     from runs.models import Checkpoint, Run  # noqa: PLC0415
     from runs.store.checkpoints import Keeper, State, data_of  # noqa: PLC0415
-    from runs.training import problem_of  # noqa: PLC0415
+    from runs.training.attempt import problem_of  # noqa: PLC0415
 
     config = TrainingConfig(hidden_units=tuple(units), batch_size=100, steps=1_000_000)
     run = Training(config, problem_of(prepare(DataConfig(**HOUSING), Path())))

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from runs.specification import Specification, parse
-from runs.submitted_networks import Limits
+from runs.submitted.networks import Limits
+from runs.submitted.specification import Specification, parse
 
 LIMITS = Limits(runs=1000, steps=10_000_000)
 

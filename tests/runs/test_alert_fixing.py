@@ -13,10 +13,10 @@ from runs import submission
 from runs.alerts import fixing
 from runs.alerts.trials import hit_rates, trials
 from runs.alerts.verdicts import Outcome
-from runs.findings import _store_event
 from runs.models import Alert, Fix, FixPair, Mute, Run, Source, Status, Sweep
-from runs.specification import SubmissionError, group_of
+from runs.submitted.specification import SubmissionError, group_of
 from runs.tasks import train_next
+from runs.training.findings import _store_event
 from tests.runs import builders
 from tests.runs.test_alerts_stored import event
 

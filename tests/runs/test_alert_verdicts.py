@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from runs.alerts.verdicts import Outcome, Pair, RunEnd, Verdict, judge
-from runs.pages.run_alerts import SEED_COUNTS
+from runs.pages.run.alerts import SEED_COUNTS
 
 SICK = (0.10, 0.12, 0.09, 0.11, 0.10)
 HEALTHY = (0.95, 0.96, 0.94, 0.97, 0.95)

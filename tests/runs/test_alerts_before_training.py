@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from nnlab.health import facts
-from runs import queue, submission, training
+from runs import queue, submission
 from runs.models import Alert, Run
 from runs.tasks import train_next
+from runs.training import attempt
 from tests.runs.submissions import build_submission
 
 pytestmark = pytest.mark.django_db
@@ -35,7 +36,7 @@ def test_every_run_of_a_sweep_is_told_of_raw_data_which_are_looked_at_once(
         looked.append(problem)
         return facts.describe_data(problem)
 
-    monkeypatch.setattr(training, "describe_data", looking)
+    monkeypatch.setattr(attempt, "describe_data", looking)
     runs = trained(data={"dataset": "wine", "recipe": "raw"}, training={"steps": 5}, seeds=3)
     alerts = Alert.objects.filter(check_id="unscaled_data")
     assert sorted(alert.run_id for alert in alerts) == [run.pk for run in runs]

@@ -9,8 +9,8 @@ import pytest
 from django.utils import timezone
 
 from nnlab.health.events import AlertEvent, EventKind, Severity
-from runs.findings import _store_event
 from runs.models import Alert, Mute, Run
+from runs.training.findings import _store_event
 from tests.runs import builders
 
 pytestmark = pytest.mark.django_db

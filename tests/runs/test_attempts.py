@@ -17,9 +17,10 @@ from django.utils import timezone
 
 from nnlab import versions
 from nnlab.versions import Machine
-from runs import attempts, lifecycle, queue, tasks, training, workers
+from runs import attempts, lifecycle, queue, tasks, workers
 from runs.models import Attempt, Outcome, Run, Status, Worker
 from runs.outside import ending
+from runs.training import attempt
 from tests.runs.builders import build_run, build_sweep
 from tests.runs.outside import Program, build_outside_run, silence
 
@@ -187,7 +188,7 @@ def test_what_broke_a_population_is_told_by_the_attempts_of_its_members(
     def crash(_: object) -> None:
         raise RuntimeError("no")
 
-    monkeypatch.setattr(training, "train_claimed", crash)
+    monkeypatch.setattr(attempt, "train_claimed", crash)
     sweep = build_sweep()
     for _ in range(2):
         build_run(sweep)

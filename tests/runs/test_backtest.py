@@ -16,9 +16,9 @@ from runs.backtest.comparing import Raised, Report, backtest, candidates
 from runs.backtest.outcomes import Outcome, outcomes
 from runs.backtest.replaying import OF_DATA, Replay, Replayer
 from runs.models import Ledger, Run, Series, Trace
-from runs.rebuilding import OF_TRACE, NotRebuiltError, rebuilt
-from runs.recording import Recorder
 from runs.tasks import train_next
+from runs.training.rebuilding import OF_TRACE, NotRebuiltError, rebuilt
+from runs.training.recording import Recorder
 from tests.runs import builders
 from tests.runs.builders import extend_series
 

@@ -9,9 +9,10 @@ from django.contrib.auth.models import User
 from django.test import Client, override_settings
 from django.urls import reverse
 
-from runs import bounds, buckets, lifecycle, submission
+from runs import bounds, lifecycle, submission
 from runs.models import Allowance, Project, Run, Status, Sweep
-from runs.specification import SubmissionError
+from runs.submitted.specification import SubmissionError
+from runs.training import buckets
 from tests.runs.builders import build_project, build_run, build_sweep, build_user
 from tests.runs.submissions import build_submission
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from runs import buckets, lifecycle, queue, submission
+from runs import lifecycle, queue, submission
 from runs.models import Project, Queue, Run, Status, Sweep
+from runs.training import buckets
 from tests.runs.builders import build_run, build_running_run, build_sweep
 from tests.runs.submissions import build_submission
 

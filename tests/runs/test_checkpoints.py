@@ -16,13 +16,14 @@ from django.utils import timezone
 from nnlab.engine import checkpoints as engine
 from nnlab.engine import population
 from nnlab.engine.errors import CheckpointError
-from runs import company, lifecycle
+from runs import lifecycle
 from runs.models import Alert, Attempt, Checkpoint, CheckpointPart, Ledger, Outcome, Run, Status
-from runs.populations import KeptPopulation
-from runs.recording import RunTakenError
 from runs.store import checkpoints
 from runs.store.checkpoints import Keeper, State
 from runs.tasks import train_next
+from runs.training import company
+from runs.training.populations import KeptPopulation
+from runs.training.recording import RunTakenError
 from tests.engine.native import TIERS
 from tests.runs.builders import build_run
 from tests.runs.watching import interfere, write_at_once

@@ -8,9 +8,10 @@ import pytest
 from django.conf import settings
 
 from nnlab.engine import population
-from runs import company, lifecycle, submission
+from runs import lifecycle, submission
 from runs.models import Attempt, Checkpoint, CheckpointPart, Run, Status
 from runs.tasks import train_next
+from runs.training import company
 from tests.runs.submissions import build_submission
 from tests.runs.watching import interfere, write_at_once
 from tests.runs.whole_runs import assert_same

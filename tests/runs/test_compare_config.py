@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from runs.models import Source, Sweep
-from runs.pages.compare_config import compare_configs
+from runs.pages.comparing.config import compare_configs
 from tests.runs import builders
 
 pytestmark = pytest.mark.django_db

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from nnlab.series.smoothing import smoothed
 from runs.charts.chart import Chart
 from runs.models import Run, Sweep
-from runs.pages.compare_curves import MAX_GROUPS, curves_tab, panels_of
-from runs.pages.compare_view import CompareView
-from runs.pages.comparison import Comparison, compare_runs
+from runs.pages.comparing.comparison import Comparison, compare_runs
+from runs.pages.comparing.curves import MAX_GROUPS, curves_tab, panels_of
+from runs.pages.comparing.view import CompareView
 from runs.reading import comparison as reading
 from tests.runs import builders
 

@@ -11,7 +11,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from nnlab.stats.intervals import mean_interval
 from runs.models import Project, Run, Sweep
-from runs.pages import compare_groups
+from runs.pages.comparing import groups
 from runs.store.metrics import MetricState, write_metrics
 from tests.runs import builders
 
@@ -48,7 +48,7 @@ def test_a_group_is_the_same_on_whichever_page_it_stands(
         for seed in (0, 1):
             build_scored(sweep, seed, depth=depth, summary={"val_accuracy": 0.9 - depth / 100 + seed / 1000})
     whole = {row.group.key: row.group.interval for row in context_of(reader, sweep.project)["groups"].rows}
-    monkeypatch.setattr(compare_groups, "PAGE", 2)
+    monkeypatch.setattr(groups, "PAGE", 2)
     pages = [context_of(reader, sweep.project, page=page)["groups"] for page in (1, 2, 3)]
     assert {row.group.key: row.group.interval for page in pages for row in page.rows} == whole
     assert [(page.first, page.last, page.total) for page in pages] == [(1, 2, 5), (3, 4, 5), (5, 5, 5)]

@@ -14,7 +14,7 @@ from pytest_django import DjangoAssertNumQueries
 from runs.charts.chart import Chart
 from runs.charts.parallel import Axis, parallel
 from runs.models import Sweep
-from runs.pages import compare_parallel
+from runs.pages.comparing import parallel as parallel_page
 from tests.runs import builders
 
 pytestmark = pytest.mark.django_db
@@ -157,7 +157,7 @@ def test_ranges_that_hold_nothing_leave_a_page(reader: Client) -> None:
 def test_of_very_many_groups_some_are_drawn_and_it_is_said(
     reader: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compare_parallel, "MAX_DRAWN", 4)
+    monkeypatch.setattr(parallel_page, "MAX_DRAWN", 4)
     chart = open_tab(reader, build_grid()).context["parallel"]
     assert "4 of 6 lines are drawn, evenly chosen by rank" in chart.caption
     drawn = lines(chart)

@@ -13,7 +13,7 @@ from nnlab.engine.config import TrainingConfig
 from nnlab.engine.sizes import multiply_adds, parameter_count
 from runs.charts.tradeoff import CostView, tradeoff
 from runs.models import Sweep
-from runs.pages import compare_tradeoff
+from runs.pages.comparing import tradeoff as tradeoff_page
 from tests.runs import builders
 
 pytestmark = pytest.mark.django_db
@@ -109,7 +109,7 @@ def test_an_unknown_cost_is_a_warning(reader: Client) -> None:
 def test_of_very_many_groups_the_front_is_always_drawn(
     reader: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compare_tradeoff, "MAX_DRAWN", 3)
+    monkeypatch.setattr(tradeoff_page, "MAX_DRAWN", 3)
     chart = chart_of(
         reader, build_sizes({2**power: 0.5 + (power % 2) * 0.01 * power for power in range(3, 10)})
     )

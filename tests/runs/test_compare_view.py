@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nnlab.stats.groups import Band
-from runs.pages.compare_tabs import TABS
-from runs.pages.compare_view import AXES, BANDS, MEDIAN_BANDS, CompareView, Tab, parse_view
+from runs.pages.comparing.tabs import TABS
+from runs.pages.comparing.view import AXES, BANDS, MEDIAN_BANDS, CompareView, Tab, parse_view
 from runs.reading.values import storable
 
 OWN = Tab("own", "Own", "", lambda *_: {}, fields=("xcost", "axis."))

@@ -11,10 +11,10 @@ import pytest
 from django.db import OperationalError, transaction
 
 from nnlab.engine.records import Records, RunInfo
-from runs import delivery, findings
 from runs.models import Alert, Chunk, Journal, Ledger, Series
 from runs.reading.series import read_series
-from runs.recording import Recorder, RunTakenError
+from runs.training import delivery, findings
+from runs.training.recording import Recorder, RunTakenError
 from tests.runs.builders import build_running_run
 from tests.runs.test_recording import (
     TOKEN,

@@ -16,7 +16,7 @@ from runs.estimating.estimate import Estimate, estimate, expected_seconds
 from runs.estimating.expecting import Basis
 from runs.estimating.work import memory_of
 from runs.models import Attempt, Outcome, Run, Speed, Status
-from runs.specification import Specification
+from runs.submitted.specification import Specification
 from tests.runs.submissions import build_submission
 from tests.runs.test_workers import build_worker
 

@@ -17,10 +17,10 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from runs.models import Run, Series, Status
-from runs.pages import lookout as looking
-from runs.pages import watched as watching
-from runs.pages.events import Stream
-from runs.pages.lookout import Lookout
+from runs.pages.live import lookout as looking
+from runs.pages.live import watched as watching
+from runs.pages.live.events import Stream
+from runs.pages.live.lookout import Lookout
 from runs.store import changes
 from tests.runs import builders
 

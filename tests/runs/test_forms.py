@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from nnlab.engine.config import ACTIVATIONS, OPTIMIZERS, TrainingConfig
-from runs.forms import FIELDSETS, SweepForm
+from runs.forms.submission import FIELDSETS, SweepForm
 from runs.models import Run
 from runs.submission import parse, submit
 from tests.runs.builders import build_project

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from nnlab.engine.records import Ending, Evaluation, Records, RunInfo
-from runs import queue, rungs, submission
-from runs.judging import Judge
+from runs import queue, submission
 from runs.models import Mark, Run, Rung, Search, Status
 from runs.tasks import train_next
+from runs.training import rungs
+from runs.training.judging import Judge
 from tests.runs.builders import build_running_run, build_series
 from tests.runs.submissions import build_submission
 

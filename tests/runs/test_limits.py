@@ -10,13 +10,14 @@ import pytest
 from django.test import Client, override_settings
 
 from nnlab.data import preparation
-from runs import limits, submission, training
-from runs.forms import SweepForm
-from runs.members import Member
+from runs import submission
+from runs.forms.submission import SweepForm
 from runs.models import Attempt, Run, Status
-from runs.specification import SubmissionError
-from runs.submitted_job import Job
+from runs.submitted.job import Job
+from runs.submitted.specification import SubmissionError
 from runs.tasks import train_next
+from runs.training import attempt, limits
+from runs.training.members import Member
 from tests.runs.builders import build_run, build_user
 from tests.runs.submissions import build_submission
 
@@ -168,7 +169,7 @@ def test_training_is_bounded_by_the_limit_of_its_runs(monkeypatch: pytest.Monkey
         seen.append(resource.getrlimit(resource.RLIMIT_DATA)[0])
         return preparation.prepare(*args)
 
-    monkeypatch.setattr(training, "prepare", prepare)
+    monkeypatch.setattr(attempt, "prepare", prepare)
     submitted(job={"memory_limit_mb": 200})
     train_next("cpu")
     assert 0 < seen[0] < 2**40

@@ -208,7 +208,7 @@ def test_the_file_of_the_table_has_every_match_and_no_formulas(
     reader: Client, project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("runs.reading.table_rows.PAGE_SIZE", 1)
-    monkeypatch.setattr("runs.pages.runs_file._AT_A_TIME", 3)
+    monkeypatch.setattr("runs.pages.table.runs_file._AT_A_TIME", 3)
     Run.objects.filter(name="r2").update(name="=1+1")
     marks.tag(project.runs.filter(name="r3"), ["b", "a"])
     address = reverse("project-runs-file", args=[project.slug])

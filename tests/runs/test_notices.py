@@ -10,8 +10,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from nnlab.health.events import AlertEvent, EventKind, Severity
-from runs.findings import _store_event
 from runs.models import Alert, Channel, Mute, Notice, NoticeLine, Run
+from runs.training.findings import _store_event
 from tests.runs import builders
 from tests.runs.test_alerts_stored import event
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from runs.outside.configuration import MAX_BYTES, checked, columns, merged
-from runs.specification import SubmissionError
+from runs.submitted.specification import SubmissionError
 
 FULL = {
     "depth": 3,

@@ -7,10 +7,11 @@ from collections.abc import Callable
 import pytest
 from django.utils import timezone
 
-from runs import buckets, lifecycle, queue, submission
+from runs import lifecycle, queue, submission
 from runs.models import Run, RunMetric, Status
 from runs.outside import summary
-from runs.specification import SubmissionError
+from runs.submitted.specification import SubmissionError
+from runs.training import buckets
 from tests.runs.builders import build_run, build_running_run
 from tests.runs.outside import Program, build_outside_run, fresh, item, silence
 

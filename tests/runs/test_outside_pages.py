@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 
 from runs.models import Ledger, Status
-from runs.pages import outside_charts
+from runs.pages.run import outside
 from tests.runs.builders import build_finished_run, build_series, build_sweep, build_user
 from tests.runs.outside import build_outside_run
 
@@ -61,7 +61,7 @@ def test_every_metric_has_a_chart_under_the_beginning_of_its_name(client: Client
         build_series(run, metric, [1.0, 2.0])
     for layer in range(20):
         build_series(run, "rms", [1.0, 2.0], layer=layer)
-    found = outside_charts.gallery(run)
+    found = outside.gallery(run)
     assert [(section.title, [chart.title for chart in section.charts]) for section in found.sections] == [
         ("val", ["Val/acc", "Val/loss"]),
         ("", ["Loss", "Rms, 12 of 20 layers"]),
@@ -74,7 +74,7 @@ def test_metrics_beyond_two_dozen_are_named_not_drawn(client: Client) -> None:
     for number in range(30):
         build_series(run, f"metric {number}", [1.0])
     text = page(client, run.get_absolute_url())
-    assert text.count("data-chart-plot") == outside_charts.MAX_CHARTS
+    assert text.count("data-chart-plot") == outside.MAX_CHARTS
     assert "not drawn <a href=" in text
 
 
@@ -104,7 +104,7 @@ def live(client: Client, run: Any, after: str) -> dict[str, Any]:
 def test_charts_are_drawn_again_where_points_came_and_some_time_went_by(client: Client) -> None:
     run = build_outside_run()
     series = build_series(run, "loss", [1.0, 2.0])
-    state, _, moment = outside_charts.gallery(run).cursor.rpartition("_")
+    state, _, moment = outside.gallery(run).cursor.rpartition("_")
     assert "replace" not in live(client, run, f"{state}_{int(moment) - 60}")
     assert "replace" not in live(client, run, f"1_0_{int(moment) + 60}")
     news = live(client, run, f"1_0_{int(moment) - 60}")
@@ -116,7 +116,7 @@ def test_charts_are_drawn_again_where_points_came_and_some_time_went_by(client: 
 
 def test_the_answer_names_charts_of_metrics_that_began_since_and_the_page_has_them(client: Client) -> None:
     run = build_outside_run()
-    _, _, moment = outside_charts.gallery(run).cursor.rpartition("_")
+    _, _, moment = outside.gallery(run).cursor.rpartition("_")
     series = build_series(run, "loss", [1.0, 2.0])
     news = live(client, run, f"1_0_{int(moment) - 60}")
     assert list(news["replace"]) == [f"metric-{series.number}"]

@@ -13,11 +13,11 @@ from pytest_django import DjangoAssertNumQueries
 from nnlab.stats.intervals import mean_interval
 from runs.charts.chart import Chart
 from runs.models import Project, Run, Sweep
-from runs.pages.compare_curves import curves_tab
-from runs.pages.compare_factors import factor_sections, grid
-from runs.pages.compare_tabs import TABS
-from runs.pages.compare_view import CompareView
-from runs.pages.comparison import Comparison, compare_runs
+from runs.pages.comparing.comparison import Comparison, compare_runs
+from runs.pages.comparing.curves import curves_tab
+from runs.pages.comparing.factors import factor_sections, grid
+from runs.pages.comparing.tabs import TABS
+from runs.pages.comparing.view import CompareView
 from runs.reading import comparison as reading
 from tests.runs import builders
 

@@ -12,9 +12,9 @@ from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
 from runs.models import Ledger, Run
-from runs.pages import live
-from runs.pages.live import Cursor
-from runs.pages.run_charts import RunView
+from runs.pages.run import news
+from runs.pages.run.charts import RunView
+from runs.pages.run.news import Cursor
 from tests.runs import builders
 
 pytestmark = pytest.mark.django_db
@@ -31,7 +31,7 @@ class Reader:
         self.cursor = ""
 
     def ask(self, run: Run) -> dict[str, Any]:
-        answer = live.news(run, VIEW, Cursor.parse(self.cursor))
+        answer = news.news(run, VIEW, Cursor.parse(self.cursor))
         if "loss" in answer.get("replace", {}):
             traces = answer["replace"]["loss"]["data"]
             self.lines = [list(_plain(trace["x"])) for trace in traces[:2]] or [[], []]
@@ -122,11 +122,11 @@ def test_a_long_absence_is_answered_by_windowed_figures() -> None:
     series = builders.build_series(run, "train_loss", [3.0])
     reader = Reader()
     reader.ask(run)
-    builders.extend_series(series, np.linspace(3, 1, live.MAX_APPENDED + 1).tolist())
+    builders.extend_series(series, np.linspace(3, 1, news.MAX_APPENDED + 1).tolist())
     answer = reader.ask(run)
     assert "replace" in answer
     assert len(reader.lines[0]) <= 1001
-    assert reader.lines[0][-1] == live.MAX_APPENDED + 2
+    assert reader.lines[0][-1] == news.MAX_APPENDED + 2
 
 
 @pytest.mark.parametrize(

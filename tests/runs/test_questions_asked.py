@@ -8,7 +8,7 @@ import pytest
 
 from runs.models import Question, Run, Sweep
 from runs.questions import asking
-from runs.specification import SubmissionError
+from runs.submitted.specification import SubmissionError
 from tests.runs.questions import RATES, build_asked, build_question
 
 pytestmark = pytest.mark.django_db

@@ -24,8 +24,8 @@ from nnlab.health.patches import Advice, Op
 from nnlab.series.pyramid import Layout
 from runs.models import Alert, Chunk, Journal, Run, Series
 from runs.reading.series import read_series
-from runs.recording import Recorder, RunTakenError
 from runs.store import tails, writing
+from runs.training.recording import Recorder, RunTakenError
 from tests.runs.builders import build_running_run
 
 pytestmark = pytest.mark.django_db

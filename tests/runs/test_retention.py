@@ -18,7 +18,7 @@ from django.http import QueryDict
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from runs import delivery, lifecycle, retention
+from runs import lifecycle, retention
 from runs.models import (
     Alert,
     Chunk,
@@ -39,6 +39,7 @@ from runs.reading import inbox, overview
 from runs.reading.comparison import select
 from runs.reading.sweeps import recent_sweeps
 from runs.store.writing import write
+from runs.training import delivery
 from tests.runs.builders import (
     build_alert,
     build_finished_run,

@@ -76,7 +76,7 @@ def test_the_statistics_do_not_depend_on_paging_or_what_is_open(
 
     whole = told("")
     monkeypatch.setattr("runs.reading.table_rows.PAGE_SIZE", 1)
-    monkeypatch.setattr("runs.pages.run_groups.SHOWN_RUNS", 1)
+    monkeypatch.setattr("runs.pages.table.groups.SHOWN_RUNS", 1)
     assert told("&open=relu") == told("&after=3~1~1") == whole
 
 

@@ -9,12 +9,13 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from runs import lifecycle, submission, training
+from runs import lifecycle, submission
 from runs.models import Attempt, Level, LogLine, Run
 from runs.reading.run_log import read_log
 from runs.store import log
 from runs.store.log import KEPT, MAX_TEXT, Line, Log
 from runs.tasks import train_next
+from runs.training import attempt
 from tests.runs import builders
 from tests.runs.submissions import build_submission
 
@@ -61,7 +62,7 @@ def test_a_run_that_breaks_keeps_the_traceback(monkeypatch: pytest.MonkeyPatch) 
     def broken(*_: object) -> None:
         raise RuntimeError("the cat sat on the cable")
 
-    monkeypatch.setattr(training, "train_claimed", broken)
+    monkeypatch.setattr(attempt, "train_claimed", broken)
     with pytest.raises(RuntimeError):
         trained()
     [line] = LogLine.objects.all()
@@ -70,14 +71,14 @@ def test_a_run_that_breaks_keeps_the_traceback(monkeypatch: pytest.MonkeyPatch) 
 
 def test_lines_of_an_earlier_attempt_stay_and_later_ones_come_after_them() -> None:
     run = builders.build_running_run()
-    for attempt in range(2):
+    for number in range(2):
         lines = Log(run.pk)
         lines.begin()
-        lines.say(f"attempt {attempt}")
+        lines.say(f"attempt {number}")
         lines.write()
         lines.write()  # whose commit was not heard of
         lines.written()
-        lines.say(f"more of {attempt}")
+        lines.say(f"more of {number}")
         lines.write()
     said = LogLine.objects.order_by("number").values_list("number", "text")
     assert [text for _, text in said] == ["attempt 0", "more of 0", "attempt 1", "more of 1"]

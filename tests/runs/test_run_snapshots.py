@@ -12,7 +12,7 @@ from django.urls import reverse
 from nnlab.engine.records import Snapshot
 from nnlab.engine.snapshots import histogram
 from runs.models import Run
-from runs.pages.run_snapshots import MAX_MAPS, NEVER, NONE_YET
+from runs.pages.run.snapshots import MAX_MAPS, NEVER, NONE_YET
 from runs.store.network_snapshots import write
 from tests.runs import builders
 

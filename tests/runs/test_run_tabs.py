@@ -14,9 +14,9 @@ from pytest_django import DjangoAssertNumQueries
 
 from runs import submission
 from runs.models import Attempt, Project, Run, Status
-from runs.pages import run_metrics
-from runs.pages.run_overview import FEW_ATTEMPTS
-from runs.pages.run_tabs import TABS
+from runs.pages.run import metrics
+from runs.pages.run.overview import FEW_ATTEMPTS
+from runs.pages.run.tabs import TABS
 from tests.runs import builders
 from tests.runs.outside import build_outside_run
 from tests.runs.test_pages import build_trained_run
@@ -265,7 +265,7 @@ def test_smoothing_reads_all_metrics_of_a_page_at_once_up_to_a_bound(
         builders.build_series(run, f"metric {number}", np.arange(100.0), chunk_sizes=[40])
     with django_assert_max_num_queries(COSTS["metrics"] + 4):
         text_of(reader, run, "metrics", smooth="0.5")
-    monkeypatch.setattr(run_metrics, "MAX_SMOOTHED", 250)
+    monkeypatch.setattr(metrics, "MAX_SMOOTHED", 250)
     charts = context_of(reader, run, "metrics", smooth="0.5")["charts"]
     assert ["Not smoothed" in chart.caption for chart in charts] == [False] * 2 + [True] * 10
 

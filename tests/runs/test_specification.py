@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from nnlab.engine.config import TrainingConfig
-from runs.specification import SubmissionError, group_of, parse
-from runs.submitted_networks import Limits
+from runs.submitted.networks import Limits
+from runs.submitted.specification import SubmissionError, group_of, parse
 from tests.runs.submissions import BAD, LIMITS, build_submission, parsed
 
 NO_SLUG = "a project without letters"  # is for runs.submission to refuse

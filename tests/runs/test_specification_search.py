@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from runs.specification import Specification, SubmissionError, parse
-from runs.submitted_networks import Limits
+from runs.submitted.networks import Limits
+from runs.submitted.specification import Specification, SubmissionError, parse
 from tests.runs.submissions import LIMITS, build_submission, parsed
 
 RATES = {"low": 1e-4, "high": 0.1, "log": True}

@@ -16,9 +16,9 @@ from django.test import Client
 
 from nnlab.celery import app
 from runs import lifecycle, submission
-from runs.forms import SweepForm
+from runs.forms.submission import SweepForm
 from runs.models import ApiToken, Project, Run, Status, Sweep
-from runs.specification import SubmissionError
+from runs.submitted.specification import SubmissionError
 from tests.runs.builders import build_run, build_user
 from tests.runs.submissions import BAD, TYPED, as_typed, build_submission
 

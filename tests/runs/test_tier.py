@@ -15,7 +15,7 @@ from nnlab.engine.problem import Problem
 from nnlab.engine.records import Records
 from nnlab.engine.training import describe
 from runs.models import Run
-from runs.recording import Recorder
+from runs.training.recording import Recorder
 from tests.engine.native import needs_native
 from tests.runs.builders import build_finished_run, build_run, build_running_run, build_user
 

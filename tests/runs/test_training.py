@@ -17,12 +17,13 @@ from django.utils import timezone
 
 from nnlab.celery import app
 from nnlab.data.preparation import prepare
-from runs import company, lifecycle, submission, training
-from runs.heartbeat import heartbeat
+from runs import lifecycle, submission
 from runs.lifecycle import Claims
 from runs.models import Run, Series, Status
 from runs.reading.series import read_series
 from runs.tasks import train_next
+from runs.training import attempt, company
+from runs.training.heartbeat import heartbeat
 from tests.runs.builders import build_run, build_running_run
 from tests.runs.submissions import build_submission
 from tests.runs.watching import interfere, write_at_once
@@ -169,7 +170,7 @@ def test_a_run_that_was_taken_stops_writing(
         Run.objects.update(token=other, worker="host-2:7")
 
     pulled = interfere(monkeypatch, take)
-    with caplog.at_level(logging.WARNING, "runs.training"):
+    with caplog.at_level(logging.WARNING, "runs.training.attempt"):
         run = trained(run)
     assert (run.status, run.token, run.worker) == (Status.RUNNING, other, "host-2:7")
     assert list(Series.objects.filter(metric="train_loss").values_list("points", flat=True)) == points
@@ -233,7 +234,7 @@ def raising(error: Exception) -> Callable[..., Any]:
 
 
 def test_an_error_of_our_own_fails_the_run_and_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "prepare", raising(RuntimeError("out of paper")))
+    monkeypatch.setattr(attempt, "prepare", raising(RuntimeError("out of paper")))
     run = submitted()
     with pytest.raises(RuntimeError, match="out of paper"):
         train_next("cpu")
@@ -242,7 +243,7 @@ def test_an_error_of_our_own_fails_the_run_and_is_raised(monkeypatch: pytest.Mon
 
 
 def test_a_run_that_takes_too_long_fails_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "prepare", raising(SoftTimeLimitExceeded()))
+    monkeypatch.setattr(attempt, "prepare", raising(SoftTimeLimitExceeded()))
     run = trained(submitted())
     assert (run.status, run.stop_reason) == (Status.FAILED, "time limit")
     assert f"longer than {app.conf.task_soft_time_limit:,} s" in run.error
@@ -250,7 +251,7 @@ def test_a_run_that_takes_too_long_fails_and_says_so(monkeypatch: pytest.MonkeyP
 
 def test_no_heartbeat_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     trained(submitted())
-    monkeypatch.setattr(training, "prepare", raising(SoftTimeLimitExceeded()))
+    monkeypatch.setattr(attempt, "prepare", raising(SoftTimeLimitExceeded()))
     trained(submitted())
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("heartbeat")]
 
@@ -291,7 +292,7 @@ def test_the_heartbeat_prolongs_the_lease_while_a_step_takes_long(
         return finish(run_id, token, reason)
 
     finish = lifecycle.finish
-    monkeypatch.setattr(training, "prepare", slowly)
+    monkeypatch.setattr(attempt, "prepare", slowly)
     monkeypatch.setattr(lifecycle, "finish", ending)
     assert trained(run).status == Status.FINISHED
     (held,) = ended
@@ -329,15 +330,15 @@ def test_the_heartbeat_outlives_a_database_that_is_away_for_a_while(
 
     monkeypatch.setattr(lifecycle, "HEARTBEAT", timedelta(milliseconds=1))
     monkeypatch.setattr(lifecycle, "beat", beat)
-    with caplog.at_level(logging.WARNING, "runs.heartbeat"), heartbeat({run.pk: uuid.uuid4()}):
+    with caplog.at_level(logging.WARNING, "runs.training.heartbeat"), heartbeat({run.pk: uuid.uuid4()}):
         assert recovered.wait(20)
     assert caplog.text.count("heartbeat of 1 run(s) failed") == 2
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_run_is_cancelled_while_a_step_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runs.heartbeat.HELD_UP_SECONDS", 0.01)
-    monkeypatch.setattr("runs.heartbeat.LOOK_SECONDS", 0.01)
+    monkeypatch.setattr("runs.training.heartbeat.HELD_UP_SECONDS", 0.01)
+    monkeypatch.setattr("runs.training.heartbeat.LOOK_SECONDS", 0.01)
     run = submitted(training=LONG)
     during: list[str] = []
 

@@ -17,13 +17,14 @@ from nnlab.data.preparation import prepare
 from nnlab.engine.config import TrainingConfig
 from nnlab.engine.population import shape_key
 from nnlab.engine.problem import Problem
-from runs import company, lifecycle, queue, submission, training
+from runs import lifecycle, queue, submission
 from runs.lifecycle import Claims
-from runs.members import Member
 from runs.models import Run, Series, Status
-from runs.populations import KeptPopulation
 from runs.reading.series import read_series
 from runs.tasks import train_next
+from runs.training import attempt, company
+from runs.training.members import Member
+from runs.training.populations import KeptPopulation
 from tests.runs.submissions import build_submission
 from tests.runs.watching import interfere, write_at_once
 
@@ -135,7 +136,7 @@ def test_a_member_that_was_taken_leaves_and_the_others_finish(
         Run.objects.filter(pk=runs[1].pk).update(token=other, worker="host-2:7", steps_run=3)
 
     interfere(monkeypatch, take, at=5)
-    with caplog.at_level(logging.WARNING, "runs.training"):
+    with caplog.at_level(logging.WARNING, "runs.training.attempt"):
         runs = trained(runs)
     assert statuses(runs) == [Status.FINISHED, Status.RUNNING, Status.FINISHED]
     assert (runs[1].token, runs[1].worker, runs[1].steps_run) == (other, "host-2:7", 3)
@@ -191,7 +192,7 @@ def test_keys_of_an_older_engine_do_not_put_two_shapes_into_one_population(
             made.append([shape_key(config) for config in configs])
             super().__init__(configs, problem, resume, **how)
 
-    monkeypatch.setattr(training, "make_population", Noting)
+    monkeypatch.setattr(attempt, "make_population", Noting)
     runs = submitted(grid={"activation": ["relu", "tanh"]}, seeds=2)
     Run.objects.update(shape_key="0123456789abcdef")
     runs = trained(runs)
@@ -314,7 +315,7 @@ def test_one_heart_beats_for_all_members(monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(lifecycle, "HEARTBEAT", timedelta(milliseconds=5))
     monkeypatch.setattr(lifecycle, "beat", counting)
-    monkeypatch.setattr(training, "prepare", preparing)
+    monkeypatch.setattr(attempt, "prepare", preparing)
     assert statuses(trained(runs)) == [Status.FINISHED] * 3
     assert counts == [3]
     assert min(leases) > soon

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from runs import company, training
-from runs.populations import KeptPopulation
+from runs.training import attempt, company
+from runs.training.populations import KeptPopulation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +28,7 @@ def interfere(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object], *, at:
             pulled.append(records)
             return index, records
 
-    monkeypatch.setattr(training, "make_population", Watched)
+    monkeypatch.setattr(attempt, "make_population", Watched)
     return pulled
 
 

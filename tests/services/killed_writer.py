@@ -33,8 +33,8 @@ from nnlab.series.pyramid import LAYOUT, Buckets, PyramidRow
 from nnlab.series.summaries import Summary
 from runs.models import Journal, Ledger, Pyramid, Run, RunMetric, Series
 from runs.reading.series import read_series
-from runs.recording import HIDDEN_PROBES, LAYER_PROBES, Recorder
 from runs.store import tails
+from runs.training.recording import HIDDEN_PROBES, LAYER_PROBES, Recorder
 from tests.runs.builders import build_running_run
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from django.core.management import call_command
 from django.test import Client
 
 from runs.models import Run, Series
-from runs.pages.lookout import lookout
+from runs.pages.live.lookout import lookout
 from tests.runs import builders
 
 

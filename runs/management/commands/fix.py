@@ -15,7 +15,7 @@ from runs import console
 from runs.alerts import fixing
 from runs.models import Alert, Run
 from runs.reading.inbox import SEVERITIES
-from runs.specification import SubmissionError
+from runs.submitted.specification import SubmissionError
 
 
 class Command(BaseCommand):

@@ -16,7 +16,7 @@ from runs import console, submission
 from runs.estimating.estimate import Estimate, Span, estimate
 from runs.pages.formats import duration
 from runs.preflight import forecast
-from runs.specification import SubmissionError
+from runs.submitted.specification import SubmissionError
 
 
 class Command(BaseCommand):

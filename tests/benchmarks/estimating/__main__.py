@@ -26,7 +26,7 @@ from django.db.models import Sum  # noqa: E402
 from runs import submission  # noqa: E402
 from runs.estimating.estimate import Estimate, estimate  # noqa: E402
 from runs.models import Ledger, Run, Series, Status  # noqa: E402
-from runs.specification import Specification  # noqa: E402
+from runs.submitted.specification import Specification  # noqa: E402
 from runs.tasks import train_next  # noqa: E402
 
 HOUSING = {"dataset": "california_housing", "recipe": "lab6"}

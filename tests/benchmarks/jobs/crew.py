@@ -28,8 +28,8 @@ from django.db import connection, transaction
 
 from nnlab.series.batch import Key, Points
 from runs import lifecycle
-from runs.delivery import Delivery
 from runs.models import Run
+from runs.training.delivery import Delivery
 
 SERIES = 28
 POINTS = 100  # of each series, a second

@@ -13,8 +13,8 @@ from nnlab.data.config import DataConfig
 from nnlab.engine.config import TrainingConfig
 from nnlab.series.chunks import SealedChunk
 from runs.models import Chunk, Project, Run, RunMetric, Series, Sweep
-from runs.specification import group_of
 from runs.store.names import name_ids
+from runs.submitted.specification import group_of
 
 SEEDS = 5
 POINTS = 50  # of a curve

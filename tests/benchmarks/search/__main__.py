@@ -30,7 +30,7 @@ from nnlab.search.halving import Halving
 from nnlab.search.proposing import State, Trial, propose
 from nnlab.search.sampling import latin_hypercube, random_points
 from nnlab.search.space import Choices, Point, Range, Space
-from runs.search_plans import OPENING, SearchPlan
+from runs.submitted.search_plans import OPENING, SearchPlan
 
 EPOCHS = 27
 MOST = 10  # times as many trials as without halving

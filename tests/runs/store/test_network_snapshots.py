@@ -13,8 +13,8 @@ from nnlab.engine.records import Histogram, Records, Snapshot
 from nnlab.engine.training import describe, train
 from runs import retention
 from runs.models import NetworkSnapshot, Run
-from runs.recording import Recorder, RunTakenError
 from runs.store.network_snapshots import read, write
+from runs.training.recording import Recorder, RunTakenError
 from tests.runs.builders import build_finished_run, build_run, build_running_run
 from tests.runs.test_recording import OTHER, TOKEN, run_engine
 

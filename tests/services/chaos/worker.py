@@ -11,6 +11,6 @@ from nnlab.celery import app as app  # noqa: PLC0414 - it is what Celery looks f
 
 @worker_process_init.connect
 def _keep_at_any_cost(**_: object) -> None:
-    from runs import company  # noqa: PLC0415 - Django is set up by now
+    from runs.training import company  # noqa: PLC0415 - Django is set up by now
 
     company.KEEP_SHARE = math.inf

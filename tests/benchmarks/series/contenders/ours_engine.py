@@ -57,7 +57,7 @@ class Trainer(Store):
     def loop(self, log: bool) -> int:
         """Train, as a worker does, or with the records thrown away; give how many steps were done."""
         if log:
-            from runs.training import train_claimed  # noqa: PLC0415
+            from runs.training.attempt import train_claimed  # noqa: PLC0415
 
             train_claimed(self._claims)
         else:

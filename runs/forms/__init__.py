@@ -1,0 +1,1 @@
+"""Django forms that read a submission; the one validation of ``runs.submitted`` judges what they read."""

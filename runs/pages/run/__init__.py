@@ -1,0 +1,1 @@
+"""The page of a run: one module a tab, and what its tabs share."""

@@ -1,0 +1,75 @@
+"""The overview of a run: its figures beside those of its parent, what is wrong with it, four small charts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from runs.charts.chart import marks_layout
+from runs.charts.layers import MEASURES
+from runs.models import Run, Source
+from runs.pages.formats import metric_title
+from runs.pages.run import news as charts_news
+from runs.pages.run import outside
+from runs.pages.run.alerts import SEED_COUNTS, RunAlerts, run_alerts
+from runs.pages.run.deltas import deltas
+from runs.pages.run.view import RunPage
+
+MARKED = ("loss", "headline", "gradients")  # charts that grow while their run trains
+FEW_ATTEMPTS = 20
+MOST_ATTEMPTS = 2000
+
+_PARTS = {
+    "run-figures": "runs/_run_figures.html",
+    "alerts": "runs/_alerts.html",
+    "attempts": "runs/_attempts.html",
+}
+
+
+def show(page: RunPage) -> dict[str, Any]:
+    """Return what the overview needs."""
+    if page.run.source == Source.OUTSIDE:
+        gallery = outside.gallery(page.run)
+        return {"gallery": gallery, "cursor": gallery.cursor, **_facts(page)}
+    view = page.view(page.step)
+    measure = page.choice("measure", MEASURES, view.measure)
+    charts, cursor = charts_news.whole(page.run, view)
+    return {
+        "charts": charts,
+        "cursor": cursor,
+        "measure": measure,
+        "measures": [(name, metric_title(name)) for name in MEASURES],
+        **_facts(page),
+    }
+
+
+def news(page: RunPage, after: str) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return what came since a cursor."""
+    if page.run.source == Source.OUTSIDE:
+        answer = outside.news(page.run, after)
+    else:
+        view = page.view(page.step)
+        answer = charts_news.news(page.run, view, charts_news.Cursor.parse(after))
+        answer["marks"] = {"ids": MARKED, "layout": marks_layout(view.marks)}
+    return answer | {"context": _facts(page)}, _PARTS
+
+
+def _facts(page: RunPage) -> dict[str, Any]:
+    """Return what stands beside the charts."""
+    wanted = [alert for alert in page.alerts if alert.state == "open" and not alert.is_muted]
+    known = outside.facts(page.run) if page.run.source == Source.OUTSIDE else {}
+    return {
+        "alerts": run_alerts(page.run, wanted) if wanted else RunAlerts(),
+        "others": len(page.alerts) - len(wanted),
+        "seed_counts": SEED_COUNTS,
+        "deltas": deltas(page.run),
+        **_attempts(page.run, every=page.query.get("attempts") == "all"),
+        **known,
+    }
+
+
+def _attempts(found: Run, *, every: bool) -> dict[str, Any]:
+    """Return the last tries at a run, in their order, and how many others there are."""
+    most = MOST_ATTEMPTS if every else FEW_ATTEMPTS
+    last = list(found.attempts.order_by("-number")[: most + 1])
+    earlier = found.attempts.count() - most if len(last) > most else 0
+    return {"attempts": last[:most][::-1], "earlier": earlier}

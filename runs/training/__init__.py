@@ -1,0 +1,1 @@
+"""What a worker does with the runs that it claims, from the claim to the last row written."""
