@@ -63,6 +63,7 @@ const send = (id, kind, detail) => byId(id)?.dispatchEvent(new CustomEvent(`char
 const FIELDS = "input[name], select[name]";
 const focusedIn = (element) => element.querySelector(":focus");
 const nameOf = (field) => `${field.name} ${field.type === "checkbox" ? field.value : ""}`;
+const foldOf = (fold) => fold.closest("[id]").id + fold.textContent.trim().split(/[:\n]/)[0];
 
 /* Fill in news; what was typed, ticked and opened meanwhile stays. */
 function fill(id, html) {
@@ -71,7 +72,7 @@ function fill(id, html) {
   element.dataset.html = html; // what the server said last; the browser may write the same HTML differently
   const focused = focusedIn(element);
   const fields = new Map([...element.querySelectorAll(FIELDS)].map((field) => [nameOf(field), field]));
-  const folds = [...element.querySelectorAll("details")];
+  const folds = new Map([...element.querySelectorAll("details")].map((fold) => [foldOf(fold), fold.open]));
   element.innerHTML = html;
   for (const field of element.querySelectorAll(FIELDS)) {
     const old = fields.get(nameOf(field));
@@ -80,8 +81,7 @@ function fill(id, html) {
     field.value = old.value;
     if (old === focused) field.focus();
   }
-  const fresh = [...element.querySelectorAll("details")];
-  if (fresh.length === folds.length) fresh.forEach((fold, index) => { fold.open = folds[index].open; });
+  for (const fold of element.querySelectorAll("details")) fold.open = folds.get(foldOf(fold)) ?? fold.open;
   if (focused?.id) byId(focused.id)?.focus();
 }
 
