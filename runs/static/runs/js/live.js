@@ -63,13 +63,13 @@ const send = (id, kind, detail) => byId(id)?.dispatchEvent(new CustomEvent(`char
 const FIELDS = "input[name], select[name]";
 const focusedIn = (element) => element.querySelector(":focus");
 const nameOf = (field) => `${field.name} ${field.type === "checkbox" ? field.value : ""}`;
-const foldOf = (fold) => fold.closest("[id]").id + fold.textContent.trim().split(/[:\n]/)[0];
+const foldOf = (fold) => fold.closest("[id]").id + fold.children[0].textContent;
 
 /* Fill in news; what was typed, ticked and opened meanwhile stays. */
 function fill(id, html) {
   const element = byId(id);
   if (!element || element.dataset.html === html) return;
-  element.dataset.html = html; // what the server said last; the browser may write the same HTML differently
+  element.dataset.html = html; // as the server wrote it; the browser may write it differently
   const focused = focusedIn(element);
   const fields = new Map([...element.querySelectorAll(FIELDS)].map((field) => [nameOf(field), field]));
   const folds = new Map([...element.querySelectorAll("details")].map((fold) => [foldOf(fold), fold.open]));
