@@ -13,9 +13,7 @@ from scipy import stats
 from nnlab.stats.effects import correction, effect, hedges_g, paired_effect, superiority
 from nnlab.stats.errors import StatsError
 
-PRECISION = (
-    1e-5  # of a tail: SciPy's search for the centre ends at some 1e-6, as integrating the density shows
-)
+PRECISION = 1e-5  # of a tail: the search for the centre ends at some 1e-6
 SAMPLE = st.lists(st.integers(-80, 80).map(lambda number: number / 8), min_size=2, max_size=12)
 
 
