@@ -1,7 +1,7 @@
 """Shared by all tests: how property tests look for examples.
 
-They have no deadline, for a busy machine is no defect. The suite tries the same examples everywhere, so that it
-says of a change whether that change is well; ``poe explore`` looks for new ones.
+They have no deadline, for a busy machine is no defect. The suite tries the same examples everywhere, so that
+it says of a change whether that change is well; ``poe explore`` looks for new ones.
 """
 
 from __future__ import annotations
