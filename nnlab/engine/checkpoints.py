@@ -107,7 +107,10 @@ class Checkpoint:
 def fingerprint(problem: Problem) -> str:
     """Hash everything of a problem: 64 hex digits."""
     digest = hashlib.sha256(f"{problem.task} {problem.outputs} {problem.target_scale!r}".encode())
-    for array in (problem.x_train, problem.y_train, problem.x_val, problem.y_val):
+    if problem.target_is_log:
+        digest.update(f"log {problem.target_offset!r}".encode())
+    known = [problem.x_train, problem.y_train, problem.x_val, problem.y_val]
+    for array in (*known, *(part for part in (problem.x_test, problem.y_test) if part is not None)):
         digest.update(f"{array.dtype.str} {array.shape}".encode())
         digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()

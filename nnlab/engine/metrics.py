@@ -37,7 +37,7 @@ def judged(head: Head, answers: Floats, problem: Problem) -> Judged:
     """Compare answers (outputs, rows) with the validation targets."""
     if problem.task == "regression":
         expected = np.asarray(problem.y_val, np.float64)
-        found = _regression(answers.T, expected, problem.target_scale)
+        found = _regression(answers.T, expected, problem)
         return Judged(found, answer_variance=variance_ratio(answers.var(axis=1), expected.var(axis=0)))
     labels = head.labels(answers)
     found = _accuracies(labels, problem.y_val)
@@ -53,7 +53,7 @@ def judged(head: Head, answers: Floats, problem: Problem) -> Judged:
 def metrics_of(head: Head, answers: Floats, problem: Problem) -> dict[str, float]:
     """Give the metrics that ``judged`` gives, alone."""
     if problem.task == "regression":
-        return _regression(answers.T, np.asarray(problem.y_val, np.float64), problem.target_scale)
+        return _regression(answers.T, np.asarray(problem.y_val, np.float64), problem)
     return _accuracies(head.labels(answers), problem.y_val)
 
 
@@ -72,9 +72,11 @@ def variance_ratio(answers: FloatArray, targets: FloatArray) -> float:
 def baseline_metric(problem: Problem) -> float:
     """Score the best constant prediction of the training targets on the validation rows."""
     if problem.task == "regression":
-        mean = np.asarray(problem.y_train, np.float64).mean(axis=0, keepdims=True)
-        error = np.asarray(problem.y_val, np.float64) - mean
-        return float(np.sqrt(np.square(error).mean())) * problem.target_scale
+        train, held_back = (
+            problem.unlogged(np.asarray(y, np.float64)) for y in (problem.y_train, problem.y_val)
+        )
+        error = held_back - train.mean(axis=0, keepdims=True)
+        return float(np.sqrt(np.square(error).mean())) * problem.error_scale
     labels = np.asarray(problem.y_train)
     if problem.task == "multilabel":
         commonest: NDArray[np.generic] = labels.mean(axis=0) > 0.5
@@ -83,7 +85,8 @@ def baseline_metric(problem: Problem) -> float:
     return float((np.asarray(problem.y_val) == commonest).mean())
 
 
-def _regression(predicted: Floats, expected: Floats, scale: float) -> dict[str, float]:
+def _regression(predicted: Floats, expected: Floats, problem: Problem) -> dict[str, float]:
+    predicted, expected, scale = problem.unlogged(predicted), problem.unlogged(expected), problem.error_scale
     error = predicted - expected
     squares = np.square(error)
     variances = np.square(expected - expected.mean(axis=0)).sum(axis=0)

@@ -40,6 +40,7 @@ class RunInfo:
         baseline_metric: the headline metric of that prediction on the validation rows.
         tier: which implementation trains it: ``numpy``, ``native`` or ``cupy``.
         loss: its name, never ``auto``.
+        test_rows: on which the run is measured once, when it has ended by itself.
     """
 
     task: str
@@ -57,6 +58,7 @@ class RunInfo:
     baseline_metric: float
     tier: str = "numpy"
     loss: str = ""
+    test_rows: int = 0
 
     @property
     def layers(self) -> int:
@@ -148,6 +150,7 @@ class Evaluation:
     Args:
         epoch: epochs completed; 0 is the untrained network.
         metrics: by name, ``val_loss`` always; accuracy as a share, errors in the target's own unit.
+            The last of a run that ended by itself has those of the test rows, too, where there are some.
         dead_share: share of units of each hidden layer that are 0 for every row; NaN where the activation
             cannot die.
         zero_share: share of activations of each hidden layer that are 0; NaN where the activation cannot die.

@@ -11,6 +11,7 @@ import numpy as np
 from nnlab.engine.activity import Looks
 from nnlab.engine.checkpoints import Arrays, fill
 from nnlab.engine.evaluation import Evaluator, NumpyPredictor, Predict
+from nnlab.engine.final_test import final_scores
 from nnlab.engine.heads import fitted_head
 from nnlab.engine.network import Network
 from nnlab.engine.optimizers import make_optimizer
@@ -104,8 +105,11 @@ class Trainer:
             return self._evaluator.evaluate(self.step, epoch, ranks=ranks, is_brief=is_brief)
 
     def judge(self) -> Evaluation | NonFinite:
-        """Evaluate, draw the consequences, and take a snapshot where one is due."""
+        """Evaluate, draw the consequences, take a snapshot where one is due, and test what has ended."""
         found = self._consequences()
+        if self.ended is not None and not isinstance(found, NonFinite):
+            tested = final_scores(self.network, self.head, self._problem)
+            found = replace(found, metrics={**found.metrics, **tested})
         is_due = self.ended is not None or self._looks.takes_snapshot(self.step)
         if isinstance(found, NonFinite) or not is_due:
             return found

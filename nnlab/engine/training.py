@@ -93,6 +93,7 @@ def describe(config: TrainingConfig, problem: Problem) -> RunInfo:
         baseline_metric=baseline,
         tier=tier_for(config),
         loss=loss_name(config, problem.task),
+        test_rows=0 if problem.x_test is None else len(problem.x_test),
     )
 
 

@@ -26,7 +26,7 @@ _TASKS = {
     "regression": "regression",
 }
 _TIERS = {"numpy": "NumPy", "native": "native engine", "cupy": "GPU engine"}
-_IN_TARGET_UNIT = frozenset({"val_rmse", "val_mae"})
+_IN_TARGET_UNIT = frozenset({"val_rmse", "val_mae", "test_rmse", "test_mae"})
 
 
 def metric_title(metric: str) -> str:

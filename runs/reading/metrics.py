@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 _HIGHER_IS_BETTER = frozenset({"val_accuracy", "val_r2", "test_accuracy", "test_r2"})
-_SHARES = frozenset({"val_accuracy"})
+_SHARES = frozenset({"val_accuracy", "test_accuracy"})
 _TITLES = {
     "train_loss": "training loss",
     "gradient_norm": "gradient norm",
@@ -12,6 +12,11 @@ _TITLES = {
     "val_mae": "validation MAE",
     "val_r2": "validation R²",
     "val_accuracy": "validation accuracy",
+    "test_loss": "test loss",
+    "test_rmse": "test RMSE",
+    "test_mae": "test MAE",
+    "test_r2": "test R²",
+    "test_accuracy": "test accuracy",
     "gradient_rms": "gradient RMS",
     "delta_rms": "delta RMS",
     "weight_norm": "weight norm",

@@ -209,10 +209,11 @@ class Recorder:
             self._extend_layers(metric, steps, [getattr(sample, metric) for sample in samples])
 
     def _record_evaluations(self, evaluations: Sequence[Evaluation]) -> None:
-        steps = np.array([evaluation.step for evaluation in evaluations], dtype=np.int64)
-        for metric in evaluations[0].metrics if evaluations else ():  # all have those of the task
-            values = [evaluation.metrics[metric] for evaluation in evaluations]
-            self._extend((metric, None), steps, np.array(values, dtype=np.float64))
+        # All have those of the task, and a run's last those of the test rows.
+        for metric in evaluations[-1].metrics if evaluations else ():
+            told = [(found.step, found.metrics[metric]) for found in evaluations if metric in found.metrics]
+            steps, values = (np.array(part) for part in zip(*told, strict=True))
+            self._extend((metric, None), steps.astype(np.int64), values.astype(np.float64))
         full = [evaluation for evaluation in evaluations if not evaluation.is_brief]
         steps = np.array([evaluation.step for evaluation in full], dtype=np.int64)
         self._extend_layers("dead_share", steps, [evaluation.dead_share for evaluation in full])

@@ -34,6 +34,13 @@ BAD: dict[str, tuple[str, dict[str, Any], str]] = {
     "half a label": ("binary", {"y_train": np.full(64, 0.5)}, "labels 0 to 1 in y_train, got 0.5"),
     "two outputs for binary": ("binary", {"outputs": 2}, "use multiclass"),
     "no outputs": ("multiclass", {"outputs": 0}, "at least 1, got 0"),
+    "other test columns": (
+        "binary",
+        {"x_test": np.zeros((5, 4)), "y_test": np.zeros(5)},
+        r"columns in x_test as in x_train \(3\), got 4",
+    ),
+    "test rows without targets": ("binary", {"x_test": np.zeros((5, 3))}, "got only one of them"),
+    "offset NaN": ("regression", {"target_offset": float("nan")}, "finite target_offset, got nan"),
     "scale NaN": ("regression", {"target_scale": float("nan")}, "target_scale above 0, got nan"),
 }
 

@@ -12,6 +12,7 @@ from nnlab.engine.activity import Looks, effective_rank
 from nnlab.engine.checkpoints import fill
 from nnlab.engine.device.member import rates
 from nnlab.engine.device.stack import Stack
+from nnlab.engine.final_test import final_scores
 from nnlab.engine.probes import work_of_a_step
 from nnlab.engine.records import Ending, Evaluation, NonFinite, Records
 
@@ -169,8 +170,22 @@ class Cohort:
             if isinstance(seen, NonFinite):
                 told[row] = replace(told[row], nonfinite=seen, ended=ended)
             else:
-                told[row] = replace(told[row], evaluations=(seen,), ended=ended)
+                judged = seen if ended is None else self._tested(row, seen)
+                told[row] = replace(told[row], evaluations=(judged,), ended=ended)
         return told
+
+    def _tested(self, row: int, seen: Evaluation) -> Evaluation:
+        """Add the scores on the test rows, where there are some, of a member that has ended."""
+        examples, network = self._shared.examples, self.stack.network
+        if examples.problem.x_test is None:
+            return seen
+        model, download = network.model, self._shared.backend.download
+        model.parameters[:], model.running[:] = (
+            download(network.parameters[row]),
+            download(network.running[row]),
+        )
+        tested = final_scores(model, examples.head.head, examples.problem)
+        return replace(seen, metrics={**seen.metrics, **tested})
 
     def _restored(self, row: int, sums: dict[str, FloatArray]) -> Evaluation | NonFinite:
         best, stopping = self._evaluation(row, sums, is_last=True), self.members[row].stopping

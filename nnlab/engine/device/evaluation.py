@@ -24,8 +24,11 @@ BLOCK_ROWS = 256
 class Evaluator:
     """Runs over the validation rows."""
 
-    def __init__(self, backend: Backend, network: Network, head: DeviceHead, rows: Rows) -> None:
+    def __init__(
+        self, backend: Backend, network: Network, head: DeviceHead, rows: Rows, problem: Problem
+    ) -> None:
         self._backend, self._network, self._head, self._rows = backend, network, head, rows
+        self._problem = problem
         self._count = len(rows.x)
         self._passes: dict[int, Pass] = {}
 
@@ -55,8 +58,9 @@ class Evaluator:
         sums = {"loss": losses[:, None] * count}
         answers = self._head.answers(z)
         if self._head.head.task == "regression":
-            error = answers - y
-            sums |= {"squares": (error * error).sum(axis=2), "sizes": self._backend.xp.abs(error).sum(axis=2)}
+            xp = self._backend.xp
+            error = self._problem.unlogged(answers, xp) - self._problem.unlogged(y, xp)
+            sums |= {"squares": (error * error).sum(axis=2), "sizes": xp.abs(error).sum(axis=2)}
             sums |= {"answers": answers.sum(axis=2), "answer_squares": (answers * answers).sum(axis=2)}
         else:
             sums |= self._head.counts(answers, y)
@@ -119,12 +123,17 @@ def _all_finite(xp: object, values: Array) -> Array:
     return xp.isfinite(values).all(axis=1, keepdims=True).astype(np.float64)  # type: ignore[attr-defined]
 
 
+def _squares_around_mean(values: FloatArray) -> FloatArray:
+    return np.asarray(np.square(values - values.mean(axis=0)).sum(axis=0))
+
+
 @dataclass(frozen=True)
 class Scale:
     """What turns sums over validation rows into metrics.
 
     Args:
         variances: sum of squares of each output's targets around their mean, for a regression.
+        learned_variances: of the targets as they are learned, which may be logarithms.
         there: rows of each class, where there are classes.
         unit: what one unit of the target is worth.
     """
@@ -133,17 +142,18 @@ class Scale:
     rows: int
     unit: float
     variances: FloatArray
+    learned_variances: FloatArray
     there: IntArray
 
     @classmethod
     def of(cls, problem: Problem) -> Scale:
         """Read a problem."""
         y = np.asarray(problem.y_val, np.float64)
-        variances = np.asarray(np.square(y - y.mean(axis=0)).sum(axis=0))
+        learned, own = (_squares_around_mean(values) for values in (y, problem.unlogged(y)))
         has_classes = problem.task in ("binary", "multiclass")
         labels = y.astype(np.int64) if has_classes else np.empty(0, np.int64)
         there = np.bincount(labels, minlength=max(2, problem.outputs))
-        return cls(problem.task, len(y), problem.target_scale, variances, there)
+        return cls(problem.task, len(y), problem.error_scale, own, learned, there)
 
     def judged(self, sums: dict[str, FloatArray]) -> Judged:
         """Form one member's metrics and what is told beside them, as metrics.py has them."""
@@ -151,7 +161,7 @@ class Scale:
         if self.task == "regression":
             means, powers = sums["answers"] / self.rows, sums["answer_squares"] / self.rows
             spread = np.square(deviations(np, means, powers))
-            return Judged(found, answer_variance=variance_ratio(spread, self.variances / self.rows))
+            return Judged(found, answer_variance=variance_ratio(spread, self.learned_variances / self.rows))
         if self.task == "multilabel":
             return Judged(found)
         return Judged(found, sums["given"].astype(np.int64), recalls(sums["right"], self.there))

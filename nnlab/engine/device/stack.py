@@ -42,7 +42,7 @@ class Examples:
         self.training = Rows.of(backend, head, x_train, problem.y_train)
         self.validation = Rows.of(backend, head, x_val, problem.y_val)
         self.head = DeviceHead(backend, head)
-        self.inputs, self.outputs = problem.x_train.shape[1], problem.outputs
+        self.problem, self.inputs, self.outputs = problem, problem.x_train.shape[1], problem.outputs
         self.camera = Camera(Reference(config, self.inputs, self.outputs), problem)
 
 
@@ -111,7 +111,7 @@ class Stack:
         self._penalties = Penalties(backend, configs, self.network, weights)
         head = examples.head
         self.sampler = Sampler(backend, self.network, self._size, head.head.activation)
-        self._evaluator = Evaluator(backend, self.network, head, examples.validation)
+        self._evaluator = Evaluator(backend, self.network, head, examples.validation, examples.problem)
         self._order: Array = None
         self._order_epoch = -1
         self._in_order = backend.upload(np.array([[not config.shuffle] for config in configs]))
