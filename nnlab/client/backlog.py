@@ -66,6 +66,12 @@ class Backlog:
         with self._lock:
             return sum(entry.points for entry in self._entries)
 
+    @property
+    def lines(self) -> int:
+        """Records with lines of the log that wait."""
+        with self._lock:
+            return sum(entry.kind is Kind.LINES for entry in self._entries)
+
     def __len__(self) -> int:
         return len(self._entries)
 

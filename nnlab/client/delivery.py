@@ -21,6 +21,7 @@ REMEDIES = {
     409: "the server takes no more of this run",
     422: "the server refuses the run as it was started",
 }
+_VERBS = {Kind.CONFIG: "config", Kind.END: "end", Kind.LINES: "log-lines"}
 PASSING = frozenset({401, 403})  # an administrator can mend these while the program runs
 
 
@@ -137,8 +138,7 @@ class Delivery:
             thinned = f"&thinned={record.thinned}" if record.thinned else ""
             path = f"{run}/columns?writer={self._facts['writer']}&batch={record.number}{thinned}"
             return self._connection.post_bytes(path, record.payload)
-        verb = "config" if record.kind is Kind.CONFIG else "end"
-        return self._connection.post(f"{run}/{verb}", json.loads(record.payload))
+        return self._connection.post(f"{run}/{_VERBS[record.kind]}", json.loads(record.payload))
 
     def _listen(self, answer: Answer) -> None:
         """Hear whether the run's owner wants the program to end; the program decides."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import Any
 
 from nnlab.client.backlog import Backlog
 from nnlab.client.spool import Kind
@@ -18,6 +20,9 @@ INTERVAL = 1.0  # seconds of logging that a kill may cost
 LOOK = 0.1  # seconds between two looks at how much was logged
 DISK_TIMEOUT = 10.0  # seconds; a disk that takes longer hangs
 MANY = 10_000  # steps that are moved sooner
+MAX_LINES = 2_000  # of the log that wait here; the server keeps as many of a run
+LINES_AT_ONCE = 25  # in one record: of the longest ones the server takes no more
+LINE_RECORDS = 80  # that wait to be sent; beyond them only the last lines are kept
 
 
 class Recorder(threading.Thread):
@@ -35,10 +40,15 @@ class Recorder(threading.Thread):
         self._ending = threading.Event()
         self._end = b""
         self._config: deque[bytes] = deque()
+        self._lines: deque[dict[str, Any]] = deque(maxlen=MAX_LINES)
 
     def configure(self, config: bytes) -> None:
         """Move a change of the configuration, too, when the points are moved."""
         self._config.append(config)
+
+    def say(self, line: dict[str, Any]) -> None:
+        """Move a line of the log, too, when the points are moved."""
+        self._lines.append(line)
 
     def end(self, end: bytes) -> None:
         """Move what is left, add how the run ended behind it, and stop."""
@@ -73,5 +83,15 @@ class Recorder(threading.Thread):
             self._backlog.add(Kind.CONFIG, change)
         if points:
             self._backlog.add_points(points)
-        if points or config:
+        said = self._move_lines()
+        if points or config or said:
             self._notify()
+
+    def _move_lines(self) -> bool:
+        """Move lines, as long as not too many wait already; whether there were any."""
+        moved = False
+        while self._lines and self._backlog.lines < LINE_RECORDS:
+            some = [self._lines.popleft() for _ in range(min(LINES_AT_ONCE, len(self._lines)))]
+            self._backlog.add(Kind.LINES, json.dumps({"lines": some}).encode())
+            moved = True
+        return moved

@@ -22,6 +22,8 @@ logger = logging.getLogger("nnlab.client")
 open_runs: set[Run] = set()  # until they end: an open run is kept even where the program has dropped it
 TIMEOUT = 30.0  # seconds that the end of a run may wait for the server
 MAX_ERROR = 10_000  # characters
+MAX_LINE = 4_000  # characters
+LEVELS = ("info", "warning", "error")
 
 
 class Run:
@@ -67,6 +69,25 @@ class Run:
             self._tell_over()
             return
         self._buffer.log(step, values, layer)
+
+    def say(self, text: object, level: str = "info", step: int | None = None) -> None:
+        """Add a line to the run's log, which keeps the last 2,000.
+
+        Args:
+            text: of at most 4,000 characters; the rest is left out.
+            level: info, warning or error.
+            step: that it is about.
+        """
+        if self._over:
+            self._tell_over()
+            return
+        line: dict[str, Any] = {"text": str(text)[:MAX_LINE], "level": level}
+        if not line["text"].strip() or level not in LEVELS:
+            logger.warning("expected a text, and a level of %s, got %r at %r", ", ".join(LEVELS), text, level)
+            return
+        if step is not None:
+            line["step"] = max(int(step), 0)
+        self._recorder.say(line)
 
     def config(self, **values: Any) -> None:
         """Add to the run's configuration, or change it."""

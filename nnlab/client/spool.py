@@ -38,6 +38,7 @@ class Kind(IntEnum):
     POINTS = 0  # a batch, as nnlab.series.batch writes it
     CONFIG = 1  # JSON
     END = 2  # JSON
+    LINES = 3  # JSON
 
 
 @dataclass(frozen=True)

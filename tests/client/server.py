@@ -36,6 +36,7 @@ class StoredRun:
     last: dict[str, int] = field(default_factory=dict)  # batch, by writer
     thinned: int = 0
     beats: int = 0
+    lines: list[dict[str, Any]] = field(default_factory=list)
 
 
 class Server:
@@ -93,7 +94,7 @@ class Server:
         """Do what a request asks for."""
         if path == "/api/runs":
             return self._start(json.loads(body))
-        found = re.fullmatch(r"/api/runs/(\d+)/(columns|config|end|resume|beat)", path)
+        found = re.fullmatch(r"/api/runs/(\d+)/(columns|config|end|resume|beat|log-lines)", path)
         run = self.runs.get(int(found[1])) if found else None
         if run is None or found is None:
             return 404, {"detail": "Not Found"}
@@ -142,7 +143,9 @@ class Server:
         return 200, {"id": 1}
 
     def _change(self, run: StoredRun, verb: str, body: dict[str, Any]) -> Reply:
-        if verb == "config":
+        if verb == "log-lines":
+            run.lines += body["lines"]
+        elif verb == "config":
             run.config |= body
         elif verb == "end":
             run.status, run.error = body["status"], body.get("error", "")
