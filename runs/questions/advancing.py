@@ -19,6 +19,7 @@ from runs.models import ACTIVE, Question, Run
 from runs.questions.asking import planned
 from runs.questions.outcomes import NOTHING, CellOutcome, outcomes
 from runs.questions.reading import read
+from runs.store.outage import each_apart
 from runs.submitted.specification import Specification, SubmissionError
 from runs.submitted.values import Faults
 
@@ -29,13 +30,13 @@ _FEWEST = 2  # cells, to compare anything
 
 def answer_all() -> int:
     """Let every question go on whose tuning is over. Returns how many did."""
-    return sum(go_on(question) for question in _due())
+    return each_apart(go_on, _due())
 
 
 def answer_for(run_ids: Collection[int]) -> int:
     """Let the questions that these runs tuned for go on. Returns how many did."""
     sweeps = Run.objects.filter(pk__in=run_ids).values("sweep")
-    return sum(go_on(question) for question in _due().filter(tuning__in=sweeps))
+    return each_apart(go_on, _due().filter(tuning__in=sweeps))
 
 
 def go_on(question: Question) -> bool:

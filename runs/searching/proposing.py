@@ -22,6 +22,7 @@ from runs import submission
 from runs.models import Run, Search
 from runs.reading.metrics import higher_is_better
 from runs.searching.outcomes import Outcome, outcomes
+from runs.store.outage import each_apart
 from runs.submitted.networks import Limits
 from runs.submitted.specification import Planned, Specification, SubmissionError
 
@@ -31,14 +32,14 @@ logger = logging.getLogger(__name__)
 def propose_all() -> int:
     """Let every search that is not over go on. Returns how many trials were added."""
     searches = Search.objects.filter(closed_at=None).select_related("sweep__project")
-    return sum(go_on(search) for search in searches)
+    return each_apart(go_on, searches)
 
 
 def propose_for(run_ids: Collection[int]) -> int:
     """Let the searches of these runs go on. Returns how many trials were added."""
     sweeps = Run.objects.filter(pk__in=run_ids).values("sweep")
     searches = Search.objects.filter(closed_at=None, sweep__in=sweeps).select_related("sweep__project")
-    return sum(go_on(search) for search in searches)
+    return each_apart(go_on, searches)
 
 
 def go_on(search: Search) -> int:

@@ -44,6 +44,22 @@ def test_a_question_is_answered_once_however_often_it_is_asked() -> None:
     assert Sweep.objects.count() == 2
 
 
+def test_a_question_that_breaks_keeps_no_other_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken, whole = build_question(), build_question()
+    for run in Run.objects.all():
+        end(run, 0.5)
+
+    def read_but_one(question: Question) -> Any:
+        if question.pk == broken.pk:
+            raise ZeroDivisionError
+        return outcomes(question)
+
+    monkeypatch.setattr(advancing, "outcomes", read_but_one)
+    assert advancing.answer_all() == 1
+    whole.refresh_from_db()
+    assert whole.confirmation is not None
+
+
 def test_a_crash_between_closing_and_storing_leaves_a_question_that_goes_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
