@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import math
 import re
-from array import array
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -21,12 +23,18 @@ if TYPE_CHECKING:
 
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "?"})
 CHUNK_ROWS = 2_000
+CHUNK_CELLS = 200_000
 MAX_LABEL = 200
 STRAY_SHARE = 0.05
 """Up to this share of texts among numbers is taken for a slip, not for a column of categories."""
 MIN_NUMBERS = 20
 
+Progress: TypeAlias = Callable[[float, int], None]
+"""Is told, some thousand rows at a time, what share of the work is done and how many rows were read."""
+
 is_decimal_comma = re.compile(r"\s*[+-]?\d+,\d+\s*", re.ASCII).fullmatch
+has_plain_signs = re.compile(r"[\d+\-.eE\s]*", re.ASCII).fullmatch
+"""Texts of these signs are numbers to ``float`` where they are numbers here; it is told of many at once."""
 
 
 @dataclass(frozen=True)
@@ -45,34 +53,46 @@ class CsvColumn:
 
 
 @dataclass
-class _Profile:
-    """What the first reading learns about a column."""
+class _Column:
+    """What the first reading learns about a column: its kind, and its cells while all of them are numbers."""
 
+    name: str
     numbers: int = 0
     texts: int = 0
     commas: int = 0
     first_text: tuple[int, str] = (0, "")
+    blocks: list[FloatArray] = field(default_factory=list)
 
     def observe(self, rows: Sequence[int], cells: Sequence[str]) -> None:
-        for row, cell in zip(rows, cells, strict=True):
+        """Take the cells of some rows."""
+        plain = None if self.texts else _plain_numbers(cells)
+        if plain is not None:
+            self.numbers += len(cells)
+            self.blocks.append(plain)
+            return
+        known = {}
+        for cell, count in Counter(cells).items():
+            known[cell] = math.nan
             if is_number(cell):
-                self.numbers += 1
+                self.numbers += count
+                known[cell] = float(cell)
             elif not _is_missing(cell):
                 if not self.texts:
-                    self.first_text = row, cell.strip()
-                self.texts += 1
-                self.commas += is_decimal_comma(cell) is not None
+                    self.first_text = rows[cells.index(cell)], cell.strip()
+                self.texts += count
+                self.commas += count if is_decimal_comma(cell) else 0
+        self.blocks = [] if self.texts else [*self.blocks, _looked_up(known, cells)]
 
-    def is_numeric(self, name: str) -> bool:
+    def is_numeric(self) -> bool:
         """Decide the kind.
 
         Raises:
             DataError: for an empty column, decimal commas, or a few texts among many numbers.
         """
         row, text = self.first_text
-        where = f"row {row}, column {name!r}: expected a number"
+        where = f"row {row}, column {self.name!r}: expected a number"
         if not self.numbers + self.texts:
-            raise DataError("dataset", f"column {name!r}: expected values, got none; remove the column")
+            raise DataError("dataset", f"column {self.name!r}: expected values, got none; remove the column")
         if self.commas and self.commas == self.texts:
             raise DataError("dataset", f"{where} with a decimal point, got {text!r}")
         if (
@@ -85,34 +105,46 @@ class _Profile:
             )
         return not self.texts
 
+    def finished(self, rows: FloatArray) -> CsvColumn:
+        """Join the numbers; they are not kept here any longer.
 
-@dataclass
-class _Coder:
-    """Collects one column in the second reading."""
-
-    name: str
-    numeric: bool
-    cells: array[float] = field(default_factory=lambda: array("d"))
-    codes: dict[str, int] = field(default_factory=dict)
-
-    def extend(self, rows: Sequence[int], cells: Sequence[str], limits: CsvLimits) -> None:
-        if self.numeric:
-            self.cells.extend([math.nan if _is_missing(cell) else float(cell) for cell in cells])
-        else:
-            self.cells.extend(
-                [self._code(row, cell.strip(), limits) for row, cell in zip(rows, cells, strict=True)]
-            )
-
-    def column(self, rows: FloatArray) -> CsvColumn:
-        """Finish. Labels are sorted, so that the order of rows does not name the categories."""
-        cells = np.array(self.cells, dtype=np.float64)
+        Raises:
+            DataError: for a number that is too large.
+        """
+        cells = np.concatenate(self.blocks)
+        self.blocks = []
         too_large = np.isinf(cells)
         if too_large.any():
             row = int(rows[too_large.argmax()])
-            where = f"row {row}, column {self.name!r}"
-            raise DataError("dataset", f"{where}: expected a number below 1e308")
-        if self.numeric:
-            return CsvColumn(self.name, cells)
+            raise DataError("dataset", f"row {row}, column {self.name!r}: expected a number below 1e308")
+        return CsvColumn(self.name, cells)
+
+
+@dataclass
+class _Coder:
+    """Collects one column of categories in the second reading."""
+
+    name: str
+    blocks: list[FloatArray] = field(default_factory=list)
+    codes: dict[str, int] = field(default_factory=dict)
+
+    def extend(self, rows: Sequence[int], cells: Sequence[str], limits: CsvLimits) -> None:
+        """Take the cells of some rows.
+
+        Raises:
+            DataError: for free text, or too many categories.
+        """
+        known = {}
+        for cell in dict.fromkeys(cells):
+            try:
+                known[cell] = self._code(cell.strip(), limits)
+            except DataError as error:
+                raise DataError(error.field, f"row {rows[cells.index(cell)]}, {error}") from error
+        self.blocks.append(_looked_up(known, cells))
+
+    def finished(self) -> CsvColumn:
+        """Finish. Labels are sorted, so that the order of rows does not name the categories."""
+        cells = np.concatenate(self.blocks)
         labels = tuple(sorted(self.codes))
         place = np.empty(len(labels))
         place[[self.codes[label] for label in labels]] = np.arange(len(labels))
@@ -120,29 +152,33 @@ class _Coder:
         cells[present] = place[cells[present].astype(np.int64)]
         return CsvColumn(self.name, cells, labels)
 
-    def _code(self, row: int, text: str, limits: CsvLimits) -> float:
+    def _code(self, text: str, limits: CsvLimits) -> float:
         if _is_missing(text):
             return math.nan
+        where = f"column {self.name!r}"
         if len(text) > MAX_LABEL:
             raise DataError(
                 "dataset",
-                f"row {row}, column {self.name!r}: expected a category of at most {MAX_LABEL} characters, "
+                f"{where}: expected a category of at most {MAX_LABEL} characters, "
                 f"got {len(text):,}; remove columns of free text",
             )
         code = self.codes.setdefault(text, len(self.codes))
         if code >= limits.labels:
             raise DataError(
                 "dataset",
-                f"row {row}, column {self.name!r}: expected at most {limits.labels:,} distinct texts; "
+                f"{where}: expected at most {limits.labels:,} distinct texts; "
                 "remove columns that only identify rows",
             )
         return code
 
 
 def read_columns(
-    content: bytes, limits: CsvLimits = LIMITS, delimiter: str | None = None
+    content: bytes,
+    limits: CsvLimits = LIMITS,
+    delimiter: str | None = None,
+    progress: Progress = lambda _share, _rows: None,
 ) -> tuple[CsvColumn, ...]:
-    """Read a whole file, twice: once for the columns' kinds, once for their cells.
+    """Read a whole file: numbers at once, and a second time what turns out to be categories.
 
     Args:
         delimiter: None to guess it.
@@ -151,37 +187,67 @@ def read_columns(
         DataError: for the first thing that is not as expected, with its row and column.
     """
     delimiter = delimiter or sniffed_delimiter(content, limits)
-    first = next(records(content, delimiter, limits), None)
+    stream = io.BytesIO(content)
+    first = next(records(stream, delimiter, limits), None)
     if first is None:
         raise DataError("dataset", "expected a header row and data, got an empty file")
-    names = checked_header(first[1], limits)
-    profiles = [_Profile() for _ in names]
-    for rows, columns in _chunks(content, delimiter, names, limits):
-        for profile, cells in zip(profiles, columns, strict=True):
-            profile.observe(rows, cells)
-    if not any(profile.numbers + profile.texts for profile in profiles):
+    columns = [_Column(name) for name in checked_header(first[1], limits)]
+    row_numbers: list[FloatArray] = []
+    count = 0
+    for rows, read in _chunks(stream, delimiter, len(columns), limits):
+        row_numbers.append(np.array(rows, dtype=np.float64))
+        count += len(rows)
+        for column, cells in zip(columns, read, strict=True):
+            column.observe(rows, cells)
+        readings = 2 if any(column.texts for column in columns) else 1
+        progress(stream.tell() / len(content) / readings, count)
+    if not any(column.numbers + column.texts for column in columns):
         raise DataError("dataset", "expected data below the header row, got none")
-    coders = [_Coder(name, profile.is_numeric(name)) for name, profile in zip(names, profiles, strict=True)]
-    row_numbers: list[int] = []
-    for rows, columns in _chunks(content, delimiter, names, limits):
-        row_numbers += rows
-        for coder, cells in zip(coders, columns, strict=True):
-            coder.extend(rows, cells, limits)
-    return tuple(coder.column(np.array(row_numbers, dtype=np.float64)) for coder in coders)
+    coders = {place: _Coder(one.name) for place, one in enumerate(columns) if not one.is_numeric()}
+    if coders:
+        for rows, read in _chunks(stream, delimiter, len(columns), limits):
+            for place, coder in coders.items():
+                coder.extend(rows, read[place], limits)
+            progress((1 + stream.tell() / len(content)) / 2, count)
+    numbered = np.concatenate(row_numbers)
+    return tuple(
+        coders[place].finished() if place in coders else column.finished(numbered)
+        for place, column in enumerate(columns)
+    )
 
 
 def _chunks(
-    content: bytes, delimiter: str, names: Sequence[str], limits: CsvLimits
+    stream: IO[bytes], delimiter: str, width: int, limits: CsvLimits
 ) -> Iterator[tuple[list[int], list[tuple[str, ...]]]]:
-    """Yield row numbers and cells by column, some thousand rows at a time."""
-    below_header = itertools.islice(records(content, delimiter, limits), 1, None)
-    while chunk := list(itertools.islice(below_header, CHUNK_ROWS)):
-        for row, cells in chunk:
-            if len(cells) != len(names):
-                raise DataError(
-                    "dataset", f"row {row}: expected {len(names)} cells as in the header, got {len(cells)}"
-                )
-        yield [row for row, _ in chunk], list(zip(*(cells for _, cells in chunk), strict=True))
+    """Yield row numbers and cells by column, some thousand rows at a time and fewer of wide ones."""
+    below_header = itertools.islice(records(stream, delimiter, limits), 1, None)
+    size = max(1, min(CHUNK_ROWS, CHUNK_CELLS // width))
+    while chunk := list(itertools.islice(_of_width(below_header, width), size)):
+        rows, cells = zip(*chunk, strict=True)
+        yield list(rows), list(zip(*cells, strict=True))
+
+
+def _of_width(found: Iterator[tuple[int, list[str]]], width: int) -> Iterator[tuple[int, list[str]]]:
+    for row, cells in found:
+        if len(cells) != width:
+            raise DataError(
+                "dataset", f"row {row}: expected {width} cells as in the header, got {len(cells)}"
+            )
+        yield row, cells
+
+
+def _plain_numbers(cells: Sequence[str]) -> FloatArray | None:
+    """Convert cells of which each is a number; None where one is something else."""
+    if not has_plain_signs("".join(cells)):
+        return None
+    try:
+        return np.fromiter(map(float, cells), np.float64, len(cells))
+    except ValueError:
+        return None
+
+
+def _looked_up(known: dict[str, float], cells: Sequence[str]) -> FloatArray:
+    return np.fromiter(map(known.__getitem__, cells), np.float64, len(cells))
 
 
 def _is_missing(cell: str) -> bool:

@@ -8,7 +8,7 @@ import itertools
 import re
 from codecs import BOM_UTF8
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from nnlab.data.errors import DataError
 from nnlab.data.frames import listing
@@ -46,7 +46,7 @@ UPLOAD_LIMITS = CsvLimits(labels=LIMITS.rows)
 
 def sniffed_delimiter(content: bytes, limits: CsvLimits = LIMITS) -> str:
     """Guess the delimiter: the one that cuts the first lines into the most, equally many cells."""
-    sample = list(itertools.islice(_lines(content, limits), SNIFFED_LINES))
+    sample = list(itertools.islice(_lines(io.BytesIO(content), limits), SNIFFED_LINES))
 
     def score(delimiter: str) -> tuple[bool, bool, int]:
         try:
@@ -58,15 +58,18 @@ def sniffed_delimiter(content: bytes, limits: CsvLimits = LIMITS) -> str:
     return max(DELIMITERS, key=score)
 
 
-def records(content: bytes, delimiter: str, limits: CsvLimits = LIMITS) -> Iterator[tuple[int, list[str]]]:
+def records(stream: IO[bytes], delimiter: str, limits: CsvLimits = LIMITS) -> Iterator[tuple[int, list[str]]]:
     """Yield each record that is not blank, the header first, with its row number as a spreadsheet counts.
+
+    Args:
+        stream: read from its begin, wherever it stands.
 
     Raises:
         DataError: for bytes that are no text, quotes that do not close, or more than the limits allow.
     """
     row = 0
     try:
-        for row, cells in enumerate(csv.reader(_lines(content, limits), delimiter=delimiter, strict=True), 1):
+        for row, cells in enumerate(csv.reader(_lines(stream, limits), delimiter=delimiter, strict=True), 1):
             if row > limits.rows + 1:
                 raise DataError(
                     "dataset", f"expected at most {limits.rows:,} rows below the header, got more"
@@ -108,8 +111,10 @@ def checked_header(cells: list[str], limits: CsvLimits = LIMITS) -> tuple[str, .
     return names
 
 
-def _lines(content: bytes, limits: CsvLimits) -> Iterator[str]:
-    stream = io.BytesIO(content.removeprefix(BOM_UTF8))
+def _lines(stream: IO[bytes], limits: CsvLimits) -> Iterator[str]:
+    stream.seek(0)
+    if stream.read(len(BOM_UTF8)) != BOM_UTF8:
+        stream.seek(0)
     number = 0
     while line := stream.readline(limits.line_bytes + 1):
         number += 1

@@ -22,7 +22,7 @@ from nnlab.data.errors import DataError
 from nnlab.data.frames import listing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 PREFIX = "upload:"
 DIGITS = 12  # of a version, and of a recipe
@@ -66,15 +66,19 @@ def connect(library: Library) -> None:
     _connected[0] = library
 
 
-def encode(columns: Sequence[CsvColumn]) -> bytes:
-    """Write columns as canonical bytes."""
+def pieces(columns: Sequence[CsvColumn]) -> Iterator[bytes]:
+    """Write columns as canonical bytes, a column at a time."""
     head = {"rows": len(columns[0].cells), "columns": [[one.name, list(one.labels)] for one in columns]}
-    parts = [_FIRST_LINE, json.dumps(head, separators=(",", ":")).encode(), b"\n"]
+    yield b"".join([_FIRST_LINE, json.dumps(head, separators=(",", ":")).encode(), b"\n"])
     for column in columns:
         cells = np.ascontiguousarray(column.cells, dtype="<f8") + 0.0  # -0.0 becomes 0.0
         cells[np.isnan(cells)] = np.nan  # one bit pattern for all missing cells
-        parts.append(cells.tobytes())
-    return b"".join(parts)
+        yield cells.tobytes()
+
+
+def encode(columns: Sequence[CsvColumn]) -> bytes:
+    """Write columns as canonical bytes, all at once."""
+    return b"".join(pieces(columns))
 
 
 def decode(content: bytes) -> tuple[CsvColumn, ...]:

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from nnlab.data.catalogue import check
 from nnlab.data.config import DataConfig
-from nnlab.data.csv_columns import read_columns
-from nnlab.data.csv_reading import CsvLimits, sniffed_delimiter
+from nnlab.data.csv_columns import _plain_numbers, read_columns
+from nnlab.data.csv_reading import CsvLimits, is_number, sniffed_delimiter
 from nnlab.data.errors import DataError
 from nnlab.data.preparation import prepare
 
@@ -215,3 +217,24 @@ def test_limits_hold(limits: CsvLimits, message: str) -> None:
     with pytest.raises(DataError, match=message):
         read_columns(HOUSES.encode(), limits)
     assert len(read_columns(HOUSES.encode(), CsvLimits(rows=40, labels=2))) == 4
+
+
+@given(st.lists(st.text("0123456789+-.eE \t_x\u0661\x1cnaif", max_size=6), min_size=1, max_size=4))
+@example(["1_000"])
+@example(["\u0661"])
+@example(["inf"])
+@example([".5", "1.", "-2e3", " 7\t"])
+def test_many_cells_at_once_are_numbers_where_each_alone_is_one(cells: list[str]) -> None:
+    at_once = _plain_numbers(cells)
+    assert (at_once is not None) == all(is_number(cell) for cell in cells)
+    if at_once is not None:
+        assert at_once.tolist() == [float(cell) for cell in cells]
+
+
+def test_whoever_waits_is_told_how_far_the_reading_is() -> None:
+    told: list[tuple[float, int]] = []
+    rows = "".join(f"{row},{'abc'[row % 3]}\n" for row in range(5_000))
+    read_columns(f"n,k\n{rows}".encode(), progress=lambda share, count: told.append((share, count)))
+    assert [count for _, count in told] == [2_000, 4_000, 5_000, 5_000, 5_000, 5_000]
+    assert [share for share, _ in told] == sorted(share for share, _ in told)
+    assert told[-1] == (1.0, 5_000)
