@@ -158,6 +158,13 @@ def number_text(value: float | None) -> str:
     return f"{value:.4g}"
 
 
+def value_text(value: float | None, *, percent: bool) -> str:
+    """Write a value of a metric as its axis does: a share in percent."""
+    if not percent or value is None or not math.isfinite(value):
+        return number_text(value)
+    return f"{number_text(100 * value)} %"
+
+
 def spread_text(mean: float, sd: float) -> str:
     """Write a mean and its standard deviation: 2 digits of the latter, the mean with as many decimals."""
     if not sd > 0 or not 1e-4 <= sd < 1e4:

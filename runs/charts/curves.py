@@ -16,10 +16,10 @@ from runs.charts.chart import (
     figure_of,
     marks_layout,
     marks_sentence,
-    number_text,
     step_text,
     thinned,
     value_axis,
+    value_text,
     whole_ticks,
 )
 from runs.charts.line_traces import broken_trace, traces
@@ -143,10 +143,10 @@ def curves(  # noqa: PLR0913 - what is drawn, and the axes it is drawn against, 
         key=key,
         title=title,
         figure=figure_of(data, layout),
-        summary=curves_summary(read, x_title, y_title, log_y=log_y)
+        summary=curves_summary(read, x_title, y_title, log_y=log_y, percent=percent)
         + _opening_sentence(read, opening)
         + marks_sentence(marks),
-        table=_table([item for item in read if not item.line.faint], x_title),
+        table=_table([item for item in read if not item.line.faint], x_title, percent=percent),
     )
 
 
@@ -197,13 +197,16 @@ def _nothing(read: Sequence[ReadLine]) -> str:
     return "No point yet: the first one is drawn as soon as it is recorded."
 
 
-def _table(read: Sequence[ReadLine], x_title: str) -> Table:
+def _table(read: Sequence[ReadLine], x_title: str, *, percent: bool) -> Table:
     steps = np.unique(np.concatenate([item.x for item in read])) if read else np.empty(0)
     chosen = thinned(steps.size)
     note = f"{len(chosen)} of {steps.size} rows; the CSV has them all" if len(chosen) < steps.size else ""
     values = [dict(zip(item.x.tolist(), item.y.tolist(), strict=True)) for item in read]
     rows = tuple(
-        (step_text(steps[index]), *(number_text(of.get(float(steps[index]))) for of in values))
+        (
+            step_text(steps[index]),
+            *(value_text(of.get(float(steps[index])), percent=percent) for of in values),
+        )
         for index in chosen
     )
     return Table((x_title, *(item.line.name for item in read)), rows, note)

@@ -151,10 +151,19 @@ def test_there_is_no_map_of_one_factor() -> None:
 def test_curves_show_means_with_n_and_leave_step_0_out(sweep: Sweep) -> None:
     [chart] = charts_of(sweep, "val_accuracy")
     names = {trace["name"] for trace in chart.figure["data"]}
-    assert "depth 1, relu (n = 2)" in names
+    assert "depth 1, relu" in names
     assert "depth 2, tanh (n = 2, 1 diverged)" in names
     assert "t interval" in chart.caption
     assert chart.table.rows[0][0] == "50"
+
+
+def test_names_of_lines_leave_out_what_the_title_says(sweep: Sweep) -> None:
+    charts = charts_of(sweep, "val_accuracy", facet="depth")
+    names = {trace["name"] for chart in charts for trace in chart.figure["data"]}
+    assert {"relu", "tanh (n = 2, 1 diverged)"} <= names
+    assert not any("depth" in name for name in names if "seed" not in name)
+    assert all("over 2 seeds" in chart.caption for chart in charts)
+    assert "%" in charts[0].summary
 
 
 def test_facets_share_out_the_groups_and_colours_follow_the_factor(sweep: Sweep) -> None:
@@ -166,7 +175,7 @@ def test_facets_share_out_the_groups_and_colours_follow_the_factor(sweep: Sweep)
     assert high > 0.89
     for chart in charts:
         colours = {
-            trace["name"].split(" (")[0].split(", ")[1]: trace["meta"]["series"]
+            trace["name"].split(" (")[0]: trace["meta"]["series"]
             for trace in chart.figure["data"]
             if trace.get("meta", {}).get("role") == "line"
         }

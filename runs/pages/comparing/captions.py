@@ -58,7 +58,13 @@ def _what(view: CompareView, found: Sequence[GroupCurve], lines: Sequence[Line],
     if not banded and view.band != "none":
         band += " for so many groups"
     pale = "; pale: single runs" if any(line.faint and not line.extremes for line in lines) else ""
-    return f"Line: {view.agg} over seeds; {band}{'' if view.smooth else pale}.{_smoothing(view)}"
+    return f"Line: {view.agg} over {_seeds(found)}; {band}{'' if view.smooth else pale}.{_smoothing(view)}"
+
+
+def _seeds(found: Sequence[GroupCurve]) -> str:
+    """Write how many seeds are behind a line; names tell the lines of fewer."""
+    numbers = {curve.seeds for curve in found}
+    return f"{max(numbers)} seeds" + (" (n where they are fewer)" if len(numbers) > 1 else "")
 
 
 def _smoothing(view: CompareView) -> str:

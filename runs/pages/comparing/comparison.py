@@ -249,14 +249,15 @@ def _labels(first: Mapping[str, Member], varied: Sequence[str]) -> dict[str, str
     labels: dict[str, str] = {}
     taken: dict[str, int] = {}
     for key, member in first.items():
-        parts = [_named_level(factor, member.levels[factor]) for factor in varied]
+        parts = [named_level(factor, member.levels[factor]) for factor in varied]
         name = ", ".join(parts) or _network_text(member)
         taken[name] = taken.get(name, 0) + 1
         labels[key] = name if taken[name] == 1 else f"{name} ({taken[name]})"
     return labels
 
 
-def _named_level(factor: str, level: Any) -> str:
+def named_level(factor: str, level: Any) -> str:
+    """Write a level as it stands in the name of a group."""
     text = level_text(factor, level)
     return text if factor in _SPEAK_FOR_THEMSELVES else f"{factor.replace('_', ' ')} {text}"
 

@@ -12,7 +12,7 @@ from nnlab.stats.groups import GroupCurve, RunCurve, group_curves
 from runs.charts.chart import Chart, empty_chart, plural
 from runs.charts.curves import Line, curves
 from runs.pages.comparing.captions import X_NAMES, X_TITLES, curve_caption
-from runs.pages.comparing.comparison import Comparison, Group, level_text
+from runs.pages.comparing.comparison import Comparison, Group, level_text, named_level
 from runs.pages.comparing.groups import groups_page
 from runs.pages.comparing.series import Curve, RunCurves, read_curves
 from runs.pages.comparing.view import CompareView
@@ -150,8 +150,11 @@ def _chart(
     else:
         lines = _raw_lines(panel, series.raw, faint)
     percent = is_share(comparison.metric)
+    names = _names(panel, view, found, comparison.seeds)
     lines += [
-        _line(panel.drawn[key], smooth.get(key, curve), banded=banded, log_y=log_y, share=percent)
+        _line(
+            names[key], panel.drawn[key][1], smooth.get(key, curve), banded=banded, log_y=log_y, share=percent
+        )
         for key, curve in found.items()
     ]
     chart = curves(
@@ -225,17 +228,29 @@ def _raw_mean(curve: GroupCurve, colour: int) -> Line:
     return Line("", curve.steps, curve.middle, series=colour, faint=True)
 
 
-def _line(drawn: tuple[Group, _Style], curve: GroupCurve, *, banded: bool, log_y: bool, share: bool) -> Line:
+def _names(panel: Panel, view: CompareView, found: Mapping[str, GroupCurve], usual: int) -> dict[str, str]:
+    """Name the lines of a panel without what its title says, and with n where it is not the usual one."""
+    names = {}
+    for key, curve in found.items():
+        group = panel.drawn[key][0]
+        said = named_level(view.facet, group.levels[view.facet]) if view.facet else ""
+        name = ", ".join(part for part in group.label.split(", ") if part != said) or group.label
+        seeds = f"n = {curve.seeds}" + (f", {curve.diverged} diverged" if curve.diverged else "")
+        is_usual = curve.seeds == usual > 1 and not curve.diverged
+        names[key] = name if is_usual else f"{name} ({seeds})"
+    return names
+
+
+def _line(name: str, style: _Style, curve: GroupCurve, *, banded: bool, log_y: bool, share: bool) -> Line:
     """Draw a group with its band; a band that reaches 0 has no place on a log axis and is left out.
 
     There is nothing beyond 0 and 100 % of a share: only the drawing is cut, never a number.
     """
-    group, (colour, dash) = drawn
-    seeds = f"n = {curve.seeds}" + (f", {curve.diverged} diverged" if curve.diverged else "")
+    colour, dash = style
     low, high = (np.clip(edge, 0, 1) if share else edge for edge in (curve.low, curve.high))
     has_band = banded and bool(np.isfinite(low).any()) and not (log_y and bool((low <= 0).any()))
     return Line(
-        f"{group.label} ({seeds})",
+        name,
         curve.steps,
         curve.middle,
         low if has_band else None,
