@@ -12,6 +12,7 @@ from scipy import special
 from nnlab.stats.errors import StatsError
 
 FloatArray = NDArray[np.float64]
+LARGEST = 1e300  # beyond it means and spreads may not be finite
 
 
 @dataclass(frozen=True)
@@ -66,16 +67,17 @@ def mean_interval(values: ArrayLike, confidence: float = 0.95) -> Interval:
             f"({bad.size} of {numbers.size} are not finite); count diverged runs apart"
         )
     factor = float(t_factor(numbers.size - 1, confidence))
-    # Taken from the first value, so that equal values have a deviation of exactly 0.
-    with np.errstate(over="ignore", invalid="ignore"):
-        offsets = numbers - numbers[0]
-        mean = float(numbers[0] + offsets.mean())
-        if numbers.size == 1:
-            return Interval(1, mean, None, None, None)
-        sd = float(offsets.std(ddof=1))
-    reach = factor * sd / math.sqrt(numbers.size)
-    if not math.isfinite(mean) or not math.isfinite(reach):
+    if np.abs(numbers).max() > LARGEST:
         raise StatsError(
-            f"expected values below about 1e150, got up to {np.abs(numbers).max():g}; rescale them"
+            f"expected values up to {LARGEST:g}, got up to {np.abs(numbers).max():g}; rescale them"
         )
+    # Taken from the first value, so that equal values have a deviation of exactly 0.
+    offsets = numbers - numbers[0]
+    mean = float(numbers[0] + offsets.mean())
+    if numbers.size == 1:
+        return Interval(1, mean, None, None, None)
+    # Squares of values near 1, so that neither large nor tiny ones are lost; a power of 2 rounds nothing.
+    unit = math.ldexp(1.0, math.frexp(np.abs(offsets).max())[1])
+    sd = unit * float((offsets / unit).std(ddof=1))
+    reach = factor * sd / math.sqrt(numbers.size)
     return Interval(numbers.size, mean, sd, mean - reach, mean + reach)

@@ -160,12 +160,12 @@ def _group(group: RunGroup) -> dict[str, Any]:
     interval = group.interval
     return {
         "value": group.value,
-        "runs": [member.pk for member in group.members],
+        "runs": group.runs.tolist(),
         "seeds": interval.n if interval else 0,
         "mean": interval.mean if interval else None,
         "low": interval.low if interval else None,
         "high": interval.high if interval else None,
-        "best": group.best.pk if group.best else None,
+        "best": group.best[0] if group.best else None,
         "diverged": group.diverged,
         "without_result": group.without_result,
     }

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from runs.models import Project
 from runs.pages import formats
-from runs.reading.grouping import SHOWN_RUNS, Groups, Member, RunGroup, groups_of
+from runs.reading.grouping import SHOWN_RUNS, Groups, Member, RunGroup, groups_of, members_of
 from runs.reading.table import GROUPS, TableQuery, quoted
 
 NOTHING = "none"  # what a run without a value is filed under
@@ -21,10 +23,12 @@ class GroupRow:
     Args:
         runs: the address of its runs as a table; empty where no filter can name them.
         toggle: the address with the group opened, or closed where it is open.
+        first: its best run, or the newest where none has a value.
         opened: its first runs, the best first.
     """
 
     group: RunGroup
+    first: Member
     label: str
     key: str
     runs: str
@@ -46,13 +50,21 @@ def choices(params: Sequence[str]) -> list[tuple[str, str]]:
 def group_rows(project: Project, query: TableQuery) -> tuple[Groups, list[GroupRow]]:
     """Describe the groups of all runs that match."""
     found = groups_of(project, query)
-    return found, [_row(project, query, found, group, _label(query, group)) for group in found.groups]
+    listed = {
+        int(number)
+        for group in found.groups
+        for number in group.runs[: SHOWN_RUNS if _is_open(query, group) else 1]
+    }
+    members = members_of(listed)  # one that was deleted meanwhile is not among them
+    there = [group for group in found.groups if int(group.runs[0]) in members]
+    return found, [_row(project, query, found, group, members) for group in there]
 
 
-def _row(project: Project, query: TableQuery, found: Groups, group: RunGroup, label: str) -> GroupRow:
-    key = "" if group.value is None else _text(group.value)
-    is_open = query.open == (key or NOTHING)
-    interval = group.interval
+def _row(
+    project: Project, query: TableQuery, found: Groups, group: RunGroup, members: Mapping[int, Member]
+) -> GroupRow:
+    key, is_open, interval = _key(group), _is_open(query, group), group.interval
+    first = members[int(group.runs[0])]
 
     def written(value: float | None) -> str:
         return formats.score(value, found.metric, found.unit)
@@ -61,26 +73,39 @@ def _row(project: Project, query: TableQuery, found: Groups, group: RunGroup, la
     if interval is not None and interval.high is not None:
         reach = formats.score(interval.high - interval.mean, found.metric, found.unit)
     plain = {"group": "", "open": "", "after": "", "before": ""}
+    listed = zip(group.runs.tolist(), group.values.tolist(), strict=True) if is_open else ()
     return GroupRow(
         group,
-        label,
+        first,
+        _label(query, group, first),
         key or NOTHING,
         query.changed({**plain, query.group: _named(query, group.value)}) if key else "",
         query.changed({"open": "" if is_open else key or NOTHING}),
         written(interval.mean) if interval else formats.MISSING,
         reach,
-        written(group.best.value) if group.best else formats.MISSING,
+        written(group.best[1]) if group.best else formats.MISSING,
         is_open,
-        [(member, written(member.value)) for member in group.members[:SHOWN_RUNS]] if is_open else [],
+        [
+            (members[number], written(None if math.isnan(value) else value))
+            for number, value in itertools.islice(listed, SHOWN_RUNS)
+            if number in members
+        ],
     )
 
 
-def _label(query: TableQuery, group: RunGroup) -> str:
+def _key(group: RunGroup) -> str:
+    return "" if group.value is None else _text(group.value)
+
+
+def _is_open(query: TableQuery, group: RunGroup) -> bool:
+    return bool(query.open) and query.open == (_key(group) or NOTHING)
+
+
+def _label(query: TableQuery, group: RunGroup, first: Member) -> str:
     if group.value in {None, ""}:
         return f"no {_title(query.group)}"
     if query.group != "config":
         return f"{_title(query.group)} = {_text(group.value)}"
-    first = group.members[0]
     return _without_seed(first.name, first.seed)
 
 

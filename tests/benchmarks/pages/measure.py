@@ -60,6 +60,10 @@ def _filled(compared: list[int], beside: int) -> dict[str, str]:
     if beside:
         many = build_many_runs(beside)
         pages[f"runs table of {beside:,}"] = many.get_absolute_url()
+        pages[f"groups of {beside:,}"] = f"{many.get_absolute_url()}?group=config"
+        pages[f"groups of {beside:,} by metric"] = (
+            f"{many.get_absolute_url()}?group=depth&sort=metric.val_loss"
+        )
         pages["a run's page"] = many.runs.order_by("pk")[0].get_absolute_url()
     return pages
 
