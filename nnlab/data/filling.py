@@ -22,6 +22,8 @@ class Fill(Step):
 
     Args:
         numbers: ``median``, with a column beside it that says where cells were missing; or ``mean``, without.
+            Numbers that were put into buckets are categories by now: gaps that training rows do not have
+            become the bucket in the middle.
         categories: ``own`` for a category of their own, or ``most frequent``.
     """
 
@@ -68,10 +70,13 @@ class Fill(Step):
             if self.numbers == "mean":
                 return (float(cells.mean()),)
             return float(np.median(cells)), float(np.isnan(train.column(name)).any())
-        if self.categories == "own":
-            return ()
         codes = train.column(name)
-        codes = codes[~np.isnan(codes)].astype(np.int64)
+        gaps = np.isnan(codes)
+        codes = codes[~gaps].astype(np.int64)
+        if self.categories == "own":
+            # Buckets of numbers are all inputs, seen or not: without gaps, one for missing would never vary.
+            never = train.categories[name].closed and len(codes) and not gaps.any()
+            return (float(np.sort(codes)[len(codes) // 2]),) if never else ()
         if not len(codes):
             raise DataError("recipe", f"column {name!r} has no value in the training rows; leave it out")
         return (float(np.bincount(codes).argmax()),)

@@ -97,6 +97,7 @@ class Table:
 
     Args:
         notes: what a reader should know, in sentences (rows dropped and such).
+        target_is_log: y times the scale is log(1 + the target in its own unit).
     """
 
     frame: Frame
@@ -107,6 +108,7 @@ class Table:
     target_scale: float = 1.0
     class_names: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    target_is_log: bool = False
 
     @property
     def outputs(self) -> int:

@@ -3,34 +3,34 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nnlab.data import cleaning, csv_files, generators, recipes, shipped, uploads
-from nnlab.data.config import SWITCHES
+from nnlab.data.config import SWITCHES, DataConfig
 from nnlab.data.errors import DataError
-from nnlab.data.frames import FloatArray, Frame, IntArray, Table, listing
-from nnlab.data.splits import ordered_split, split
-from nnlab.data.upload_recipes import UploadRecipe, without_order
+from nnlab.data.frames import FloatArray, Frame, Table, listing
+from nnlab.data.parts import Shares, as_named, drawn, in_order
+from nnlab.data.upload_recipes import ORDER, PART, UploadRecipe, without_hidden
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from nnlab.data.config import DataConfig
     from nnlab.data.csv_columns import CsvColumn
+    from nnlab.data.parts import Rows
     from nnlab.data.recipes import Recipe
     from nnlab.data.steps import Parameters
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """Training and validation rows, ready for the engine. Arrays are read-only.
+    """Training, validation and test rows, ready for the engine. Arrays are read-only.
 
     Shapes: x (rows, inputs) float32. y by task: regression (rows, 1) float32; binary (rows,) of 0 and 1,
     multiclass (rows,) of class indices, both int64.
@@ -38,11 +38,12 @@ class Prepared:
     Args:
         target_scale: what one unit of y is worth in ``target_unit``.
         target_offset: what a y of 0 stands for, in ``target_unit``: predictions times ``target_scale`` plus
-            this are in the target's own numbers.
+            this are in the target's own numbers, or log(1 + them) where ``target_is_log``.
         version: of the dataset, 12 hex digits; equal for equal content.
         recipe_hash: 12 hex digits; with ``version`` and the split's seed and share it fixes every number.
         parameters: what each step of the recipe learned from the training rows.
         notes: what a reader should know, in sentences.
+        x_test: rows that a run is tested on when it has ended; None for none. Likewise ``y_test``.
     """
 
     task: str
@@ -61,6 +62,9 @@ class Prepared:
     parameters: tuple[Parameters, ...]
     notes: tuple[str, ...]
     target_offset: float = 0.0
+    target_is_log: bool = False
+    x_test: NDArray[np.float32] | None = None
+    y_test: NDArray[np.generic] | None = None
 
 
 def prepare(config: DataConfig, csv_folder: Path | None = None) -> Prepared:
@@ -95,9 +99,21 @@ def prepare_upload(config: DataConfig, columns: Sequence[CsvColumn], chosen: Upl
     Raises:
         DataError: if the recipe does not fit the columns.
     """
-    return _changed(
-        config, chosen.table(columns), chosen.recipe, uploads.version_of(config.dataset), chosen.hash
+    share = chosen.validation
+    if share is not None and config.validation_share not in (share, DataConfig.validation_share):
+        raise DataError(
+            "validation_share",
+            f"recipe {chosen.hash} says which rows validate ({share:g} of them), got "
+            f"{config.validation_share:g}; leave it at {share:g}, or make a recipe with another share",
+        )
+    shares = Shares(
+        validation=config.validation_share if share is None else share,
+        test=chosen.test,
+        seed=config.split_seed,
+        test_seed=chosen.test_seed,
     )
+    version = uploads.version_of(config.dataset)
+    return _changed(config, chosen.table(columns), chosen.recipe, (version, chosen.hash), shares)
 
 
 @lru_cache(maxsize=4)
@@ -113,14 +129,22 @@ def _prepared_built_in(config: DataConfig) -> Prepared:
 
 def _prepared(config: DataConfig, table: Table) -> Prepared:
     found = recipes.recipe(config.dataset, config.recipe)
-    return _changed(config, table, found, table.version(), found.hash)
+    shares = Shares(validation=config.validation_share, seed=config.split_seed)
+    return _changed(config, table, found, (table.version(), found.hash), shares)
 
 
-def _changed(config: DataConfig, table: Table, recipe: Recipe, version: str, recipe_hash: str) -> Prepared:
-    table, order = without_order(cleaning.clean_rows(config, table))
-    train_rows, val_rows = _split(config, table, order)
-    parameters, train, val, notes = _fitted(
-        config, recipe, table.frame.take(train_rows), table.frame.take(val_rows)
+def _changed(
+    config: DataConfig, table: Table, recipe: Recipe, names: tuple[str, str], shares: Shares
+) -> Prepared:
+    """Split and change a table.
+
+    Args:
+        names: of the version and of the recipe.
+    """
+    table, hidden = without_hidden(cleaning.clean_rows(config, table))
+    rows = train_rows, val_rows, test_rows = _split(config, table, hidden, shares)
+    parameters, (train, val, test), notes = _fitted(
+        config, recipe, *(table.frame.take(part) for part in rows)
     )
     mean, deviation = 0.0, 1.0
     if config.standardise_target:
@@ -138,40 +162,47 @@ def _changed(config: DataConfig, table: Table, recipe: Recipe, version: str, rec
         target_name=table.target_name,
         feature_names=train.names,
         class_names=table.class_names,
-        version=version,
-        recipe_hash=_recipe_hash(config, recipe_hash),
+        version=names[0],
+        recipe_hash=_recipe_hash(config, names[1]),
         parameters=parameters,
         notes=(*table.notes, *notes),
+        target_is_log=table.target_is_log,
+        x_test=_inputs(test, "test") if len(test_rows) else None,
+        y_test=_labels(table, (table.y[test_rows] - mean) / deviation) if len(test_rows) else None,
     )
 
 
 def _fitted(
-    config: DataConfig, recipe: Recipe, train: Frame, val: Frame
-) -> tuple[tuple[Parameters, ...], Frame, Frame, tuple[str, ...]]:
-    """Change both parts by what the training rows teach: parameters, the parts, and what to know of them."""
+    config: DataConfig, recipe: Recipe, train: Frame, *others: Frame
+) -> tuple[tuple[Parameters, ...], tuple[Frame, Frame, Frame], tuple[str, ...]]:
+    """Change all parts by what the training rows teach: parameters, the parts, and what to know of them."""
+    val, test = others
     told: tuple[str, ...] = ()
     if config.drop_constant:
         names = cleaning.varying_columns(train)
         left = [name for name in train.names if name not in names]
         told = (f"columns that do not vary were left out: {listing(left)}",) if left else ()
-        train, val = train.select(names), val.select(names)
+        train, val, test = (part.select(names) for part in (train, val, test))
+        recipe = recipe.without(left)
     # Numbers beyond the range of floats are refused later, with their column; warnings would say less.
     with np.errstate(over="ignore", invalid="ignore"):
         parameters, train = recipe.fit(train)
         val, notes = recipe.apply(val, parameters)
+        test, more_notes = recipe.apply(test, parameters, "test")
         if config.standardise_inputs and not train.categories:
             found = cleaning.fit_inputs(train)
-            train, val = cleaning.standardised(train, found), cleaning.standardised(val, found)
+            train, val, test = (cleaning.standardised(part, found) for part in (train, val, test))
             parameters = (*parameters, found)
-    return parameters, train, val, (*told, *notes)
+    return parameters, (train, val, test), (*told, *notes, *more_notes)
 
 
-def _split(config: DataConfig, table: Table, order: FloatArray | None) -> tuple[IntArray, IntArray]:
-    if order is not None:
-        return ordered_split(order, config.validation_share)
+def _split(config: DataConfig, table: Table, hidden: Mapping[str, FloatArray], shares: Shares) -> Rows:
+    if ORDER in hidden:
+        return in_order(hidden[ORDER], shares)
     # The playground's own split is plain: one shuffle, then the first share.
     stratified = table.task != "regression" and not config.is_generated
-    return split(table.y, config.validation_share, config.split_seed, stratified=stratified)
+    shares = replace(shares, stratified=stratified)
+    return as_named(hidden[PART], table.y, shares) if PART in hidden else drawn(table.y, shares)
 
 
 def _recipe_hash(config: DataConfig, found: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from nnlab.data.columns import Bucketise, Cross, Drop, Impute, OneHot, Ratio, Select, Sine
@@ -15,7 +15,7 @@ from nnlab.data.generators import GENERATORS
 from nnlab.data.scaling import Clip, Divide, Log, MinMax, ZScore
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from nnlab.data.steps import Parameters, Step
 
@@ -61,17 +61,34 @@ class Recipe:
             learned.append(parameters)
         return tuple(learned), train
 
-    def apply(self, frame: Frame, learned: Sequence[Parameters]) -> tuple[Frame, tuple[str, ...]]:
-        """Change other rows by parameters learned before; return also what a reader should know."""
+    def apply(
+        self, frame: Frame, learned: Sequence[Parameters], part: str = "validation"
+    ) -> tuple[Frame, tuple[str, ...]]:
+        """Change other rows by parameters learned before; return also what a reader should know.
+
+        Args:
+            part: what the rows are for, as a note says it.
+        """
         notes: list[str] = []
         for step, parameters in zip(self.steps, learned, strict=True):
             if isinstance(step, OneHot):
                 notes += [
-                    f"{count} validation rows have a {name} that no training row has"
+                    f"{count:,} {part} rows have a {name} that no training row has: their inputs for it are 0"
                     for name, count in step.unseen(frame, parameters).items()
                 ]
             frame = step.apply(frame, parameters)
         return frame, tuple(notes)
+
+    def without(self, names: Collection[str]) -> Recipe:
+        """Leave columns out of the steps that name them."""
+        steps = []
+        for step in self.steps:
+            named = getattr(step, "columns", ())
+            kept = tuple(name for name in named if name not in names)
+            if (named and not kept) or (isinstance(step, Bucketise) and step.column in names):
+                continue
+            steps.append(replace(step, columns=kept) if kept != named else step)  # type: ignore[call-arg]
+        return replace(self, steps=tuple(steps))
 
     def to_list(self) -> list[dict[str, Any]]:
         """Write the steps as plain types."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def split(
-    y: FloatArray, validation_share: float, seed: int, *, stratified: bool
+    y: FloatArray, validation_share: float, seed: int | tuple[int, int], *, stratified: bool
 ) -> tuple[IntArray, IntArray]:
     """Draw the training and the validation rows, each in random order.
 
@@ -23,7 +23,7 @@ def split(
     Args:
         y: targets, one a row.
         validation_share: more than 0, less than 1.
-        seed: equal seeds give equal splits.
+        seed: equal seeds give equal splits; a pair is a seed and a stream of its random numbers.
         stratified: take the share from every class of ``y``; a class keeps at least one training row.
 
     Raises:

@@ -11,32 +11,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nnlab.data.columns import OneHot
 from nnlab.data.config import TASKS
 from nnlab.data.csv_columns import CsvColumn
 from nnlab.data.csv_tables import MIN_ROWS, build_table, looks_like_an_identifier
 from nnlab.data.errors import DataError
-from nnlab.data.filling import Fill
 from nnlab.data.frames import Table, listing
+from nnlab.data.parts import Shares, part_codes
 from nnlab.data.recipes import Recipe, steps_from_list
-from nnlab.data.scaling import Clip, Log, MinMax, ZScore
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from nnlab.data.frames import FloatArray
-    from nnlab.data.steps import Step
 
 KINDS = ("numeric", "categorical")
 DROPS = ("numeric", "categorical")
-SCALINGS: Mapping[str, tuple[Step, ...]] = {
-    "z-score": (ZScore(),),
-    "none": (),
-    "0 to 1": (MinMax(),),
-    "-1 to 1": (MinMax(low=-1.0, high=1.0),),
-    "log": (Log(), ZScore()),
-}
-ORDER = "\0order"  # a name that no file can have
+ORDER, PART = "\0order", "\0part"  # names that no file can have
+_ADDED = ("validation", "test", "test_seed", "parts", "log_target")
+"""Fields that older recipes do not have: where they are not used, a recipe is written as it was before."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +44,11 @@ class UploadRecipe:
         order: column by whose order the last rows validate; None for rows at random.
         divide: what the target is divided by; regression only.
         unit: of the target before it is divided.
+        validation: share of all rows that validate; None leaves it to the run.
+        test: share of all rows that a run is tested on when it has ended.
+        test_seed: of the rows that test, which do not depend on the run's seed of the split.
+        parts: column that says of each row whether it trains, validates or tests; None for shares.
+        log_target: learn log(1 + target); regression only.
     """
 
     target: str
@@ -62,6 +59,11 @@ class UploadRecipe:
     order: str | None = None
     divide: float = 1.0
     unit: str = ""
+    validation: float | None = None
+    test: float = 0.0
+    test_seed: int = 0
+    parts: str | None = None
+    log_target: bool = False
 
     def __post_init__(self) -> None:
         if self.task not in TASKS:
@@ -75,6 +77,21 @@ class UploadRecipe:
             raise DataError("target", f"expected a target that is no input, got {self.target!r:.80} as both")
         if not 0 < self.divide < math.inf:
             raise DataError("divide", f"expected a number above 0 to divide by, got {self.divide!r:.50}")
+        if self.log_target and self.divide != 1:
+            raise DataError("divide", f"expected 1 for a logarithm of the target, got {self.divide:g}")
+        self._check_parts()
+
+    def _check_parts(self) -> None:
+        if self.validation is None and self.test:
+            raise DataError("validation", "expected a share of the rows that validate beside those that test")
+        Shares(validation=0.2 if self.validation is None else self.validation, test=self.test)
+        if self.test_seed < 0:
+            raise DataError("test_seed", f"expected a seed of at least 0, got {self.test_seed}")
+        if self.parts and (self.order or self.test or self.parts in (*self.inputs, self.target)):
+            raise DataError(
+                "parts",
+                f"expected {self.parts!r:.80} to do nothing but name parts, and to be the only one that does",
+            )
 
     @classmethod
     def from_dict(cls, mapping: Mapping[str, Any]) -> UploadRecipe:
@@ -96,7 +113,11 @@ class UploadRecipe:
 
     def to_dict(self) -> dict[str, Any]:
         """Write as plain types."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        values = {
+            field.name: getattr(self, field.name)
+            for field in fields(self)
+            if field.name not in _ADDED or getattr(self, field.name) != field.default
+        }
         lists = {"inputs": dict(self.inputs), "drop": list(self.drop), "steps": [dict(s) for s in self.steps]}
         return values | lists
 
@@ -118,13 +139,13 @@ class UploadRecipe:
     def table(self, columns: Sequence[CsvColumn]) -> Table:
         """Choose target and inputs, and drop the rows that lack what is asked for.
 
-        The column of the order, where there is one, is the last of the frame and is called ``ORDER``.
+        The column that orders the rows, or names their parts, is in the frame as ``ORDER`` or ``PART``.
 
         Raises:
             DataError: if a column is not there or of another kind, or too few rows remain.
         """
         by_name = {column.name: column for column in columns}
-        wanted = [*self.inputs, self.target, *([self.order] if self.order else [])]
+        wanted = [*self.inputs, self.target, *filter(None, (self.order, self.parts))]
         missing = [name for name in wanted if name not in by_name]
         if missing:
             raise DataError(
@@ -135,13 +156,15 @@ class UploadRecipe:
         chosen = [_as_kind(column, self.inputs[column.name]) for column in used]
         if self.order:
             chosen.append(replace(by_name[self.order], name=ORDER))
+        if self.parts:
+            chosen.append(part_codes(by_name[self.parts], PART))
         table = build_table([*chosen, by_name[self.target]], self.target, self.task)
-        told = tuple(note for note in table.notes if ORDER not in note)
-        return self._divided(self._dropped(replace(table, notes=told)))
+        told = tuple(note for note in table.notes if ORDER not in note and PART not in note)
+        return self._learned(self._dropped(replace(table, notes=told)))
 
     def _dropped(self, table: Table) -> Table:
         names = [name for name, kind in self.inputs.items() if kind in self.drop]
-        names += [ORDER] if self.order else []
+        names += [name for name in (ORDER, PART) if name in table.frame.names]
         gaps = (
             np.isnan(table.frame.select(names).values).any(axis=1) if names else np.zeros(len(table.y), bool)
         )
@@ -156,20 +179,31 @@ class UploadRecipe:
         note = f"{int(gaps.sum()):,} rows with missing values were left out"
         return replace(table, frame=table.frame.take(kept), y=table.y[kept], notes=(*table.notes, note))
 
-    def _divided(self, table: Table) -> Table:
+    def _learned(self, table: Table) -> Table:
+        """Write the target as it is learned."""
         if table.task != "regression":
-            if self.divide != 1:
-                raise DataError("divide", f"expected a regression to divide the target of, got {table.task}")
+            if self.divide != 1 or self.log_target:
+                raise DataError(
+                    "divide",
+                    f"expected a regression to divide the target of, or to take logarithms, got {table.task}",
+                )
             return table
+        if self.log_target:
+            least = float(table.y.min())
+            if not least > -1:
+                raise DataError(
+                    "label",
+                    f"expected a target above -1 to take log(1 + x) of, got {least:g}; learn it as it is",
+                )
+            return replace(table, y=np.log1p(table.y), target_unit=self.unit, target_is_log=True)
         return replace(table, y=table.y / self.divide, target_scale=float(self.divide), target_unit=self.unit)
 
 
-def without_order(table: Table) -> tuple[Table, FloatArray | None]:
-    """Take the column of the order out of a table; None where there is none."""
-    if ORDER not in table.frame.names:
-        return table, None
-    names = [name for name in table.frame.names if name != ORDER]
-    return replace(table, frame=table.frame.select(names)), table.frame.column(ORDER)
+def without_hidden(table: Table) -> tuple[Table, dict[str, FloatArray]]:
+    """Take the columns that order rows, or name their parts, out of a table."""
+    hidden = {name: table.frame.column(name) for name in (ORDER, PART) if name in table.frame.names}
+    names = [name for name in table.frame.names if name not in hidden]
+    return (replace(table, frame=table.frame.select(names)) if hidden else table), hidden
 
 
 def usual_inputs(columns: Sequence[CsvColumn], target: str) -> dict[str, str]:
@@ -180,24 +214,6 @@ def usual_inputs(columns: Sequence[CsvColumn], target: str) -> dict[str, str]:
         for column in columns
         if column.name != target and not _is_useless(column.cells, column.labels)
     }
-
-
-def steps_of(
-    *, numbers: str, categories: str, scaling: str, cap: tuple[float, float, bool] | None
-) -> tuple[Mapping[str, Any], ...]:
-    """Write a person's choices as steps: cap, scale, fill, one-hot.
-
-    Args:
-        numbers: what fills missing numbers, as ``Fill`` names it.
-        categories: likewise for categories.
-        scaling: a key of ``SCALINGS``.
-        cap: lower and upper limit of every number, and whether they are percentiles of the training rows.
-    """
-    if scaling not in SCALINGS:
-        raise DataError("scaling", f"expected a scaling among {', '.join(SCALINGS)}, got {scaling!r:.50}")
-    capped = (Clip(low=cap[0], high=cap[1], percentiles=cap[2]),) if cap else ()
-    steps = (*capped, *SCALINGS[scaling], Fill(numbers, categories), OneHot())
-    return tuple(Recipe("", "", steps).to_list())
 
 
 def _is_useless(cells: FloatArray, labels: tuple[str, ...]) -> bool:

@@ -11,25 +11,20 @@ from ninja import Router, Schema, Status
 from ninja.errors import HttpError
 
 from nnlab.data.catalogue import datasets as catalogue
-from nnlab.data.config import DataConfig
-from nnlab.data.csv_columns import CsvColumn, read_columns
-from nnlab.data.csv_reading import DELIMITERS, UPLOAD_LIMITS, sniffed_delimiter
+from nnlab.data.csv_reading import DELIMITERS, UPLOAD_LIMITS, check_head
 from nnlab.data.errors import DataError
-from nnlab.data.preparation import prepare_upload
 from nnlab.data.profile import ColumnProfile
-from nnlab.data.upload_recipes import UploadRecipe, steps_of, usual_inputs
 from runs.api.access import require
 from runs.api.bodies import read_body
-from runs.api.schemas import ErrorsOut, Word
-from runs.models import DatasetVersion
-from runs.reading.datasets import describe, saved_recipes, saved_versions, version_named
-from runs.store import datasets
-from runs.store.datasets import Origin
-from runs.submission import project_named, project_slug
+from runs.api.schemas import ErrorsOut, Key, Word
+from runs.models import DatasetVersion, Upload
+from runs.reading.datasets import describe, saved_recipes, saved_versions
+from runs.store import uploads
+from runs.store.uploads import Sent
+from runs.submission import project_slug
 from runs.submitted.specification import SubmissionError
 
 _BODY = {"requestBody": {"content": {"text/csv": {"schema": {"type": "string", "format": "binary"}}}}}
-_NO_KEY = "upload:000000000000"  # a recipe is tried before there is a version
 
 router = Router()
 
@@ -73,6 +68,18 @@ class ProfileOut(Schema):
     columns: list[ColumnOut]
 
 
+class UploadOut(Schema):
+    """A file on its way to a dataset: waiting, reading, read or refused; ``errors`` say why the last."""
+
+    id: int
+    state: str
+    size: int
+    bytes_read: int
+    rows_read: int
+    dataset: DatasetOut | None
+    errors: dict[str, list[str]]
+
+
 @router.get("/datasets", response=list[DatasetOut], summary="Datasets: shipped, generated, and uploaded")
 def list_datasets(request: HttpRequest) -> list[dict[str, Any]]:
     """Give uploads, the newest first, then what comes with nnlab."""
@@ -112,7 +119,7 @@ def read_profile(request: HttpRequest, key: Word) -> dict[str, Any]:
 
 @router.post(
     "/datasets",
-    response={200: DatasetOut, 201: DatasetOut, 422: ErrorsOut},
+    response={202: UploadOut, 422: ErrorsOut},
     summary="Upload a CSV file as a dataset",
     openapi_extra=_BODY,
 )
@@ -125,26 +132,48 @@ def upload(
     delimiter: Word = "",
     licence: Word = "",
 ) -> Status[Any]:
-    """Save the file in the body with the usual recipe: z-scores, medians for gaps, categories one-hot.
+    """Keep the file in the body, to be saved with the usual recipe: z-scores, medians for gaps, one-hot.
 
     ``target`` is the column to predict, the last one where it is left out; ``delimiter`` is found by itself.
-    The same columns again are answered with the version that is there, and status 200.
+    The file is read by another process: ``GET /uploads/{id}`` says how far it is, and what it became. The same
+    columns again become the version that is there.
     """
     user = require(request, "runs.submit_sweep")
     content = read_body(request, UPLOAD_LIMITS.file_bytes)
     try:
         project_slug(project)
-        cut = _delimiter(delimiter) or sniffed_delimiter(content, UPLOAD_LIMITS)
-        columns = read_columns(content, UPLOAD_LIMITS, cut)
-        chosen = _usual(columns, target or columns[-1].name)
+        check_head(content[: uploads.PART_BYTES])
+        sent = Sent(
+            project_name=project[:100],
+            name=(name or file_name.removesuffix(".csv"))[:100] or "data",
+            file_name=file_name[:200],
+            uploaded_by_id=user.pk,
+            delimiter=_delimiter(delimiter),
+            licence=licence[:2_000],
+            is_for_usual=True,
+            target=target,
+        )
+        starts = range(0, len(content), uploads.PART_BYTES)
+        kept = uploads.keep((content[start : start + uploads.PART_BYTES] for start in starts), sent)
     except DataError as error:
         raise SubmissionError({error.field: [str(error)]}) from error
-    title = (name or file_name.removesuffix(".csv"))[:100] or "data"
-    origin = Origin(project_named(project).pk, title, file_name[:200], cut, licence[:2_000], user.pk)
-    version = datasets.keep_draft(columns, origin)
-    is_new = datasets.save(datasets.keep_recipe(version, chosen, user.pk))
-    kept = version_named(version.key)
-    return Status(201 if is_new else 200, _told(kept or version))
+    return Status(202, _progress(kept))
+
+
+@router.get("/uploads/{upload_id}", response=UploadOut, summary="How far an upload is, and what it became")
+def read_upload(request: HttpRequest, upload_id: Key) -> dict[str, Any]:
+    """Give the state of one of your uploads, until a day after it was sent."""
+    user = require(request, "runs.submit_sweep")
+    found = Upload.objects.select_related("version").filter(pk=upload_id, uploaded_by=user.pk).first()
+    if found is None:
+        raise HttpError(404, f"there is no upload {upload_id} of yours; what is not saved goes after a day")
+    return _progress(found)
+
+
+def _progress(upload: Upload) -> dict[str, Any]:
+    told = {name: getattr(upload, name) for name in ("id", "state", "size", "bytes_read", "rows_read")}
+    errors = {upload.error_field or "dataset": [upload.error]} if upload.error else {}
+    return {**told, "dataset": _told(upload.version) if upload.version else None, "errors": errors}
 
 
 def _delimiter(given: str) -> str:
@@ -153,14 +182,6 @@ def _delimiter(given: str) -> str:
             "delimiter", f"expected a delimiter among {', '.join(map(repr, DELIMITERS))}, got {given!r}"
         )
     return given
-
-
-def _usual(columns: tuple[CsvColumn, ...], target: str) -> UploadRecipe:
-    """Choose the usual recipe, and see that it fits before anything is kept."""
-    steps = steps_of(numbers="median", categories="own", scaling="z-score", cap=None)
-    chosen = UploadRecipe(target=target, inputs=usual_inputs(columns, target), steps=steps)
-    prepare_upload(DataConfig(dataset=_NO_KEY, recipe=chosen.hash), columns, chosen)
-    return chosen
 
 
 def _told(version: DatasetVersion) -> dict[str, Any]:

@@ -116,4 +116,8 @@ def problem_of(prepared: Prepared) -> Problem:
         y_val=prepared.y_val,
         outputs=prepared.outputs,
         target_scale=prepared.target_scale,
+        target_offset=prepared.target_offset if prepared.target_is_log else 0.0,
+        target_is_log=prepared.target_is_log,
+        x_test=prepared.x_test,
+        y_test=prepared.y_test,
     )

@@ -164,7 +164,9 @@ def test_unseen_categories_are_counted() -> None:
     values[:, 2] = 0
     values[rows[:3], 2] = 1
     prepared = preparation._prepared(config, replace(table, frame=replace(table.frame, values=values)))
-    assert prepared.notes == ("3 validation rows have a k that no training row has",)
+    assert prepared.notes == (
+        "3 validation rows have a k that no training row has: their inputs for it are 0",
+    )
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,8 @@ from nnlab.data.csv_columns import CsvColumn
 from nnlab.data.errors import DataError
 from nnlab.data.preparation import Prepared, prepare, prepare_upload
 from nnlab.data.splits import split
-from nnlab.data.upload_recipes import SCALINGS, UploadRecipe, steps_of
+from nnlab.data.treatments import SCALINGS, steps_of
+from nnlab.data.upload_recipes import UploadRecipe
 from tests.data.uploaded import ROWS, Shelf, build_columns, build_recipe
 
 ANY_UPLOAD = DataConfig(dataset="upload:0123456789ab", recipe="x")

@@ -10,7 +10,8 @@ import numpy as np
 from nnlab.data import uploads
 from nnlab.data.config import DataConfig
 from nnlab.data.csv_columns import CsvColumn
-from nnlab.data.upload_recipes import UploadRecipe, steps_of, usual_inputs
+from nnlab.data.treatments import steps_of
+from nnlab.data.upload_recipes import UploadRecipe, usual_inputs
 
 ROWS = 60
 

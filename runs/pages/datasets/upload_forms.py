@@ -10,7 +10,8 @@ from django import forms
 
 from nnlab.data.csv_columns import CsvColumn
 from nnlab.data.errors import DataError
-from nnlab.data.upload_recipes import UploadRecipe, steps_of, usual_inputs
+from nnlab.data.treatments import steps_of
+from nnlab.data.upload_recipes import UploadRecipe, usual_inputs
 from runs.models import Project
 from runs.submitted.values import MAX_LABEL
 
