@@ -10,6 +10,7 @@ from runs.pages import (
     alerts,
     backtest,
     downloads,
+    frame,
     home,
     manual,
     notifications,
@@ -23,7 +24,7 @@ from runs.pages.comparing import api as comparison_api
 from runs.pages.comparing import changes, more_seeds
 from runs.pages.comparing import page as compare
 from runs.pages.datasets import page as datasets
-from runs.pages.datasets import profile, uploads
+from runs.pages.datasets import profile, progress, uploads
 from runs.pages.live import events
 from runs.pages.questions import actions as question_actions
 from runs.pages.questions import page as questions
@@ -107,11 +108,16 @@ urlpatterns = [
     path("help/", manual.show, name="help"),
     path("datasets/", datasets.datasets, name="datasets"),
     path("datasets/upload/", uploads.upload, name="upload"),
+    path("datasets/upload/<int:pk>/", progress.show, name="upload-progress"),
+    path("datasets/upload/<int:pk>/now/", progress.now, name="upload-now"),
+    path("datasets/upload/<int:pk>/again/", progress.again, name="upload-again"),
+    path("datasets/upload/<int:pk>/discard/", progress.discard, name="upload-discard"),
     path("datasets/<str:key>/", profile.dataset, name="dataset"),
     path("datasets/<str:key>/recipe/", uploads.new_recipe, name="recipe-new"),
     path("datasets/<str:key>/recipe/<str:recipe>/", uploads.recipe, name="recipe"),
     path("datasets/<str:key>/delete/", uploads.delete, name="upload-delete"),
     path("api/", own_access(api.urls)),
+    path("badges/", frame.badges, name="badges"),
     path("events", events.events, name="events"),
     path("healthz", probes.healthz, name="healthz"),
     path("readyz", probes.readyz, name="readyz"),

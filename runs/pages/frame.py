@@ -8,14 +8,17 @@ from typing import Any, Concatenate, ParamSpec, TypeAlias, cast
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.views.decorators.http import require_GET
 
 from runs.reading import overview
 
 _P = ParamSpec("_P")
 _View: TypeAlias = Callable[Concatenate[HttpRequest, _P], HttpResponse]
 
+_BADGES = ("waiting_runs", "open_alerts")
 _RIGHTS = {
     "runs.submit_sweep": "submit training jobs",
     "runs.stop_run": "stop, pause and order runs",
@@ -30,6 +33,17 @@ def render_page(
 ) -> HttpResponse:
     """Render a page within its frame."""
     return render(request, template, {**overview.badges(), **context}, status=status)
+
+
+@require_GET
+def badges(request: HttpRequest) -> HttpResponse:
+    """Return the numbers of the navigation, for every page that somebody looks at."""
+    numbers = overview.badges()
+    parts = {
+        kind: render_to_string("runs/_badge.html", {"kind": kind, "number": numbers.get(kind, 0)})
+        for kind in _BADGES
+    }
+    return JsonResponse({"fragments": parts})
 
 
 def needs(right: str) -> Callable[[_View[_P]], _View[_P]]:

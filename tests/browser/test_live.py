@@ -99,8 +99,22 @@ def test_a_chart_grows_by_the_stream_alone_until_the_run_is_over(
         lab.site.await_status(slow, "cancelled", 60)
         expect(watch.page.locator("main")).to_contain_text("cancelled", timeout=PATIENCE)
         expect(state).to_contain_text("over; this is the final state", timeout=PATIENCE)
-        watch.page.wait_for_timeout(500)
-        assert not watch.open
+        assert watch.asked.count("/events") == len(watch.open) == 1  # for the navigation's numbers
+
+
+def test_the_navigation_counts_what_waits_on_a_page_that_is_not_live(
+    running_browser: Browser, lab: Lab
+) -> None:
+    with chromium.visit(running_browser, lab.site.address) as tab:
+        page = tab.open("/help/")
+        number = page.locator("#waiting_runs")
+        before = int((number.inner_text() or "0").split()[0])
+        (waiting,) = lab.site.submit(
+            name="for nobody", data={"dataset": "digits"}, training={}, job={"queue": "gpu"}
+        )
+        expect(number).to_contain_text(str(before + 1), timeout=PATIENCE)
+        lab.site.request("POST", f"runs/{waiting}/stop")
+        expect(number).not_to_contain_text(str(before + 1), timeout=PATIENCE)
 
 
 def test_a_stream_that_was_cut_goes_on_without_a_missing_or_a_double_step(

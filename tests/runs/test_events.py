@@ -172,6 +172,35 @@ def test_a_topic_is_what_polling_answers_and_comes_when_it_changes(site: Site) -
     assert "another name" in tab.read()[0]["fragments"][""]
 
 
+def test_the_numbers_of_the_navigation_come_when_they_change(site: Site) -> None:
+    tab = site.open(topic="badges")
+    (news,) = tab.read()
+    assert set(news["fragments"]) == {"waiting_runs", "open_alerts"}
+    site.look(tab)
+    assert tab.read() == []
+    builders.build_run()
+    site.look(tab, after=1)
+    assert tab.read() == []  # not so soon
+    site.look(tab, after=3)
+    (news,) = tab.read()
+    assert list(news["fragments"]) == ["waiting_runs"]
+    assert ">1<span" in news["fragments"]["waiting_runs"]
+
+
+def test_the_numbers_cost_one_query_for_all_with_the_same_rights(
+    site: Site, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    tabs = []
+    for _ in range(5):
+        site.sign_in(builders.build_user())
+        tabs.append(site.open_and_read(topic="badges"))
+    site.look(*tabs, after=6)
+    builders.build_run()
+    with django_assert_num_queries(1):
+        site.look(*tabs, after=3)
+    assert [len(tab.read()) for tab in tabs] == [1] * 5
+
+
 def test_the_stream_ends_when_all_that_it_shows_is_over(site: Site, trained: tuple[Run, Series]) -> None:
     run, _ = trained
     tab = site.open(run=run.pk)

@@ -193,7 +193,7 @@ def test_a_run_shows_its_charts_and_how_it_ended(reader: Client) -> None:
     for expected in ("100 of 100 steps", "hidden 1", "64", "Seed", "ReLU", "0:41"):
         assert expected in text
     assert "stopped because" not in text
-    assert "data-live-url" not in text
+    assert reverse("run-live", args=[run.pk]) not in text
 
 
 def test_a_score_stands_beside_what_a_constant_guess_scores(reader: Client) -> None:

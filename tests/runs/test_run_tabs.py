@@ -54,18 +54,18 @@ def news_of(client: Client, run: Run, tab: str, **parameters: Any) -> Any:
 
 # Every tab
 
-# Session, user, 2 rights, run, alerts, place in the sweep, badge; and what the tab reads.
+# Session, user, 2 rights, run, alerts, place in the sweep, tags, badge; and what the tab reads.
 COSTS = {
-    "overview": 13,
+    "overview": 15,
     "metrics": 15,
     "health": 14,
     "gradients": 18,
-    "config": 9,
-    "logs": 10,
-    "alerts": 10,
+    "config": 10,
+    "logs": 11,
+    "alerts": 11,
 } | {
-    "activations": 11,
-    "weights": 11,
+    "activations": 12,
+    "weights": 12,
 }
 
 
@@ -107,7 +107,7 @@ def test_a_run_without_points_has_every_tab(reader: Client, tab: str, build: Any
     run = build()
     text = text_of(reader, run, tab)
     assert text.count('aria-current="page"') >= 1
-    assert ("data-live-url" in text) is not run.is_over
+    assert (reverse("run-live", args=[run.pk]) in text) is not run.is_over
     news = news_of(reader, run, tab)
     assert {"run-state", "run-tabs"} <= set(news["fragments"])
     assert news["over"] is run.is_over

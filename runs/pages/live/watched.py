@@ -32,8 +32,10 @@ PACES: Mapping[str, float] = {
     "notice-log": 3.0,
     "fix-state": 3.0,
     "question-now": 3.0,
+    "upload-now": 0.5,
+    "badges": 3.0,
 }
-NAMES: Mapping[str, str] = {"queue": "queue-now", "workers": "workers-now"}
+NAMES: Mapping[str, str] = {"queue": "queue-now", "workers": "workers-now", "badges": "badges"}
 
 
 @dataclass

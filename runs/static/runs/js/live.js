@@ -6,8 +6,9 @@ there is none. News do the same whichever way they came.
                  "marks": {"ids": [id], "layout": {}}, "fragments": {id: html}, "next": cursor, "over": bool} to
                  ?after=<data-live-after, then the last "next">. Where a figure is new, #gallery is fetched anew.
 [data-poll-url]  answers the element's HTML, in the stream as the fragment "". Rows with an id are exchanged one by
-                 one. Over at the header X-Over: 1. Asked every data-poll-seconds (3) where there is no stream.
-#live-state      says how it stands. Seconds tick in sight only; screen readers hear when it changes.
+                 one. Over at the header X-Over: 1.
+Without a stream asked every data-poll-seconds (3; the first kind 1). The navigation is never over.
+#live-state      says how it stands. Seconds tick in sight only; screen readers hear changes.
 */
 
 const LOST_MS = 5000; // without a stream, until we ask
@@ -19,6 +20,7 @@ const seen = document.createElement("span");
 const heard = document.createElement("span");
 const watched = new Map(); // by address
 const going = () => [...watched].filter(([, one]) => !one.over);
+const isOver = () => going().every(([, { element }]) => element.closest("nav"));
 let updatedAt = 0;
 let trouble = "";
 let way;
@@ -40,6 +42,7 @@ function announce(kind, words) {
 
 function tick() {
   if (trouble) announce("paused", trouble);
+  else if (isOver()) announce("over", "over; this is the final state");
   else if (updatedAt) announce("live", `${way} · updated ${Math.round((Date.now() - updatedAt) / 1000)} s ago`);
 }
 
@@ -131,7 +134,7 @@ async function apply(address, { charts = {}, replace = {}, fragments = {}, marks
   await grow(Object.keys(replace));
 }
 
-/* Read the stream, from where the page has read to, until it is lost, all is over, or nobody looks. */
+/* Read the stream, from where the page has read to, until it is lost or hidden. */
 function stream() {
   const query = new URLSearchParams(going().map(([address]) => ["topic", address]));
   query.set("after", going().map(([, one]) => one.after).join(";"));
@@ -160,7 +163,7 @@ function stream() {
     source.onmessage = ({ data }) => {
       hear();
       const news = JSON.parse(data);
-      reading = reading.then(() => apply(news.of, news)).then(() => going().length || end(), end);
+      reading = reading.then(() => apply(news.of, news)).catch(end);
     };
     source.onerror = () => { // else the browser comes back by itself
       if (source.readyState === EventSource.CLOSED) end();
@@ -194,19 +197,16 @@ async function poll() {
 }
 
 async function keep() {
-  const clock = setInterval(tick, 1000);
-  while (going().length) {
+  setInterval(tick, 1000);
+  for (;;) {
     if (document.hidden) await shown();
     await stream();
     if (!document.hidden) await poll();
   }
-  clearInterval(clock);
-  announce("over", "over; this is the final state");
 }
 
 for (const element of document.querySelectorAll("[data-live-url], [data-poll-url]")) {
-  const { liveUrl, liveAfter = "", pollUrl, pollSeconds = 3 } = element.dataset;
-  const ms = liveUrl ? 1000 : 1000 * pollSeconds;
-  watched.set(liveUrl ?? pollUrl, { element, after: liveAfter, isRun: Boolean(liveUrl), ms });
+  const { liveUrl, liveAfter = "", pollUrl, pollSeconds = liveUrl ? 1 : 3 } = element.dataset;
+  watched.set(liveUrl ?? pollUrl, { element, after: liveAfter, isRun: !!liveUrl, ms: 1000 * pollSeconds });
 }
 if (watched.size) keep();
