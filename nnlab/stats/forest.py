@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 
 import numpy as np
@@ -29,6 +30,11 @@ class Knobs:
     codes: IntArray
     levels: tuple[int, ...]
     ordered: tuple[bool, ...]
+
+    @cached_property
+    def cells(self) -> IntArray:
+        """The codes as places in a table of all levels of all knobs, one row a knob."""
+        return self.codes + np.arange(len(self.levels)) * max(self.levels)
 
 
 @dataclass(frozen=True)
@@ -60,7 +66,7 @@ def grow(knobs: Knobs, values: FloatArray, weights: FloatArray, *, least: int = 
         rows, box = waiting.pop()
         split = _best_split(knobs, rows, values[rows], weights[rows]) if len(rows) >= least else None
         if split is None:
-            leaves.append((float(np.average(values[rows], weights=weights[rows])), box))
+            leaves.append((float((weights[rows] * values[rows]).sum() / weights[rows].sum()), box))
             continue
         knob, left = split
         goes_left = left[knobs.codes[rows, knob]]
@@ -109,38 +115,62 @@ def _best_split(
     knobs: Knobs, rows: IntArray, values: FloatArray, weights: FloatArray
 ) -> tuple[int, BoolArray] | None:
     """Find the knob and the levels on its left side; None where nothing is left to tell apart."""
-    if np.ptp(values) <= 1e-12 * np.abs(values).max():
+    low, high = values.min(), values.max()
+    if high - low <= 1e-12 * max(abs(low), abs(high)):
         return None
-    offsets = values - np.average(values, weights=weights)  # so that equal gains are equal to the last digit
-    best: tuple[float, int, BoolArray] | None = None
-    for knob, count in enumerate(knobs.levels):
-        codes = knobs.codes[rows, knob]
-        weight = np.bincount(codes, weights, count)
-        total = np.bincount(codes, weights * offsets, count)
-        seen = np.flatnonzero(weight)
-        if len(seen) < 2:
-            continue
-        if not knobs.ordered[knob]:
-            seen = seen[np.argsort(total[seen] / weight[seen], kind="stable")]
-        left, right = np.cumsum(weight[seen])[:-1], np.cumsum(weight[seen][::-1])[-2::-1]
-        sums = np.cumsum(total[seen])[:-1]
-        gains = sums**2 * (1 / left + 1 / right)
-        at = int(np.argmax(gains))
-        if best is None or gains[at] > best[0] * (1 + 1e-9):
-            best = (
-                float(gains[at]),
-                knob,
-                _left_side(seen, at, count, ordered=knobs.ordered[knob], heavier=left[at] > right[at]),
-            )
-    return None if best is None else best[1:]
+    # Distances to the mean, so that equal gains are equal to the last digit.
+    offsets = values - (weights * values).sum() / weights.sum()
+    weight, total = _by_level(knobs, rows, weights), _by_level(knobs, rows, weights * offsets)
+    order = _level_order(knobs, weight, total)
+    across = np.arange(len(order))[:, None]
+    weight, total = weight[across, order], total[across, order]
+    left = np.cumsum(weight, axis=1)
+    right = left[:, -1:] - left  # whole numbers: exact
+    with np.errstate(divide="ignore", invalid="ignore"):
+        gains = np.where(right > 0, np.cumsum(total, axis=1) ** 2 * (1 / left + 1 / right), -1.0)
+    places = np.argmax(gains, axis=1).tolist()
+    best = _first_best([row[place] for row, place in zip(gains.tolist(), places, strict=True)])
+    if best is None:
+        return None
+    at, seen = places[best], order[best, : np.count_nonzero(weight[best])]
+    heavier = left[best, at] > right[best, at]
+    return best, _left_side(seen, at, knobs.levels[best], ordered=knobs.ordered[best], heavier=heavier)
+
+
+def _by_level(knobs: Knobs, rows: IntArray, amounts: FloatArray) -> FloatArray:
+    """Add amounts up at each level of every knob at once. Shape: (knobs, most levels)."""
+    cells = knobs.cells[rows]
+    most, count = max(knobs.levels), len(knobs.levels)
+    return np.bincount(cells.ravel(), np.repeat(amounts, count), count * most).reshape(count, most)
+
+
+def _level_order(knobs: Knobs, weight: FloatArray, total: FloatArray) -> IntArray:
+    """Sort the levels of each knob for its splits; those that no row has come last."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        keys = np.where(np.array(knobs.ordered)[:, None], np.arange(weight.shape[1]), total / weight)
+    return np.argsort(np.where(weight > 0, keys, np.inf), axis=1, kind="stable")
+
+
+def _first_best(gains: Sequence[float]) -> int | None:
+    """Return the knob that gains most, of equal ones the first; None where no knob splits the rows."""
+    best: int | None = None
+    for knob, gain in enumerate(gains):
+        if gain >= 0 and (best is None or gain > gains[best] * (1 + 1e-9)):
+            best = knob
+    return best
 
 
 def _left_side(seen: IntArray, at: int, count: int, *, ordered: bool, heavier: np.bool_) -> BoolArray:
     levels = np.arange(count)
     if ordered:
         return np.asarray(levels <= (seen[at] + seen[at + 1]) / 2)
-    left = np.isin(levels, seen[: at + 1])
-    return np.asarray(left | ~np.isin(levels, seen)) if heavier else left
+    left = np.zeros(count, np.bool_)
+    left[seen[: at + 1]] = True
+    if heavier:  # takes along what the node has not seen
+        unseen = np.ones(count, np.bool_)
+        unseen[seen] = False
+        left |= unseen
+    return left
 
 
 def out_of_sample(predictions: Sequence[FloatArray], counts: Sequence[FloatArray]) -> FloatArray:
