@@ -49,7 +49,14 @@ class Cells:
             return ""
         if not np.isfinite(sd):
             return f"{number_text(float(mean))}<br>{plural(int(count), 'run')}"
-        return f"{spread_text(float(mean), float(sd)).replace(' ±', '<br>±')}<br>{plural(int(count), 'run')}"
+        words = spread_text(float(mean), float(sd), usual=self.usual_sd)
+        return f"{words.replace(' ±', '<br>±')}<br>{plural(int(count), 'run')}"
+
+    @property
+    def usual_sd(self) -> float:
+        """The middle one of the spreads: by it all cells are written with as many decimals."""
+        found = self.sds[np.isfinite(self.sds) & (self.sds > 0)]
+        return float(np.median(found)) if found.size else 0.0
 
 
 def cell_words(cells: Cells, better: str) -> dict[str, Any]:
@@ -97,5 +104,5 @@ def missing_words(means: FloatArray, counts: FloatArray) -> list[dict[str, Any]]
 def outline(best: tuple[int, int]) -> dict[str, Any]:
     """Draw a frame around the best cell."""
     row, column = best
-    edges = {"x0": column - 0.48, "x1": column + 0.48, "y0": row - 0.48, "y1": row + 0.48}
+    edges = {"x0": column - 0.5, "x1": column + 0.5, "y0": row - 0.5, "y1": row + 0.5}
     return {"type": "rect", "name": "best", "line": {"width": 3}} | edges

@@ -165,11 +165,16 @@ def value_text(value: float | None, *, percent: bool) -> str:
     return f"{number_text(100 * value)} %"
 
 
-def spread_text(mean: float, sd: float) -> str:
-    """Write a mean and its standard deviation: 2 digits of the latter, the mean with as many decimals."""
-    if not sd > 0 or not 1e-4 <= sd < 1e4:
+def spread_text(mean: float, sd: float, *, usual: float = 0.0) -> str:
+    """Write a mean and its standard deviation: 2 digits of the latter, the mean with as many decimals.
+
+    Args:
+        usual: the spread that chooses the decimals instead, so that several are written alike.
+    """
+    usual = usual or sd
+    if not usual > 0 or not 1e-4 <= usual < 1e4:
         return f"{number_text(mean)} ± {number_text(sd)}"
-    decimals = max(0, 1 - math.floor(math.log10(sd)))
+    decimals = max(0, 1 - math.floor(math.log10(usual)))
     if abs(mean) >= 1000:
         return f"{number_text(mean)} ± {number_text(sd)}"
     return f"{mean:.{decimals}f} ± {sd:.{decimals}f}"

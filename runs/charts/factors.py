@@ -57,7 +57,7 @@ def factor_plot(
     """Draw a dot per level with its interval as a whisker, the runs in grey beside it, and n under it.
 
     Args:
-        bounds: of what is possible; whiskers are drawn up to there, and the table has the whole interval.
+        bounds: of what is possible: the axis opens no further, and resetting the zoom shows whiskers whole.
     """
     drawn = [(index, level) for index, level in enumerate(levels) if level.mean is not None]
     if not drawn:
@@ -74,14 +74,16 @@ def factor_plot(
             "zeroline": False,
             "fixedrange": True,
         },
-        "yaxis": value_axis(y_title, np.array([level.mean for _, level in drawn], dtype=np.float64)),
+        "yaxis": value_axis(y_title, np.array([level.mean for _, level in drawn], dtype=np.float64))
+        | _opening(levels, bounds),
+        "meta": {"xaxis": [escaped(level.level) for level in levels]},  # a tick says more than the level
         "showlegend": False,
         "hovermode": "closest",
     }
     return Chart(
         key=key,
         title=title,
-        figure=figure_of([_run_dots(levels), _mean_dots(drawn, bounds)], layout),
+        figure=figure_of([_run_dots(levels), _mean_dots(drawn)], layout),
         summary=_factor_summary(levels, y_title),
         caption=caption,
         table=_factor_table(title, levels, y_title),
@@ -175,14 +177,20 @@ def _thinned(runs: Sequence[float]) -> list[float]:
     return chosen
 
 
-def _mean_dots(drawn: Sequence[tuple[int, LevelView]], bounds: tuple[float, float]) -> dict[str, Any]:
+def _opening(levels: Sequence[LevelView], bounds: tuple[float, float]) -> dict[str, Any]:
+    """Let the axis end where nothing is possible, if a whisker reaches beyond."""
+    ends = [end for level in levels for end in (level.low, level.high) if end is not None]
+    if all(bounds[0] <= end <= bounds[1] for end in ends):
+        return {}
+    values = np.clip([*ends, *(run for level in levels for run in level.runs)], *bounds)
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    room = 0.04 * (high - low)  # for half a dot
+    return {"range": [low - room, high + room]}
+
+
+def _mean_dots(drawn: Sequence[tuple[int, LevelView]]) -> dict[str, Any]:
     up, down = (
-        [
-            None
-            if end is None or level.mean is None
-            else abs(min(max(end, bounds[0]), bounds[1]) - level.mean)
-            for end, level in ends
-        ]
+        [None if end is None or level.mean is None else abs(end - level.mean) for end, level in ends]
         for ends in ([(one.high, one) for _, one in drawn], [(one.low, one) for _, one in drawn])
     )
     words = [
@@ -205,13 +213,18 @@ def _interval_text(level: LevelView) -> str:
     return f"95 % interval {number_text(level.low)} to {number_text(level.high)}"
 
 
+def _interval_words(level: LevelView) -> str:
+    """Write an interval beside its mean."""
+    if level.low is None or level.high is None:
+        return ""
+    return f", 95 % interval {number_text(level.low)} to {number_text(level.high)}"
+
+
 def _factor_summary(levels: Sequence[LevelView], y_title: str) -> str:
     drawn = sorted((level for level in levels if level.mean is not None), key=lambda level: level.mean or 0.0)
     low, high = drawn[0], drawn[-1]
-    text = (
-        f"Mean {y_title} is highest at {high.level} ({number_text(high.mean)})"
-        f" and lowest at {low.level} ({number_text(low.mean)})."
-    )
+    ends = [f"{one.level} ({number_text(one.mean)}{_interval_words(one)})" for one in (high, low)]
+    text = f"Mean {y_title} is highest at {ends[0]} and lowest at {ends[1]}."
     diverged = sum(level.diverged for level in levels)
     if not diverged:
         return text

@@ -215,6 +215,7 @@ def _layout(read: Sequence[ReadAxis]) -> dict[str, Any]:
             {"type": "line", "x0": at, "x1": at, "y0": 0, "y1": 1, "line": {"width": 1}}
             for at in range(len(read))
         ],
+        "meta": {"xaxis": [escaped(axis.axis.title) for axis in read]},  # ticks break long ones in two
         "margin": {"l": 28, "r": 68}, "annotations": notes, "showlegend": False, "hovermode": "closest",
     }  # fmt: skip
 

@@ -103,3 +103,39 @@ def test_numbers_zoom_a_chart_as_dragging_does(running_browser: Browser, lab: La
         page.keyboard.press("Enter")
         shown = page.locator("#loss [data-chart-plot]").evaluate("plot => plot._fullLayout.xaxis.range")
         assert shown == [20, 60]
+
+
+def test_data_are_true_and_levels_plain_whatever_is_drawn(
+    running_browser: Browser, lab: Lab, tmp_path: Path
+) -> None:
+    rates = [0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.03]  # so many that a tick is one line: "0.01 (2)"
+    sweep = lab.site.request(
+        "POST",
+        "sweeps",
+        {
+            "project": "Rates",
+            "name": "rates",
+            "data": {"dataset": "digits"},
+            "training": {"hidden_units": [32], "optimizer": "adam", "epochs": 5},
+            "grid": {"learning_rate": rates},
+            "seeds": 2,
+        },
+    )
+    for run in sweep["runs"]:
+        lab.site.await_status(run, "finished", 120)
+    told = lab.site.request("GET", f"projects/rates/comparison?sweep={sweep['id']}&effects=true")
+    [factor] = [one for one in told["factors"] if one["name"] == "learning_rate"]
+    with chromium.visit(running_browser, lab.site.address) as tab:
+        page = tab.open(f"/p/rates/compare/?sweep={sweep['id']}&tab=factors")
+        drawn = download(page, "factor-learning-rate", "csv", tmp_path)
+        page = tab.open(f"/p/rates/compare/?sweep={sweep['id']}&tab=parallel")
+        lines = download(page, "parallel", "csv", tmp_path)
+    _head, *rows = csv.reader(drawn.read_text().splitlines())
+    means = {row[1]: [float(cell) for cell in row[2:]] for row in rows if row[0] == "mean"}
+    assert [float(level) for level in means] == rates
+    effects = [[level["mean"], level["low"], level["high"]] for level in factor["effects"]]
+    assert [[value / 100 for value in row] for row in means.values()] == [
+        pytest.approx(row) for row in effects
+    ]
+    assert max(row[2] for row in means.values()) > 100  # else nothing would be cut
+    assert "validation accuracy (%)" in {row[1] for row in csv.reader(lines.read_text().splitlines())}

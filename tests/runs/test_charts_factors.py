@@ -46,7 +46,7 @@ def test_a_factor_without_a_setting_common_to_its_levels_says_why_it_draws_no_me
 @pytest.mark.parametrize(("better", "best"), [("higher", (0, 1)), ("lower", (1, 1))])
 def test_the_best_cell_is_outlined(better: str, best: tuple[int, int]) -> None:
     (outline,) = [shape for shape in a_grid(better).figure["layout"]["shapes"] if shape["name"] == "best"]
-    assert (round(outline["y0"] + 0.48), round(outline["x0"] + 0.48)) == best
+    assert (outline["y0"] + 0.5, outline["x0"] + 0.5) == best
 
 
 def test_a_cell_that_was_not_run_is_hatched_and_says_so() -> None:
@@ -81,12 +81,13 @@ def test_many_levels_have_one_line_each_that_can_be_turned() -> None:
     assert axis["ticklabeloverflow"] == "allow"
 
 
-def test_whiskers_end_where_nothing_is_possible_and_the_table_has_the_interval() -> None:
+def test_the_axis_ends_where_nothing_is_possible_and_whiskers_stay_true() -> None:
     chart = factor_plot(
         "f", "Depth", [LevelView("1", 97.0, 90.0, 104.0, 2)], y_title="accuracy (%)", bounds=(0.0, 100.0)
     )
     whiskers = chart.figure["data"][1]["error_y"]
-    assert (list(whiskers["array"]), list(whiskers["arrayminus"])) == ([3.0], [7.0])
+    assert (list(whiskers["array"]), list(whiskers["arrayminus"])) == ([7.0], [7.0])
+    assert chart.figure["layout"]["yaxis"]["range"] == pytest.approx([89.6, 100.4])
     assert chart.table.rows[0][3] == "104"
 
 

@@ -84,7 +84,7 @@ def _cut(found: Sequence[GroupCurve], lines: Sequence[Line], *, banded: bool, sh
     if not banded:
         return
     if share and any(bool(((curve.low < 0) | (curve.high > 1)).any()) for curve in found):
-        yield "Bands are drawn up to 0 and 100 %, beyond which there is nothing."
+        yield "The axis ends at 0 and 100 %, beyond which there is nothing, even if a band reaches there."
     bands = sum(bool(np.isfinite(curve.low).any()) for curve in found)
     if bands > sum(line.low is not None for line in lines):
         yield "A band that reaches 0 has no place on the log axis and is left out."

@@ -152,9 +152,7 @@ def _chart(
     percent = is_share(comparison.metric)
     names = _names(panel, view, found, comparison.seeds)
     lines += [
-        _line(
-            names[key], panel.drawn[key][1], smooth.get(key, curve), banded=banded, log_y=log_y, share=percent
-        )
+        _line(names[key], panel.drawn[key][1], smooth.get(key, curve), banded=banded, log_y=log_y)
         for key, curve in found.items()
     ]
     chart = curves(
@@ -168,7 +166,9 @@ def _chart(
         percent=percent and not log_y,
         x_range=(view.first, view.last),
     )
-    caption = curve_caption(view, panel, list(found.values()), lines, series, banded=banded, share=percent)
+    caption = curve_caption(
+        view, panel, list(found.values()), lines, series, banded=banded, share=percent and not log_y
+    )
     return replace(chart, caption=caption, height="normal" if view.facet else "tall")
 
 
@@ -241,13 +241,10 @@ def _names(panel: Panel, view: CompareView, found: Mapping[str, GroupCurve], usu
     return names
 
 
-def _line(name: str, style: _Style, curve: GroupCurve, *, banded: bool, log_y: bool, share: bool) -> Line:
-    """Draw a group with its band; a band that reaches 0 has no place on a log axis and is left out.
-
-    There is nothing beyond 0 and 100 % of a share: only the drawing is cut, never a number.
-    """
+def _line(name: str, style: _Style, curve: GroupCurve, *, banded: bool, log_y: bool) -> Line:
+    """Draw a group with its band; a band that reaches 0 has no place on a log axis and is left out."""
     colour, dash = style
-    low, high = (np.clip(edge, 0, 1) if share else edge for edge in (curve.low, curve.high))
+    low, high = curve.low, curve.high
     has_band = banded and bool(np.isfinite(low).any()) and not (log_y and bool((low <= 0).any()))
     return Line(
         name,

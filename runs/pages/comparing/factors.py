@@ -134,7 +134,7 @@ def _factor_caption(effect: FactorEffect, bounds: tuple[float, float]) -> str:
     whisker = f"whisker: 95 % t interval over {seeds} seeds" if seeds > 1 else "one seed: no interval"
     ends = [end for level in effect.levels for end in (level.low, level.high) if end is not None]
     if any(not bounds[0] <= end <= bounds[1] for end in ends):
-        whisker += f", drawn up to {bounds[0]:g} and {bounds[1]:g} %, beyond which there is nothing"
+        whisker += f" (the axis ends at {bounds[0]:g} and {bounds[1]:g} %, beyond which there is nothing)"
     dots = "small dots: single runs"
     if any(len(level.runs) > MAX_DOTS for level in effect.levels):
         dots += f", of more than {MAX_DOTS} an even choice"

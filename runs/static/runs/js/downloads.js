@@ -84,7 +84,7 @@ function rows({ data, layout, title, whole }) {
       const { array, arrayminus } = trace.error_x ?? trace.error_y ?? {};
       if (array) [low, high] = [values.map((at, i) => less(at, arrayminus[i])), values.map((at, i) => less(at, array[i], -1))];
       (lies ? trace.y : trace.x).forEach((at, i) => {
-        if (at !== null) body.push([trace.ids?.[i] ?? trace.name, tick(layout[along], at), values[i], low[i], high[i]]);
+        if (at !== null) body.push([trace.ids?.[i] ?? trace.name, tick(layout, along, at), values[i], low[i], high[i]]);
       });
       [low, high] = [[], []];
     }
@@ -98,12 +98,15 @@ const less = (value, part, sign = 1) => (part === null ? null : value - sign * p
 
 function cells(trace, layout) {
   const values = trace.customdata ?? trace.z;
-  return trace.y.flatMap((row, i) => trace.x.map((column, j) => [tick(layout.yaxis, row), tick(layout.xaxis, column), values[i][j]]));
+  return trace.y.flatMap((row, i) => trace.x.map((column, j) => [tick(layout, "yaxis", row), tick(layout, "xaxis", column), values[i][j]]));
 }
 
-function tick(axis, value) {
-  const index = axis?.tickvals?.indexOf(Math.round(value)) ?? -1;
-  return axis?.ticktext && index >= 0 ? axis.ticktext[index].split("<br>")[0] : value;
+/* A place on an axis of names is written as its name alone, whatever else its tick says. */
+function tick(layout, key, value) {
+  const { [key]: axis, meta } = layout;
+  if (!axis?.ticktext || axis.type === "log") return value; // whose ticks are numbers, written for people
+  const index = axis.tickvals.indexOf(Math.round(value));
+  return index < 0 ? value : (meta?.[key]?.[index] ?? axis.ticktext[index].split("<br>")[0]);
 }
 
 function cell(value) {
