@@ -43,7 +43,7 @@ def test_a_column_of_a_metric_is_shown_and_sorts(reader: Client, project: Projec
     text = text_of(reader, project, "columns=metric.spread,param.training.batch_size&sort=-metric.spread")
     assert 'aria-sort="descending"><a href="?sort=metric.spread&amp;columns=' in text
     assert "training.batch_size</th>" in text
-    assert '<td class="number">0.5</td>' in text
+    assert '<td class="number">0.5000</td>' in text
     assert text.index("run 2</a>") < text.index("run 1</a>") < text.index("run 0</a>")
     assert '<input type="hidden" name="columns" value="metric.spread">' in text
     assert "{#" not in text
@@ -51,7 +51,7 @@ def test_a_column_of_a_metric_is_shown_and_sorts(reader: Client, project: Projec
 
 def test_a_metric_with_a_comma_in_its_name_can_be_ticked(reader: Client, project: Project) -> None:
     assert 'value="&quot;metric.a,b&quot;">metric.a,b</label>' in text_of(reader, project)
-    assert '<td class="number">7</td>' in text_of(reader, project, "columns=%22metric.a,b%22")
+    assert '<td class="number">7.000</td>' in text_of(reader, project, "columns=%22metric.a,b%22")
 
 
 def test_a_filter_of_a_metric_is_a_chip_that_can_be_removed(reader: Client, project: Project) -> None:
@@ -80,6 +80,15 @@ def test_a_place_beyond_the_last_run_leads_back(reader: Client, project: Project
     assert "No runs beyond this place" in text
 
 
+def test_a_column_of_a_metric_is_written_as_on_other_pages(reader: Client) -> None:
+    run = builders.build_finished_run(info={"target_unit": "USD"})
+    shares = {"test_accuracy": MetricState(0.97, 0, 1), "test_rmse": MetricState(61_000.0, 0, 1)}
+    write_metrics(run.pk, run.project_id, shares)
+    text = text_of(reader, run.project, "columns=metric.test_accuracy,metric.test_rmse")
+    assert "97.0 %" in text
+    assert "61.0k USD" in text
+
+
 def test_added_columns_can_be_moved_and_removed(reader: Client, project: Project) -> None:
     text = text_of(reader, project, "columns=metric.spread.max,param.training.batch_size,metric.spread")
     for columns, label in {
@@ -96,7 +105,7 @@ def test_a_best_value_is_shown_with_its_step(reader: Client, project: Project) -
     builders.build_series(run, "val_accuracy", [0.1, 0.8, 0.5], steps=[0, 20, 40])
     builders.build_series(run, "val_loss", [2.0, 0.25, 0.5], steps=[0, 10, 40])
     text = text_of(reader, project, "columns=metric.val_accuracy.best,metric.val_loss.best&q=best")
-    assert '0.8 <span class="muted">@ 20</span>' in text
-    assert '0.25 <span class="muted">@ 10</span>' in text
+    assert '80.0 % <span class="muted">@ 20</span>' in text
+    assert '0.2500 <span class="muted">@ 10</span>' in text
     best = reader.get(project.get_absolute_url(), {"sort": "-metric.val_loss.best"}).context["rows"]
     assert best[0].run == run

@@ -42,12 +42,12 @@ class Row:
     """A run of the table.
 
     Args:
-        cells: one for every column that the address added.
+        cells: one for every column that the address added, as it is written, and the step of a best value.
         difference: from the baseline, in words; empty where there is none.
     """
 
     run: Run
-    cells: Collection[table_rows.Cell]
+    cells: Collection[tuple[str, int | None]]
     difference: str
 
     @property
@@ -119,8 +119,8 @@ def _table(found: Project, query: table.TableQuery) -> dict[str, Any]:
         "query": query,
         "page": page,
         "columns": _headings(query, page),
-        "rows": _rows(page, page.runs),
-        "pinned": _rows(page, [page.baseline] if page.baseline else []),
+        "rows": _rows(page, query, page.runs),
+        "pinned": _rows(page, query, [page.baseline] if page.baseline else []),
         "measured": page.baseline is not None,
         "live": any(run.status in _MOVING for run in page.runs),
         "previous": query.beside(page.window.previous, "before"),
@@ -128,8 +128,19 @@ def _table(found: Project, query: table.TableQuery) -> dict[str, Any]:
     }
 
 
-def _rows(page: table_rows.Page, runs: Iterable[Run]) -> list[Row]:
-    return [Row(run, page.cells[run.pk], _difference(page, run)) for run in runs]
+def _rows(page: table_rows.Page, query: table.TableQuery, runs: Iterable[Run]) -> list[Row]:
+    return [Row(run, _cells(page, query, run), _difference(page, run)) for run in runs]
+
+
+def _cells(page: table_rows.Page, query: table.TableQuery, run: Run) -> list[tuple[str, int | None]]:
+    """Write what the added columns show: a metric as everywhere else, a parameter as it is."""
+    unit = run.info.get("target_unit", "")
+    return [
+        (formats.score(cell.value, column.name, unit), cell.step)
+        if column.aspect
+        else (formats.number(cell.value), None)
+        for column, cell in zip(query.columns, page.cells[run.pk], strict=True)
+    ]
 
 
 def _difference(page: table_rows.Page, run: Run) -> str:
