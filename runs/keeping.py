@@ -1,6 +1,7 @@
-"""Which checkpoints stay when their runs are over: the newest, for a while, and as many as there is room for.
+"""What is kept only for a while: checkpoints of runs that are over, and short links without a name.
 
-A run that goes on, waits or is paused keeps its own in any case.
+Of checkpoints the newest stay, for a while, and as many as there is room for; a run that goes on, waits or is
+paused keeps its own in any case. Of short links those stay that somebody made or followed within a year.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from runs.models import OVER, Checkpoint, CheckpointPart, Status
+from runs.models import OVER, Checkpoint, CheckpointPart, SavedView, Status
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +45,7 @@ def sweep(seconds: float) -> int:
     """Remove what is too old or too much, for at most about so long. Returns how many checkpoints."""
     until, removed = monotonic() + seconds, 0
     _remove_unfinished()
+    SavedView.objects.forgotten().delete()
     for run_id in _superfluous():
         if monotonic() > until:
             break

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from datetime import timedelta
 
 from django.conf import settings
 from django.db import models
@@ -13,11 +14,20 @@ from runs.models.projects import Project
 
 _LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"  # none that looks like another one
 SHORT = 8  # letters of a short link
+UNUSED = timedelta(days=365)  # that a short link without a name outlives its last use
 
 
 def new_short() -> str:
     """Draw a name for a short link: one of 600 thousand million."""
     return "".join(secrets.choice(_LETTERS) for _ in range(SHORT))
+
+
+class SavedViewQuerySet(models.QuerySet["SavedView"]):
+    """Questions that are asked of many views."""
+
+    def forgotten(self) -> SavedViewQuerySet:
+        """Return the mere short links that nobody has made or followed for a year."""
+        return self.filter(name="", opened_at__lt=Now() - UNUSED)
 
 
 class SavedView(models.Model):
@@ -40,6 +50,8 @@ class SavedView(models.Model):
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     opened_at = models.DateTimeField(db_default=Now(), editable=False, help_text="Last followed, about.")
+
+    objects = SavedViewQuerySet.as_manager()
 
     class Meta:
         ordering = ["name", "pk"]

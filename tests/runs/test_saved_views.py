@@ -12,6 +12,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from runs import keeping
 from runs.models import Project, Run, SavedView
 from runs.store.metrics import MetricState, write_metrics
 from tests.runs import builders
@@ -32,6 +33,26 @@ def project() -> Project:
         run = builders.build_finished_run(project=project, name=f"run {number}")
         write_metrics(run.pk, project.pk, {"spread": MetricState(number / 4, 0, 1)})
     return project
+
+
+def build_link(days: int, **fields: Any) -> SavedView:
+    """A short link that was used last so many days ago."""
+    return SavedView.objects.create(
+        path="/queue/", query=f"days={days}", opened_at=timezone.now() - timedelta(days=days), **fields
+    )
+
+
+def test_a_short_link_goes_when_nobody_has_used_it_for_a_year() -> None:
+    named, fresh, _ = build_link(366, name="mine"), build_link(364), build_link(366)
+    keeping.sweep(1.0)
+    assert set(SavedView.objects.all()) == {named, fresh}
+
+
+def test_a_short_link_that_is_asked_for_again_is_in_use(reader: Client) -> None:
+    link = build_link(366)
+    reader.post(reverse("view-save"), {"path": link.path, "query": link.query})
+    keeping.sweep(1.0)
+    assert SavedView.objects.get() == link
 
 
 def text_of(client: Client, project: Project, query: str = "") -> str:

@@ -33,9 +33,7 @@ _SEEN = timedelta(minutes=1)  # that the time of the last opening may be behind
 def follow(request: HttpRequest, short: str) -> HttpResponse:
     """Lead from a short link to the whole address."""
     view = get_object_or_404(SavedView, short=short)
-    now = timezone.now()
-    if view.opened_at < now - _SEEN:
-        SavedView.objects.filter(pk=view.pk).update(opened_at=now)
+    _note_use(view)
     return redirect(view.get_absolute_url())
 
 
@@ -71,7 +69,14 @@ def short_link(request: HttpRequest, path: str, query: str, project: Project | N
     wanted = {"project": project, "path": path, "query": query}
     view = SavedView.objects.filter(**wanted).order_by("pk").first()
     view = view or SavedView.objects.create(created_by_id=request.user.pk, **wanted)
+    _note_use(view)
     return reverse("view", args=[view.short])
+
+
+def _note_use(view: SavedView) -> None:
+    now = timezone.now()
+    if view.opened_at < now - _SEEN:
+        SavedView.objects.filter(pk=view.pk).update(opened_at=now)
 
 
 def _address(request: HttpRequest) -> tuple[str, str, Project | None]:
