@@ -190,7 +190,7 @@ def test_a_run_shows_its_charts_and_how_it_ended(reader: Client) -> None:
     text = text_of(reader, run.get_absolute_url())
     for key in ("loss", "headline", "gradients", "health"):
         assert f'data-chart="{key}"' in text
-    for expected in ("100 of 100 steps", "hidden 1", "64", "Seed", "ReLU", "0:41"):
+    for expected in ("100 of 100 steps", "hidden 1", "64", "seed 0", "ReLU", "0:41"):
         assert expected in text
     assert "stopped because" not in text
     assert reverse("run-live", args=[run.pk]) not in text
@@ -230,8 +230,8 @@ def test_a_run_costs_the_same_however_many_series_and_alerts_it_has(
     run = build_trained_run()
     for check in ("vanishing", "dead_layer", "exploding"):
         builders.build_alert(run, check)
-    # Session, user, 2 rights; run, alerts, fixes, series, chunks, attempts, place in the sweep, badge.
-    with django_assert_max_num_queries(13):
+    # Session, user, 2 rights; run, alerts, fixes, series, chunks, attempts, place in the sweep, tags, best, badge.
+    with django_assert_max_num_queries(15):
         text_of(reader, run.get_absolute_url())
 
 

@@ -68,6 +68,11 @@ def _marks(alert: Alert) -> Iterator[Mark]:
         yield Mark(alert.resolved_step, f"{name} resolved", "resolved")
 
 
+def title_of(metric: str) -> str:
+    """Write a metric's title over its chart; a path, as val/loss is one, stays as it is."""
+    return metric if "/" in metric else sentence(metric_title(metric))
+
+
 def spans_decades(lines: Iterable[ArrayLike]) -> bool:
     """Whether positive values differ by a factor of 1,000 or more, so that only a log axis shows them all."""
     values = np.concatenate([np.zeros(0), *(np.asarray(line, np.float64) for line in lines)])
@@ -146,7 +151,7 @@ def gradient_lines(view: RunView, windows: Sequence[SeriesWindow]) -> Chart:
     by_layer = {window.layer: window for window in _of_layers(windows, GRADIENT)}
     names = names_of(view, [layer for layer in by_layer if layer is not None])
     lines = [line_of(name, by_layer.get(layer), series=layer) for layer, name in enumerate(names)]
-    title = "Gradient of each layer (root mean square)"
+    title = "Gradient of each layer"
     return layer_lines("gradients", title, lines, y_title="gradient RMS", marks=view.marks)
 
 

@@ -14,10 +14,15 @@ from runs.reading.metrics import higher_is_better
 
 @dataclass(frozen=True)
 class Deltas:
-    """What differs from another run, in words; a figure that either has not is left out."""
+    """What differs from another run, in words; a figure that either has not is left out.
+
+    Args:
+        is_same_data: scores and losses of other data are not compared.
+    """
 
     other: Run
     words: Mapping[str, str]
+    is_same_data: bool
 
 
 def deltas(run: Run) -> Deltas | None:
@@ -25,14 +30,17 @@ def deltas(run: Run) -> Deltas | None:
     other = reference(run)
     if other is None:
         return None
-    same = run.headline and run.headline == other.headline
+    is_same_data = run.dataset == other.dataset
+    same = is_same_data and run.headline and run.headline == other.headline
     found = {
         "score": _metric(run.score, other.score, run.headline) if same else "",
-        "val_loss": _metric(run.summary.get("val_loss"), other.summary.get("val_loss"), "val_loss"),
+        "val_loss": _metric(run.summary.get("val_loss"), other.summary.get("val_loss"), "val_loss")
+        if is_same_data
+        else "",
         "parameters": _plain(run.parameters, other.parameters, count, ("more", "fewer")),
         "duration": _plain(_seconds(run), _seconds(other), duration, ("longer", "shorter")),
     }
-    return Deltas(other, {key: words for key, words in found.items() if words})
+    return Deltas(other, {key: words for key, words in found.items() if words}, is_same_data)
 
 
 def reference(run: Run) -> Run | None:

@@ -15,8 +15,8 @@ from nnlab.series.window import window
 from runs.charts.chart import Chart, Mark
 from runs.charts.curves import Line, curves
 from runs.models import Run, Series, Source
-from runs.pages.formats import is_share, least_span, metric_title, sentence
-from runs.pages.run.charts import COLUMNS, drawable, line_of, read_run, spans_decades, spread
+from runs.pages.formats import is_share, least_span, metric_title
+from runs.pages.run.charts import COLUMNS, drawable, line_of, read_run, spans_decades, spread, title_of
 from runs.pages.run.redrawing import cursor_of, redrawn
 from runs.pages.run.view import RunPage
 from runs.reading.clocks import AXES, STEPS, Axis, axis_of
@@ -176,7 +176,7 @@ def _chart(
         else:
             lines = [*_faint(raw), *_smooth(view.smooth, raw, [points[found.number] for found in windows])]
             caption = f"{caption} Smoothed by {view.smooth:g} over every point; the raw line is pale.".strip()
-    title = sentence(metric_title(metric))
+    title = title_of(metric)
     if layers > MAX_LAYERS:
         title = f"{title}, {MAX_LAYERS} of {layers} layers"
     chart = curves(

@@ -10,12 +10,13 @@ from nnlab.series.batch import CLOCK
 from runs.charts.chart import Chart
 from runs.charts.curves import curves
 from runs.models import Ledger, Run, Series
-from runs.pages.formats import is_share, metric_title, sentence
-from runs.pages.run.charts import line_of, read_run, spans_decades, spread
+from runs.pages.formats import is_share, metric_title
+from runs.pages.run.charts import line_of, read_run, spans_decades, spread, title_of
 from runs.pages.run.redrawing import cursor_of, redrawn
 from runs.reading.windows import SeriesWindow
 
 MAX_CHARTS = 24
+FEW_VALUES = 4  # shown as figures, beside the headline
 MAX_LAYERS = 12  # lines of one chart
 
 
@@ -81,7 +82,7 @@ def _chart(metric: str, windows: Sequence[SeriesWindow], layers: int) -> Chart:
         line_of(metric if window.layer is None else f"layer {window.layer}", window, series=place)
         for place, window in enumerate(windows)
     ]
-    title = sentence(metric_title(metric))
+    title = title_of(metric)
     if layers > MAX_LAYERS:
         title = f"{title}, {MAX_LAYERS} of {layers} layers"
     return curves(
@@ -102,5 +103,6 @@ def facts(run: Run) -> Mapping[str, Any]:
     return {
         "ledger": ledger,
         "points": stored + pending,
+        "values": [item for item in run.summary.items() if item[0] != run.headline][:FEW_VALUES],
         "kept": f"one step in {ledger.kept_one_in:,}" if ledger and ledger.thinned else "",
     }

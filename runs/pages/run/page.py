@@ -11,13 +11,13 @@ from django.template.loader import render_to_string
 from django.views.decorators.http import require_GET
 
 from runs.models import Run
-from runs.pages.changed import changed_from_reference
 from runs.pages.frame import render_page
 from runs.pages.run.standing import standing
 from runs.pages.run.tabs import TABS
 from runs.pages.run.view import RunPage, place_of, tab_links
 from runs.pages.trash import purged_at
 from runs.retention import may_delete
+from runs.store.marks import tags_of
 
 _RANKS = {"critical": 0, "warning": 1, "info": 2}
 
@@ -37,7 +37,7 @@ def run(request: HttpRequest, run_id: int, tab: str = "overview") -> HttpRespons
         "address": page.tab_address(tab),
         "mine": may_delete(request.user, page.run),
         "warnings": page.warnings,
-        "changed": changed_from_reference(page.run),
+        "tags": tags_of([page.run.pk]).get(page.run.pk, []),
     }
     return render_page(request, f"runs/run_{tab}.html", context)
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
+
+from django.utils import timezone
 
 from runs import lifecycle
 from runs.estimating.starts import expected_starts
 from runs.models import Alert, Checkpoint, Run, Status
 from runs.pages.run.view import RunPage, is_loud
+
+_MAY_GO_ON = (Status.LOST, Status.PAUSED, Status.FAILED, Status.CANCELLED)
+_SOON = timedelta(seconds=5)  # before that nobody can tell
 
 
 def standing(page: RunPage) -> dict[str, Any]:
@@ -18,8 +24,20 @@ def standing(page: RunPage) -> dict[str, Any]:
         "expected": expected_starts([found.pk]).get(found.pk) if found.status == Status.QUEUED else None,
         "silent_since": _silent_since(found) if found.status == Status.LOST else None,
         "breaking": _breaking(page) if found.diverged else None,
-        "kept_step": _kept_step(found) if found.diverged else None,
+        "kept_step": _kept_step(found) if found.status in _MAY_GO_ON else None,
+        "left": _left(found) if found.status == Status.RUNNING else None,
     }
+
+
+def _left(found: Run) -> timedelta | None:
+    """Return about how long a run still takes, going on as its present attempt did so far."""
+    attempt = found.attempts.order_by("-number").first()
+    if attempt is None or found.steps_requested is None:
+        return None
+    done, taken = found.steps_run - attempt.began_after, timezone.now() - attempt.started_at
+    if done < 1 or taken < _SOON:
+        return None
+    return taken * ((found.steps_requested - found.steps_run) / done)
 
 
 def _silent_since(found: Run) -> Any:
@@ -36,5 +54,5 @@ def _breaking(page: RunPage) -> Alert | None:
 
 
 def _kept_step(found: Run) -> int | None:
-    """Return the step of the checkpoint before the run diverged."""
+    """Return the step of the checkpoint that the run goes on from, or that was kept before it diverged."""
     return Checkpoint.objects.filter(run=found).values_list("step", flat=True).first()
