@@ -78,9 +78,9 @@ def test_a_paused_and_a_stopped_run_say_what_their_button_does(owner: Client) ->
 
 
 def test_a_running_run_says_how_long_it_still_takes(owner: Client) -> None:
-    run = builders.build_running_run(steps_run=500, steps_requested=1500)
     began = timezone.now() - timedelta(seconds=60)
-    Attempt.objects.create(run=run, number=1, began_after=300, started_at=began)
+    run = builders.build_running_run(steps_run=500, steps_requested=1500, attempt=2, started_at=began)
+    Attempt.objects.create(run=run, number=2, began_after=300, started_at=began)
     assert "about 5:00 left" in words_of(owner, run)  # 200 steps a minute, and 1,000 of them
 
 

@@ -31,10 +31,12 @@ def standing(page: RunPage) -> dict[str, Any]:
 
 def _left(found: Run) -> timedelta | None:
     """Return about how long a run still takes, going on as its present attempt did so far."""
-    attempt = found.attempts.order_by("-number").first()
-    if attempt is None or found.steps_requested is None:
+    if found.started_at is None or found.steps_requested is None:
         return None
-    done, taken = found.steps_run - attempt.began_after, timezone.now() - attempt.started_at
+    began = 0
+    if found.attempt > 1:
+        began = found.attempts.order_by("-number").values_list("began_after", flat=True).first() or 0
+    done, taken = found.steps_run - began, timezone.now() - found.started_at
     if done < 1 or taken < _SOON:
         return None
     return taken * ((found.steps_requested - found.steps_run) / done)
