@@ -57,6 +57,9 @@ def test_a_question_is_previewed_asked_watched_and_answered(running_browser: Bro
         expect(page.locator("#preview")).to_contain_text("21-21")
         page.get_by_role("button", name="Ask", exact=True).click()
         expect(page.get_by_role("list", name="Progress")).to_contain_text("2. Answering with fresh seeds")
+        for chart in ("tuning", "answer"):  # that nobody reloads
+            expect(page.locator(f"#{chart}[data-drawn]")).to_be_attached(timeout=90_000)
+        expect(page.locator("#tuning-summary")).to_contain_text("is best", timeout=90_000)
         page.get_by_role("link", name="Show the answer").click(timeout=90_000)
         expect(page.locator(".verdict")).to_contain_text("At 2,035 parameters")
         expect(page.locator(".verdict")).to_contain_text(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -154,17 +155,22 @@ def test_progress_is_told_until_the_answer_is_there(asker: Client) -> None:
     question = build_question()
     path = reverse("question-now", args=[question.project.slug, question.pk])
     text = text_of(asker, question.get_absolute_url())
-    assert f'data-poll-url="{path}"' in text
+    assert f'data-live-url="{path}"' in text
     assert "0 of 6 runs over" in text
+    [seen] = re.findall(r'data-live-after="(\w+)"', text)
+    assert "fragments" not in asker.get(path, {"after": seen}).json()
     end(question.tuning.runs.all()[0], 0.9)
     assert "no rate is chosen yet" in text_of(asker, question.get_absolute_url())
     tune(question)
-    found = asker.get(path)
-    assert "0 of 6 runs over" in found.content.decode()
-    assert "X-Over" not in found
+    found = asker.get(path).json()
+    assert "0 of 6 runs over" in found["fragments"]["question-now"]
+    assert ([*found["replace"]], found["over"]) == (["tuning"], False)
+    assert "is best" in found["fragments"]["tuning-summary"]
+    assert asker.get(path, {"after": found["next"]}).json() == {"next": found["next"], "over": False}
     answer(question, best_at(0.01))
-    found = asker.get(path)
-    assert ("Show the answer" in found.content.decode(), found["X-Over"]) == (True, "1")
+    found = asker.get(path, {"after": found["next"]}).json()
+    assert ("Show the answer" in found["fragments"]["question-now"], found["over"]) == (True, True)
+    assert {*found["replace"]} == {"answer", "tuning"}
 
 
 def test_a_best_rate_at_the_edge_is_flagged_and_one_click_asks_again(asker: Client) -> None:

@@ -19,7 +19,8 @@ from runs.pages.live.onlookers import Nobody, Onlooker, PersonalError
 MAX_RUNS = 8  # of one tab
 MAX_ADDRESSES = 24
 OVER = "over"
-_RUN = "run-live"  # the route whose answers hold points, and a cursor
+_RUN = "run-live"
+_RESUMED = frozenset({_RUN, "question-now"})  # routes that are told how far the tab has read
 _QUIET = 15.0  # seconds after which an address is asked though nobody has written: some words tell the time
 _UNSEEN = 5.0  # seconds after which a run is asked whose row is as it was: what was written may be an alert
 
@@ -69,7 +70,7 @@ class Watched:
             raise ValueError(_refusal(address)) from error
         if match is None or match.url_name not in PACES:
             raise ValueError(_refusal(address))
-        return cls(address, match, cursor, {} if match.url_name == _RUN else {"": cursor})
+        return cls(address, match, cursor, {} if match.url_name in _RESUMED else {"": cursor})
 
     @property
     def run_id(self) -> int | None:
@@ -124,7 +125,7 @@ class Watched:
             asked.session = Nobody()
             asked.META.pop("CSRF_COOKIE", None)
         parameters = QueryDict(query, mutable=True)
-        if self.run_id is not None:
+        if self.match.url_name in _RESUMED:
             parameters["after"] = self.cursor
         asked.GET = parameters
         asked.resolver_match = self.match

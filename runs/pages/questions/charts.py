@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from hashlib import blake2b
 
 from runs.charts.chart import Chart
 from runs.charts.factors import LevelView, factor_plot
@@ -10,6 +12,18 @@ from runs.charts.tuning import TuningView, tuning_plot
 from runs.pages.formats import is_share, metric_title, sentence
 from runs.questions.answering import Answer, Stage
 from runs.questions.outcomes import CellOutcome
+
+
+def charts_of(found: Answer) -> list[Chart]:
+    """Draw what there is to draw, the answer first."""
+    answers = [answer_chart(found)] if found.question.confirmation_id else []
+    return [*answers, tuning_chart(found)]
+
+
+def standing(found: Answer, drawn: Sequence[Chart]) -> str:
+    """Name how a question stands, so that who has seen it need not be told again."""
+    told = [found.stage, *found.tuning, *found.answering, *(chart.to_json() for chart in drawn)]
+    return blake2b("\n".join(map(str, told)).encode(), digest_size=8).hexdigest()
 
 
 def answer_chart(found: Answer) -> Chart:

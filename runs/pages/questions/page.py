@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, redirect
+from django.template.loader import render_to_string
+from django.utils.html import escape
 from django.views.decorators.http import require_GET, require_http_methods
 
 from runs.estimating.estimate import estimate
@@ -67,25 +70,29 @@ def question(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     """Show the answer, or how far it is."""
     context = _context(slug, number)
     found = context["answer"]
+    drawn = charts.charts_of(found)
     context |= {
-        "charts": [charts.tuning_chart(found)],
+        "charts": drawn,
+        "standing": charts.standing(found, drawn),
         "pairs": _pairs(found),
         "mine": may_delete(request, found.question),
     }
-    if found.question.confirmation_id:
-        context["charts"].insert(0, charts.answer_chart(found))
     return render_page(request, "runs/question.html", context)
 
 
 @require_GET
 def now(request: HttpRequest, slug: str, number: int) -> HttpResponse:
-    """Return how far a question is, for a page that somebody watches."""
+    """Return how far a question is and its charts, for a page that somebody watches."""
     context = _context(slug, number)
-    context["pairs"] = []
-    response = render(request, "runs/_question_progress.html", context)
-    if context["answer"].is_over:
-        response["X-Over"] = "1"
-    return response
+    found = context["answer"]
+    drawn = charts.charts_of(found)
+    news: dict[str, Any] = {"next": charts.standing(found, drawn), "over": found.is_over}
+    if found.is_over or request.GET.get("after") != news["next"]:
+        progress = render_to_string("runs/_question_progress.html", {**context, "pairs": []}, request)
+        summaries = {f"{chart.key}-summary": escape(chart.summary) for chart in drawn}
+        news["fragments"] = {"question-now": progress, **summaries}
+        news["replace"] = {chart.key: chart.figure for chart in drawn if chart.figure}
+    return HttpResponse(orjson.dumps(news), content_type="application/json")
 
 
 def may_delete(request: HttpRequest, found: Question) -> bool:
