@@ -24,6 +24,22 @@ is_number = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 """Stricter than ``float``, which takes ``nan``, ``1_000`` and digits of other scripts."""
 
 
+_OTHER_KINDS = {
+    b"PK\x03\x04": "a ZIP archive, or a spreadsheet",
+    b"\x1f\x8b": "a gzip archive",
+    b"BZh91AY&SY": "a bzip2 archive",
+    b"\xfd7zXZ": "an xz archive",
+    b"%PDF-": "a PDF file",
+    b"\x89PNG": "a picture",
+    b"\xff\xd8\xff": "a picture",
+    b"\xff\xfe": "text encoded as UTF-16",
+    b"\xfe\xff": "text encoded as UTF-16",
+    b"\xd0\xcf\x11\xe0": "an old spreadsheet",
+    b"SQLite format": "a database",
+}
+"""How files begin that are taken for CSV; nothing is ever unpacked."""
+
+
 @dataclass(frozen=True)
 class CsvLimits:
     """What a CSV file may hold.
@@ -56,6 +72,19 @@ def sniffed_delimiter(content: bytes, limits: CsvLimits = LIMITS) -> str:
         return max(widths, default=0) > 1, len(set(widths)) == 1, widths[0] if widths else 0
 
     return max(DELIMITERS, key=score)
+
+
+def check_head(head: bytes) -> None:
+    """Refuse what is plainly no CSV file by how it begins, before the rest of it is there.
+
+    Raises:
+        DataError: and says what it looks like.
+    """
+    kind = next((kind for sign, kind in _OTHER_KINDS.items() if head.startswith(sign)), None)
+    if kind is None and b"\0" in head:
+        kind = "a file with NUL bytes"
+    if kind is not None:
+        raise DataError("dataset", f"expected a CSV file, got {kind}; export it as CSV, encoded as UTF-8")
 
 
 def records(stream: IO[bytes], delimiter: str, limits: CsvLimits = LIMITS) -> Iterator[tuple[int, list[str]]]:

@@ -135,7 +135,7 @@ def upload(
     """Keep the file in the body, to be saved with the usual recipe: z-scores, medians for gaps, one-hot.
 
     ``target`` is the column to predict, the last one where it is left out; ``delimiter`` is found by itself.
-    The file is read by another process: ``GET /uploads/{id}`` says how far it is, and what it became. The same
+    Another process reads the file: ``GET /uploads/{id}`` says how far it is, and what it became. The same
     columns again become the version that is there.
     """
     user = require(request, "runs.submit_sweep")

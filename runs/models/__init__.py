@@ -22,6 +22,7 @@ from runs.models.sweeps import Sweep
 from runs.models.tags import RunTag
 from runs.models.tallies import Tally
 from runs.models.traces import Trace
+from runs.models.uploads import Upload, UploadPart
 from runs.models.views import SavedView
 from runs.models.workers import Release, Worker
 
@@ -73,6 +74,8 @@ __all__ = [
     "Tally",
     "Trace",
     "Trial",
+    "Upload",
+    "UploadPart",
     "Worker",
     "Writer",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -15,7 +16,7 @@ from django.db.models.functions import Now
 from nnlab.data import uploads
 from nnlab.data.csv_columns import CsvColumn
 from nnlab.data.upload_recipes import UploadRecipe
-from runs.models import DatasetPart, DatasetRecipe, DatasetVersion, Run
+from runs.models import DatasetPart, DatasetRecipe, DatasetVersion, Run, UploadPart
 
 PART_BYTES = 2**20
 DRAFTS_LIVE = timedelta(days=1)
@@ -58,32 +59,55 @@ class StoredUploads:
         )
 
 
-def keep_draft(columns: Sequence[CsvColumn], origin: Origin) -> DatasetVersion:
+@dataclass(frozen=True)
+class Packed:
+    """Columns as they are stored: what names their canonical bytes, and these bytes compressed."""
+
+    sha256: str
+    size: int
+    rows: int
+    columns: int
+    data: bytes
+
+
+def pack(columns: Sequence[CsvColumn]) -> Packed:
+    """Compress columns, one at a time: their canonical bytes are never in memory as a whole."""
+    packer, digest, size = zlib.compressobj(_LEVEL), hashlib.sha256(), 0
+    packed = []
+    for piece in uploads.pieces(columns):
+        digest.update(piece)
+        size += len(piece)
+        packed.append(packer.compress(piece))
+    data = b"".join([*packed, packer.flush()])
+    return Packed(digest.hexdigest(), size, len(columns[0].cells), len(columns), data)
+
+
+def keep_draft(packed: Packed, origin: Origin) -> DatasetVersion:
     """Store columns as a draft; where a version holds the same bytes already, that is returned.
 
     A draft then counts as the newer upload's; a saved version stays as it is.
     """
     remove_old_drafts()
-    content = uploads.encode(columns)
-    sha256 = uploads.full_version(content)
-    same = DatasetVersion.objects.filter(sha256=sha256)
+    same = DatasetVersion.objects.filter(sha256=packed.sha256)
     if same.exists():
         same.filter(saved_at=None).update(**_told(origin), uploaded_at=Now())
         return same.get()
-    packed = zlib.compress(content, _LEVEL)
-    parts = [packed[start : start + PART_BYTES] for start in range(0, len(packed), PART_BYTES)]
+    starts = range(0, len(packed.data), PART_BYTES)
     try:
         with transaction.atomic():
             version = DatasetVersion.objects.create(
                 **_told(origin),
-                sha256=sha256,
-                short=sha256[: uploads.DIGITS],
-                rows=len(columns[0].cells),
-                columns=len(columns),
-                size=len(content),
+                sha256=packed.sha256,
+                short=packed.sha256[: uploads.DIGITS],
+                rows=packed.rows,
+                columns=packed.columns,
+                size=packed.size,
             )
             DatasetPart.objects.bulk_create(
-                (DatasetPart(version=version, part=number, data=part) for number, part in enumerate(parts)),
+                (
+                    DatasetPart(version=version, part=number, data=packed.data[start : start + PART_BYTES])
+                    for number, start in enumerate(starts)
+                ),
                 batch_size=4,
             )
     except IntegrityError:  # the same file was uploaded twice at the same moment
@@ -111,6 +135,7 @@ def save(found: DatasetRecipe) -> bool:
         others = DatasetVersion.objects.filter(project=version.project, name=version.name)
         last = others.aggregate(last=Max("number"))["last"] or 0
         DatasetVersion.objects.filter(pk=version.pk).update(saved_at=Now(), number=last + 1)
+        UploadPart.objects.filter(upload__version=version).delete()  # nobody will read the file again
     return bool(DatasetRecipe.objects.filter(pk=found.pk, saved_at=None).update(saved_at=Now()))
 
 

@@ -11,8 +11,8 @@ from django.test import Client
 
 from nnlab.data.config import DataConfig
 from nnlab.data.preparation import prepare
-from runs.models import ApiToken, DatasetVersion, Project
-from tests.runs import builders
+from runs.models import ApiToken, DatasetVersion, Project, UploadPart
+from tests.runs import builders, readers
 
 pytestmark = pytest.mark.django_db
 
@@ -27,15 +27,25 @@ def api(client: Client, settings: Any, tmp_path: Path) -> Client:
     return client
 
 
-def upload(api: Client, content: str | bytes, **parameters: str) -> Any:
+def send(api: Client, content: str | bytes, **parameters: str) -> Any:
     query = urlencode({"project": "Houses", "file_name": "houses.csv", **parameters})
     return api.post(f"/api/datasets?{query}", content, content_type="text/csv")
 
 
+def upload(api: Client, content: str | bytes, **parameters: str) -> Any:
+    """Send a file that is taken, let it be read, and return what the API tells of it."""
+    answer = send(api, content, **parameters)
+    assert answer.status_code == 202, answer.json()
+    waiting = answer.json()
+    assert (waiting["state"], waiting["dataset"], waiting["errors"]) == ("waiting", None, {})
+    readers.read_all()
+    return api.get(f"/api/uploads/{waiting['id']}").json()
+
+
 def test_an_upload_is_a_dataset_that_can_be_trained_on(api: Client, tmp_path: Path) -> None:
-    answer = upload(api, HOUSES)
-    assert answer.status_code == 201
-    told = answer.json()
+    found = upload(api, HOUSES)
+    assert (found["state"], found["rows_read"], found["bytes_read"]) == ("read", 60, len(HOUSES))
+    told = found["dataset"]
     assert (told["title"], told["kind"], told["rows"], told["columns"]) == (
         "houses, version 1",
         "upload",
@@ -45,14 +55,22 @@ def test_an_upload_is_a_dataset_that_can_be_trained_on(api: Client, tmp_path: Pa
     prepared = prepare(DataConfig(dataset=told["key"], recipe=told["recipes"][0]), tmp_path)
     assert prepared.feature_names == ("rooms",)
     assert api.get("/api/datasets").json()[0] == told
-    again = upload(api, HOUSES)
-    assert (again.status_code, again.json()) == (200, told)
+    assert upload(api, HOUSES)["dataset"] == told
+    assert not UploadPart.objects.exists()
 
 
 def test_another_target_makes_another_recipe_of_the_same_version(api: Client) -> None:
-    first, second = upload(api, HOUSES).json(), upload(api, HOUSES, target="rooms").json()
+    first, second = upload(api, HOUSES)["dataset"], upload(api, HOUSES, target="rooms")["dataset"]
     assert first["key"] == second["key"]
     assert len(second["recipes"]) == 2
+
+
+def test_an_upload_is_told_of_to_who_sent_it_alone(api: Client) -> None:
+    found = upload(api, HOUSES)
+    assert api.get(f"/api/uploads/{found['id'] + 1}").status_code == 404
+    token = ApiToken.issue(builders.build_user("submit_sweep").pk, "script")
+    api.defaults["HTTP_AUTHORIZATION"] = f"Bearer {token}"
+    assert api.get(f"/api/uploads/{found['id']}").status_code == 404
 
 
 def test_the_catalogue_is_listed_and_described(api: Client) -> None:
@@ -76,6 +94,7 @@ def test_the_catalogue_is_listed_and_described(api: Client) -> None:
         ("a,b\n1,2\n3\n", {}, "dataset", "row 3: expected 2 cells as in the header, got 1"),
         ("", {}, "dataset", "got an empty file"),
         (HOUSES, {"target": "cost"}, "inputs", "expected columns among id, rooms, price, got 'cost'"),
+        (b"\x1f\x8b\x08", {}, "dataset", "expected a CSV file, got a gzip archive"),
         (HOUSES, {"delimiter": "x"}, "delimiter", "expected a delimiter among"),
         (HOUSES, {"project": "!!"}, "project", "expected some letters or digits"),
     ],
@@ -83,15 +102,21 @@ def test_the_catalogue_is_listed_and_described(api: Client) -> None:
 def test_what_cannot_be_read_is_refused_and_nothing_is_kept(
     api: Client, content: str, parameters: dict[str, str], field: str, message: str
 ) -> None:
-    answer = upload(api, content, **parameters)
-    assert answer.status_code == 422
-    assert message in answer.json()["errors"][field][0]
+    answer = send(api, content, **parameters)
+    if answer.status_code == 422:
+        errors = answer.json()["errors"]
+    else:
+        readers.read_all()
+        found = api.get(f"/api/uploads/{answer.json()['id']}").json()
+        assert found["state"] == "refused"
+        errors = found["errors"]
+    assert message in errors[field][0]
     assert not DatasetVersion.objects.exists()
     assert not Project.objects.exists()
 
 
 def test_a_body_that_is_too_large_is_refused(api: Client) -> None:
-    assert upload(api, b"1,2\n" * 5_000_001).status_code == 413
+    assert send(api, b"1,2\n" * 5_000_001).status_code == 413
 
 
 def test_there_is_nothing_to_tell_of_what_is_no_dataset(api: Client) -> None:
@@ -101,4 +126,4 @@ def test_there_is_nothing_to_tell_of_what_is_no_dataset(api: Client) -> None:
 
 def test_uploading_needs_the_right_to_submit(client: Client) -> None:
     client.defaults["HTTP_AUTHORIZATION"] = f"Bearer {ApiToken.issue(builders.build_user().pk, 'script')}"
-    assert upload(client, HOUSES).status_code == 403
+    assert send(client, HOUSES).status_code == 403

@@ -19,6 +19,7 @@ from runs.questions import advancing
 from runs.searching import proposing
 from runs.store.outage import AWAY
 from runs.store.statistics import Upkeep
+from runs.uploading.readers import Readers
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +43,7 @@ class Command(BaseCommand):
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stopping.set())
         reached_since = monotonic()
-        upkeep, courier, sweeper = Upkeep(), _Courier(), keeping.Sweeper()
+        upkeep, courier, sweeper, readers = Upkeep(), _Courier(), keeping.Sweeper(), Readers()
         while True:
             healthcheck.show_life("scheduler")
             try:
@@ -58,7 +59,7 @@ class Command(BaseCommand):
                 logger.warning("the database does not answer: %s", error)
                 close_old_connections()
                 reached_since = monotonic()
-            if stopping.wait(options["every"]):
+            if readers.rest(stopping, options["every"]):
                 return
 
 

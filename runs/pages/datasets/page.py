@@ -10,6 +10,7 @@ from nnlab.data.catalogue import csv_names
 from nnlab.data.catalogue import datasets as catalogue
 from runs.pages.frame import render_page
 from runs.reading.datasets import saved_versions
+from runs.store.uploads import unfinished
 
 
 @require_GET
@@ -17,6 +18,7 @@ def datasets(request: HttpRequest) -> HttpResponse:
     """Show the catalogue, the uploads and the CSV files of this installation."""
     context = {
         "uploads": saved_versions(),
+        "unfinished": unfinished(request.user.pk),
         "datasets": catalogue().values(),
         "csv_names": csv_names(settings.CSV_FOLDER),
         "csv_folder": settings.CSV_FOLDER,

@@ -16,6 +16,7 @@ from nnlab.data.errors import DataError
 from nnlab.data.profile import ColumnProfile
 from runs.charts.bars import bars
 from runs.charts.pictures import grey_picture
+from runs.pages.datasets.progress import again_context
 from runs.pages.frame import render_page
 from runs.reading.datasets import Described, describe, newest_runs, saved_recipes
 
@@ -50,6 +51,8 @@ def dataset(request: HttpRequest, key: str) -> HttpResponse:
         context |= {"found": found, **profile_context(found, request.GET.get("page", ""))}
         if found.version:
             context |= {"recipes": saved_recipes(found.version), "is_again": "again" in request.GET}
+            if not found.version.saved_at:
+                context |= again_context(request, found.version)
     return render_page(request, "runs/dataset.html", context)
 
 

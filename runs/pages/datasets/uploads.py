@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.core.files.uploadhandler import StopUpload, TemporaryFileUploadHandler
@@ -13,19 +15,18 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from nnlab.data.columns import MAX_CATEGORIES
 from nnlab.data.config import DataConfig
-from nnlab.data.csv_columns import read_columns
-from nnlab.data.csv_reading import UPLOAD_LIMITS, sniffed_delimiter
+from nnlab.data.csv_reading import UPLOAD_LIMITS, check_head
 from nnlab.data.errors import DataError
 from nnlab.data.preparation import Prepared, prepare_upload
 from nnlab.data.upload_recipes import UploadRecipe
-from runs.models import DatasetRecipe, DatasetVersion
+from runs.models import DatasetRecipe, DatasetVersion, Upload
 from runs.pages.datasets.preview import preview_context
 from runs.pages.datasets.upload_forms import RecipeForm, UploadForm
 from runs.pages.frame import needs, render_page
 from runs.reading.datasets import columns_of_upload, describe, version_named
-from runs.store import datasets
-from runs.store.datasets import Origin
-from runs.submission import project_named, project_slug
+from runs.store import datasets, uploads
+from runs.store.uploads import Sent
+from runs.submission import project_slug
 from runs.submitted.specification import SubmissionError
 
 SUBMIT = "runs.submit_sweep"
@@ -33,16 +34,24 @@ TOO_LARGE = f"Expected a file of at most {UPLOAD_LIMITS.file_bytes:,} bytes, got
 
 
 class BoundedFile(TemporaryFileUploadHandler):
-    """Writes a file to disk as it comes, and no more of it than a dataset may have."""
+    """Writes a file to disk as it comes, no more of it than a dataset may have and nothing but text."""
 
-    too_large = False
+    refused: tuple[int, str] | None = None
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
         """Write the next piece, or give up."""
         if start + len(raw_data) > UPLOAD_LIMITS.file_bytes:
-            self.too_large = True
-            raise StopUpload(connection_reset=True)
+            self._give_up(413, TOO_LARGE)
+        if start == 0:
+            try:
+                check_head(raw_data)
+            except DataError as error:
+                self._give_up(400, str(error))
         super().receive_data_chunk(raw_data, start)
+
+    def _give_up(self, status: int, why: str) -> NoReturn:
+        self.refused = status, why
+        raise StopUpload(connection_reset=True)
 
 
 @csrf_exempt  # the body is read here, within its bounds, before the token in it is looked at
@@ -60,43 +69,37 @@ def upload(request: HttpRequest) -> HttpResponse:
         return _form(request, UploadForm(), 413, TOO_LARGE)
     except MultiPartParserError as error:
         return _form(request, UploadForm(), 400, f"Expected a form with a file, got a broken one: {error}")
-    return _form(request, UploadForm(), 413, TOO_LARGE) if handler.too_large else _taken(request)
+    if handler.refused:
+        return _form(request, UploadForm(), *handler.refused)
+    return _taken(request)
 
 
 @csrf_protect
 def _taken(request: HttpRequest) -> HttpResponse:
-    """Read a file that has come, and keep it as a draft."""
+    """Keep a file that has come, to be read by another process."""
     form = UploadForm(request.POST, request.FILES)
-    version = _draft(form, request.user.pk) if form.is_valid() else None
-    if version is None:
-        return _form(request, form, 400)
-    if version.saved_at:
-        messages.info(
-            request, f"These columns were uploaded before: {version}. There is nothing to save twice."
-        )
-        return redirect(version)
-    messages.success(request, f"{version.rows:,} rows and {version.columns} columns were read. Look at them.")
-    return redirect(version)
+    kept = _kept(form, request.user.pk) if form.is_valid() else None
+    return redirect(kept) if kept else _form(request, form, 400)
 
 
-def _draft(form: UploadForm, user_id: int | None) -> DatasetVersion | None:
-    """Read the file of a form; None where it is refused, and the form says why."""
+def _kept(form: UploadForm, user_id: int | None) -> Upload | None:
+    """Store the file of a form; None where it is refused, and the form says why."""
     given = form.cleaned_data
+    said = {name: given[name] for name in ("name", "delimiter", "licence")}
     try:
         project_slug(given["project"])
-        content = given["file"].read()
-        delimiter = given["delimiter"] or sniffed_delimiter(content, UPLOAD_LIMITS)
-        columns = read_columns(content, UPLOAD_LIMITS, delimiter)
+        sent = Sent(
+            project_name=given["project"],
+            file_name=str(given["file"].name)[:200],
+            uploaded_by_id=user_id,
+            **said,
+        )
+        return uploads.keep(given["file"].chunks(uploads.PART_BYTES), sent)
     except DataError as error:
         form.add_error("file", str(error))
-        return None
     except SubmissionError as error:
         form.add_error("project", str(error))
-        return None
-    project = project_named(given["project"])
-    name = str(given["file"].name)[:200]
-    origin = Origin(project.pk, given["name"], name, delimiter, given["licence"], user_id)
-    return datasets.keep_draft(columns, origin)
+    return None
 
 
 @require_http_methods(["GET", "POST"])

@@ -36,7 +36,7 @@ def build_origin(name: str = "houses") -> Origin:
 
 
 def build_saved(seed: int = 0, origin: Origin | None = None) -> DatasetRecipe:
-    version = datasets.keep_draft(build_columns(seed), origin or build_origin())
+    version = datasets.keep_draft(datasets.pack(build_columns(seed)), origin or build_origin())
     recipe = datasets.keep_recipe(version, build_recipe(), None)
     datasets.save(recipe)
     recipe.refresh_from_db()
@@ -44,7 +44,7 @@ def build_saved(seed: int = 0, origin: Origin | None = None) -> DatasetRecipe:
 
 
 def test_a_version_keeps_its_bytes_and_where_they_came_from() -> None:
-    version = datasets.keep_draft(build_columns(), build_origin())
+    version = datasets.keep_draft(datasets.pack(build_columns()), build_origin())
     assert datasets.content_of(version) == uploads.encode(build_columns())
     assert version.sha256 == uploads.full_version(uploads.encode(build_columns()))
     assert (version.rows, version.columns, version.file_name, version.licence) == (60, 5, "houses.csv", "CC0")
@@ -52,7 +52,7 @@ def test_a_version_keeps_its_bytes_and_where_they_came_from() -> None:
 
 def test_a_large_version_is_kept_in_parts() -> None:
     columns = build_columns(rows=100_000)
-    version = datasets.keep_draft(columns, build_origin())
+    version = datasets.keep_draft(datasets.pack(columns), build_origin())
     sizes = [len(part.data) for part in DatasetPart.objects.filter(version=version)]
     assert len(sizes) > 1
     assert max(sizes) <= datasets.PART_BYTES
@@ -61,14 +61,14 @@ def test_a_large_version_is_kept_in_parts() -> None:
 
 def test_the_same_bytes_again_are_the_same_version() -> None:
     saved = build_saved().version
-    again = datasets.keep_draft(build_columns(), build_origin("other name"))
+    again = datasets.keep_draft(datasets.pack(build_columns()), build_origin("other name"))
     assert again.pk == saved.pk
     assert (again.name, DatasetVersion.objects.count()) == ("houses", 1)
 
 
 def test_a_draft_that_is_uploaded_again_belongs_to_who_came_last() -> None:
-    draft = datasets.keep_draft(build_columns(), build_origin("mine"))
-    assert datasets.keep_draft(build_columns(), build_origin("yours")).pk == draft.pk
+    draft = datasets.keep_draft(datasets.pack(build_columns()), build_origin("mine"))
+    assert datasets.keep_draft(datasets.pack(build_columns()), build_origin("yours")).pk == draft.pk
     assert DatasetVersion.objects.get().name == "yours"
 
 
@@ -79,7 +79,7 @@ def test_versions_of_a_name_are_counted_when_they_are_saved() -> None:
 
 
 def test_a_run_trains_on_a_saved_version_and_on_no_draft(tmp_path: Path) -> None:
-    version = datasets.keep_draft(build_columns(), build_origin())
+    version = datasets.keep_draft(datasets.pack(build_columns()), build_origin())
     recipe = datasets.keep_recipe(version, build_recipe(), None)
     config = DataConfig(dataset=version.key, recipe=recipe.key)
     with pytest.raises(DataError, match="there is no saved dataset"):
@@ -114,7 +114,7 @@ def test_a_version_that_runs_use_is_not_deleted(in_trash: bool) -> None:
 def test_drafts_are_removed_after_a_day_and_what_was_saved_stays() -> None:
     saved = build_saved(0)
     datasets.keep_recipe(saved.version, replace(build_recipe(), order="year"), None)
-    datasets.keep_draft(build_columns(1), build_origin())
+    datasets.keep_draft(datasets.pack(build_columns(1)), build_origin())
     long_ago = timezone.now() - timedelta(days=2)
     DatasetVersion.objects.update(uploaded_at=long_ago)
     DatasetRecipe.objects.update(made_at=long_ago)

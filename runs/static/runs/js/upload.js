@@ -44,7 +44,7 @@ function send(event) {
   const request = new XMLHttpRequest();
   request.upload.addEventListener("progress", ({ loaded, total }) => {
     progress.value = (100 * loaded) / total;
-    told.textContent = loaded < total ? `${Math.round(progress.value)} %` : "Sent; the columns are being read.";
+    told.textContent = loaded < total ? `${Math.round(progress.value)} %` : "Sent.";
   });
   request.addEventListener("load", () => show(request));
   request.addEventListener("error", () => {

@@ -1,0 +1,1 @@
+"""Reading files that were uploaded, in a process for each."""
