@@ -9,18 +9,20 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+from django.db.models import QuerySet
 from django.db.models.fields.json import KeyTransform
 
 from nnlab.stats.comparisons import ManyPaired, many_paired
 from nnlab.stats.controlled import Pair, confounded_pairs, controlled_pairs
 from nnlab.stats.differences import Difference, difference, finished, holm
-from runs.models import Project, Run, Status
+from runs.models import ACTIVE, Project, Run, RunMetric, Status
 from runs.models.states import HALTED
 from runs.reading.knobs import LAYERS, Change, changes_between, knobs_of, whole_layers
 from runs.reading.table import TableQuery, runs_of
 
 MAX_RUNS = 100_000
 MAX_GROUPS = 5_000  # of one dataset and metric; the newest count
+MAX_ASKED = 500  # of these the newest, for the metrics that they have
 _COLUMNS = ("pk", "name", "group", "headline", "dataset", "seed", "score", "status", "stop_reason")
 
 
@@ -87,6 +89,7 @@ class Changes:
         confounded: pairs that lack a control, the fewest knobs first; at most as many as a page has.
         open: how many of them there are.
         left_out: configurations beyond the newest ``MAX_GROUPS``.
+        metrics: that the newest of them have, by any of which they can be compared.
     """
 
     scopes: Sequence[tuple[Scope, int]] = ()
@@ -99,6 +102,7 @@ class Changes:
     confounded: Sequence[Step] = ()
     open: int = 0
     left_out: int = 0
+    metrics: Sequence[str] = ()
 
 
 def changes_of(
@@ -108,11 +112,11 @@ def changes_of(
 
     Args:
         query: the runs table's filters.
-        metric: that runs are judged by; empty for that of most configurations.
+        metric: to compare by its final values; empty for what most configurations are judged by.
         knob: whose pairs are listed; empty for all.
         first: place of the first controlled pair to return, with ``count`` of them.
     """
-    by_scope = _setups(project, query)
+    by_scope = _setups(project, query, metric)
     scopes = sorted(
         ((scope, len(found)) for scope, found in by_scope.items()), key=lambda one: (-one[1], one[0])
     )
@@ -139,6 +143,7 @@ def changes_of(
         [_step(setups, pair) for pair in confounded[:count]],
         len(confounded),
         left_out,
+        _metrics(setups, scope.metric),
     )
 
 
@@ -148,13 +153,20 @@ def shared_values(before: Setup, after: Setup) -> list[tuple[int | None, float, 
     return [(seed, value, new[seed]) for seed, value in old.items() if seed in new]
 
 
-def _setups(project: Project, query: TableQuery) -> dict[Scope, dict[str, Setup]]:
+def _metrics(setups: Sequence[Setup], known: str) -> list[str]:
+    """Return the names of the metrics that the newest configurations have."""
+    newest = [setup.run for setup in setups[-MAX_ASKED:]]
+    rows = RunMetric.objects.filter(run__in=newest).order_by().values_list("name__text", flat=True)
+    return sorted({known, *rows.distinct()})
+
+
+def _setups(project: Project, query: TableQuery, metric: str) -> dict[Scope, dict[str, Setup]]:
     """Read the newest runs, and put them together to configurations.
 
     A run that has not begun is judged by no metric yet; it is one of its dataset's.
     """
     found: dict[Scope, dict[str, Setup]] = {}
-    newest = runs_of(project, query).order_by("-pk").values_list(*_COLUMNS)[:MAX_RUNS]
+    newest = _newest(runs_of(project, query), metric)
     for pk, name, group, headline, dataset, seed, score, ended_as in _told(newest):
         setups = found.setdefault(Scope(dataset, headline), {})
         setup = setups.setdefault(group, Setup(group, pk, name, {}, set(), {}))
@@ -169,6 +181,26 @@ def _setups(project: Project, query: TableQuery) -> dict[Scope, dict[str, Setup]
             known.seeds |= setup.seeds
             known.runs = {**setup.runs, **known.runs}
     return found
+
+
+def _newest(runs: QuerySet[Run], metric: str) -> Iterator[tuple[Any, ...]]:
+    """Read the newest runs; where a metric is asked for, with its final value in place of the score.
+
+    Runs that are over and never had it are left out; others may come to have it.
+    """
+    newest = runs.order_by("-pk")
+    if not metric:
+        yield from newest.values_list(*_COLUMNS)[:MAX_RUNS]
+        return
+    for *told, value in newest.values_list(*_COLUMNS, KeyTransform(metric, "summary"))[:MAX_RUNS]:
+        pk, name, group, headline, dataset, seed, _, status, reason = told
+        if headline == metric:
+            yield tuple(told)
+        elif value is not None:
+            number = float(value) if isinstance(value, int | float) else math.nan  # a word such as "NaN"
+            yield pk, name, group, metric, dataset, seed, number, status, reason
+        elif status in ACTIVE:
+            yield pk, name, group, "", dataset, seed, None, status, reason
 
 
 def _told(newest: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:

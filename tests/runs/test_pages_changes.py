@@ -181,6 +181,25 @@ def test_what_cannot_be_understood_is_a_warning(worker: Client, sweep: Sweep) ->
     assert context_of(worker, sweep.project, page="99")["rows"] == []
 
 
+def test_any_metric_of_the_runs_can_be_compared_by(worker: Client, sweep: Sweep) -> None:
+    for run in sweep.runs.all():
+        run.summary |= {
+            "train_loss": "NaN" if run.learning_rate == 0.5 else 2.0 * run.depth + (run.seed or 0)
+        }
+        run.save(update_fields=["summary"])
+        for metric in ("train_loss", "val_accuracy"):
+            builders.build_series(run, metric, [1.0, 2.0])
+    context = context_of(worker, sweep.project, metric="train_loss", knob="depth")
+    assert context["metrics"] == [("train_loss", "training loss"), ("val_accuracy", "validation accuracy")]
+    [row] = context["rows"]
+    assert (row.difference, row.step.difference.n_before) == ("+2.000", 3)
+    assert context["unit"] == ""
+    builders.build_finished_run(sweep, score=0.9, data={"dataset": "iris"}, training={"hidden_units": (9,)})
+    found = context_of(worker, sweep.project, metric="train_loss")["found"]
+    assert found.groups == 4  # the run without that metric is not among them
+    assert "&metric=train_loss" in context["back"] or "?metric=train_loss" in context["back"]
+
+
 def test_only_scores_of_one_dataset_and_metric_are_compared(worker: Client, sweep: Sweep) -> None:
     for score, rate in ((0.1, 0.01), (0.2, 0.1)):
         builders.build_finished_run(sweep, score=score, training={"learning_rate": rate})
@@ -229,7 +248,7 @@ def test_the_page_asks_a_fixed_number_of_questions(
 ) -> None:
     for rate in (0.02, 0.03, 0.04, 0.05, 0.06, 0.07):
         build_group(sweep, {0: 0.7, 1: 0.71}, learning_rate=rate)
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         context_of(worker, sweep.project)
 
 

@@ -17,7 +17,7 @@ from runs.models import Project, Source
 from runs.pages.comparing.control_runs import submit_control
 from runs.pages.comparing.differences import new_seeds, signed, verdict
 from runs.pages.comparing.more_seeds import MAX_NEW_SEEDS
-from runs.pages.formats import MISSING, is_share, unit_of
+from runs.pages.formats import MISSING, is_share, metric_title, unit_of
 from runs.pages.frame import needs, render_page, signed_in
 from runs.pages.steering import back_to
 from runs.reading.changes import MAX_GROUPS, Changes, Step, changes_of
@@ -62,9 +62,10 @@ def show(request: HttpRequest, slug: str) -> HttpResponse:
     metric, knob = (request.GET.get(name, "")[:250] for name in ("metric", "knob"))
     page = _page(request.GET.get("page", ""), warnings)
     found = changes_of(project, query, metric=metric, knob=knob, first=(page - 1) * PAGE, count=PAGE)
-    if metric and found.scope is None and found.scopes:
-        warnings.append(f"No run is judged by “{metric[:60]}”; what changed is shown for another metric.")
+    if metric and found.scope is None:
         found = changes_of(project, query, knob=knob, first=(page - 1) * PAGE, count=PAGE)
+        other = " what changed is shown for another metric." if found.scope else ""
+        warnings.append(f"None of these runs has “{metric[:60]}”;{other}".rstrip(";"))
     if knob and not found.total and not found.open:
         warnings.append(f"No two configurations differ in “{knob[:60]}”.")
     context: dict[str, Any] = {
@@ -75,12 +76,13 @@ def show(request: HttpRequest, slug: str) -> HttpResponse:
         "knob": knob,
         "rows": _rows(found, found.steps),
         "confounded": _rows(found, found.confounded),
-        "kept": _kept(query, found),
+        "kept": _kept(query),
         "scopes": [
             (scope, number, query.changed({"dataset": scope.dataset, "sort": "", "columns": ""}))
             for scope, number in found.scopes[:MAX_SCOPES]
         ],
         "back": _beside(query, found, knob, page),
+        "metrics": [(name, metric_title(name)) for name in found.metrics],
         "knobs": [(name, title_of(name), number) for name, number in (found.knobs or {}).items()],
         "first": (page - 1) * PAGE + 1,
         "last": min(page * PAGE, found.total),
@@ -164,11 +166,10 @@ def _page(text: str, warnings: list[str]) -> int:
     return 1
 
 
-def _kept(query: TableQuery, found: Changes) -> list[tuple[str, str]]:
-    """Return what the form that chooses a knob leaves as it is."""
+def _kept(query: TableQuery) -> list[tuple[str, str]]:
+    """Return what the form that chooses a metric and a knob leaves as it is."""
     text = [("q", query.q)] if query.q else []
-    metric = [("metric", found.scope.metric)] if found.scope else []
-    return [*text, *sorted(query.filters.items()), *metric]
+    return [*text, *sorted(query.filters.items())]
 
 
 def _beside(query: TableQuery, found: Changes, knob: str, page: int) -> str:

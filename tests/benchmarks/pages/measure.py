@@ -57,6 +57,7 @@ def _filled(compared: list[int], beside: int) -> dict[str, str]:
     for count in compared:
         address = build_comparison(project, count).get_absolute_url()
         pages |= {f"curves of {count:,}": address, f"factors of {count:,}": f"{address}&tab=factors"}
+        pages[f"what changed of {count:,}"] = address.replace("/compare/", "/changes/")
     if beside:
         many = build_many_runs(beside)
         pages[f"runs table of {beside:,}"] = many.get_absolute_url()
