@@ -6,10 +6,19 @@ import math
 import numbers
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from nnlab.stats.differences import Difference, difference
 from nnlab.stats.errors import StatsError
-from nnlab.stats.intervals import mean_interval
+from nnlab.stats.intervals import LARGEST, mean_interval
+from nnlab.stats.seeds import averaged, numbered
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -33,6 +42,28 @@ class LevelEffect:
     runs: tuple[float, ...]
     diverged: int
 
+    @property
+    def plain(self) -> float | None:
+        """The mean of all its finished runs, whatever else they had."""
+        return math.fsum(self.runs) / len(self.runs) if self.runs else None
+
+
+@dataclass(frozen=True)
+class Confounded:
+    """Two levels whose plain means tell something else than the comparison over the same cells does.
+
+    Args:
+        low: the level with the least plain mean.
+        high: the level with the greatest.
+        plain: how far apart those means are.
+        matched: the difference of ``high`` to ``low`` over the cells that all levels share, seed by seed.
+    """
+
+    low: Hashable
+    high: Hashable
+    plain: float
+    matched: Difference
+
 
 @dataclass(frozen=True)
 class FactorEffect:
@@ -44,7 +75,9 @@ class FactorEffect:
         cells: levels times settings of the others that occur.
         missing: cells without any finished run.
         compared: settings of the others that count, those with a run at every level in at least one seed.
-        caption: says all this in words.
+        counted: finished runs that the means are of.
+        confounded: where plain means of all runs tell something else than these means do; None elsewhere.
+        caption: says how even the design is and what counts, in words.
     """
 
     factor: str
@@ -54,18 +87,34 @@ class FactorEffect:
     cells: int
     missing: int
     compared: int
+    counted: int
+    confounded: Confounded | None
     caption: str
 
 
 @dataclass(frozen=True)
-class _Run:
-    level: Hashable
-    setting: Hashable
-    seed: Hashable
-    value: float | None
+class _Runs:
+    """All runs as arrays, each level, setting of the others and seed a number; NaN for a diverged run.
 
+    Shapes: levels, settings, seeds and values (runs,).
+    """
 
-_Means = dict[tuple[Hashable, Hashable, Hashable], float]  # by seed, setting, level
+    names: Sequence[Hashable]
+    levels: IntArray
+    settings: IntArray
+    seeds: IntArray
+    values: FloatArray
+
+    @cached_property
+    def finished(self) -> NDArray[np.bool_]:
+        return np.isfinite(self.values)
+
+    @cached_property
+    def means(self) -> tuple[IntArray, IntArray, IntArray, FloatArray]:
+        """The mean of the finished runs of each seed, setting and level, sorted by these."""
+        keys = [key[self.finished] for key in (self.seeds, self.settings, self.levels)]
+        [seeds, settings, levels], means = averaged(self.values[self.finished], keys)
+        return seeds, settings, levels, means
 
 
 def factor_effects(
@@ -77,6 +126,10 @@ def factor_effects(
     turn a hole in the sweep into an effect. The interval is over the means of the seeds. A level at which
     every run diverged is not asked for: it is reported with n = 0, and the other levels are still compared.
     Runs that share level, setting and seed are averaged and count once.
+
+    Where the plain means of all runs say something else, as in Simpson's paradox, ``confounded`` tells of it:
+    the levels with the least and the greatest of them are then compared over the shared cells, and the plain
+    difference lies outside the 95 % interval of that (or, with one seed, on the other side of 0).
 
     Args:
         rows: one mapping a run that has ended, the metric None, NaN or infinite where it diverged.
@@ -90,33 +143,63 @@ def factor_effects(
     """
     if not rows:
         raise StatsError("expected at least one run, got none")
-    runs = [_run(row, factor, others, seed, metric) for row in rows]
-    means = _means(runs)
-    levels = _ordered({run.level for run in runs})
-    finished = [level for level in levels if any(key[2] == level for key in means)]
-    shared = _shared_settings(means, finished)
-    effects = tuple(
-        _level_effect(level, runs, means, shared if level in finished else {}) for level in levels
-    )
-    return _summary(factor, metric, runs, effects, means, shared)
-
-
-def _run(row: Mapping[str, object], factor: str, others: Sequence[str], seed: str, metric: str) -> _Run:
-    absent = [key for key in (factor, *others, seed, metric) if key not in row]
-    if absent:
-        raise StatsError(
-            f"expected the keys {factor}, {', '.join(others)}, {seed}, {metric}; got no {absent[0]}"
+    runs = _read(rows, factor, others, seed, metric)
+    shared = _shared(runs)
+    seeds, settings, levels = (key[shared] for key in runs.means[:3])
+    [of_level, of_seed], by_seed = averaged(runs.means[3][shared], [levels, seeds])
+    over_seeds = {
+        place: dict(
+            zip(of_seed[of_level == place].tolist(), by_seed[of_level == place].tolist(), strict=True)
         )
-    value = row[metric]
-    if value is not None and not isinstance(value, numbers.Real):
-        raise StatsError(f"expected a number or None as {metric}, got {value!r}")
-    finite = value is not None and math.isfinite(value)
-    return _Run(
-        level=_hashable(row[factor], factor),
-        setting=tuple(_hashable(row[other], other) for other in others),
-        seed=_hashable(row[seed], seed),
-        value=float(value) if value is not None and finite else None,
+        for place in range(len(runs.names))
+    }
+    effects = [
+        _level_effect(runs, place, list(over_seeds[place].values())) for place in range(len(runs.names))
+    ]
+    order = _ordered(runs.names)
+    in_order = tuple(sorted(effects, key=lambda one: order[one.level]))
+    compared = len(np.unique(settings))
+    counted = np.isin(_joined(runs.seeds, runs.settings), _joined(seeds, settings)) & runs.finished
+    return _summary(
+        (factor, metric), runs, in_order, compared, int(counted.sum()), _confounded(effects, over_seeds)
     )
+
+
+def _read(
+    rows: Sequence[Mapping[str, object]], factor: str, others: Sequence[str], seed: str, metric: str
+) -> _Runs:
+    keys = (factor, *others, seed, metric)
+    absent = next((key for key in keys if any(key not in row for row in rows)), None)
+    if absent is not None:
+        raise StatsError(f"expected the keys {', '.join(keys)}; got no {absent}")
+    found = [row[metric] for row in rows]
+    wrong = [value for value in found if value is not None and not isinstance(value, numbers.Real)]
+    if wrong:
+        raise StatsError(f"expected a number or None as {metric}, got {wrong[0]!r}")
+    values = np.array(found, np.float64)
+    values[~(np.abs(values) <= LARGEST)] = np.nan
+    names, levels = _levels(rows, factor)
+    settings = np.zeros(len(rows), np.int64)
+    for other in others:
+        settings = np.unique(_joined(settings, _levels(rows, other)[1]), return_inverse=True)[1]
+    return _Runs(names, levels, settings, _levels(rows, seed)[1], values)
+
+
+def _levels(rows: Sequence[Mapping[str, object]], key: str) -> tuple[list[Hashable], IntArray]:
+    """Number the levels of a column."""
+    column = [row[key] for row in rows]
+    try:
+        names, places = numbered(column)
+    except TypeError:  # lists among them
+        return numbered([_hashable(level, key) for level in column])
+    for level in names:
+        _hashable(level, key)
+    return names, places
+
+
+def _joined(one: IntArray, two: IntArray) -> IntArray:
+    """Make one number of two that are each below 2³¹."""
+    return one * 2**31 + two
 
 
 def _hashable(value: object, key: str) -> Hashable:
@@ -133,7 +216,7 @@ def _hashable(value: object, key: str) -> Hashable:
     return value
 
 
-def _ordered(levels: Iterable[Hashable]) -> list[Hashable]:
+def _ordered(levels: Iterable[Hashable]) -> dict[Hashable, int]:
     """Sort numbers by size and texts by letter; mixed kinds by their kind first."""
 
     def key(level: object) -> tuple[str, Any]:
@@ -143,73 +226,73 @@ def _ordered(levels: Iterable[Hashable]) -> list[Hashable]:
             return ("tuple", [key(item) for item in level])
         return (type(level).__name__, str(level))
 
-    return sorted(levels, key=key)
+    return {level: place for place, level in enumerate(sorted(levels, key=key))}
 
 
-def _means(runs: Iterable[_Run]) -> _Means:
-    """Average the finished runs of each seed, setting and level."""
-    values: dict[tuple[Hashable, Hashable, Hashable], list[float]] = {}
-    for run in runs:
-        if run.value is not None:
-            values.setdefault((run.seed, run.setting, run.level), []).append(run.value)
-    return {key: math.fsum(found) / len(found) for key, found in values.items()}
+def _shared(runs: _Runs) -> NDArray[np.bool_]:
+    """Say which means belong to a seed and setting with a finished run at every level that ever finished."""
+    seeds, settings, levels, _ = runs.means
+    _, place, counts = np.unique(_joined(seeds, settings), return_inverse=True, return_counts=True)
+    return np.asarray(counts[place] == len(np.unique(levels)))
 
 
-def _shared_settings(means: _Means, levels: Sequence[Hashable]) -> dict[Hashable, list[Hashable]]:
-    """Find, for each seed, the settings with a finished run at every level."""
-    shared: dict[Hashable, list[Hashable]] = {}
-    for seed, setting in dict.fromkeys((seed, setting) for seed, setting, _ in means):
-        if all((seed, setting, level) in means for level in levels):
-            shared.setdefault(seed, []).append(setting)
-    return shared
-
-
-def _level_effect(
-    level: Hashable, runs: Iterable[_Run], means: _Means, shared: Mapping[Hashable, Sequence[Hashable]]
-) -> LevelEffect:
-    here = [run.value for run in runs if run.level == level]
-    finished = tuple(value for value in here if value is not None)
-    diverged = len(here) - len(finished)
-    by_seed = [
-        math.fsum(means[seed, setting, level] for setting in settings) / len(settings)
-        for seed, settings in shared.items()
-    ]
+def _level_effect(runs: _Runs, place: int, by_seed: Sequence[float]) -> LevelEffect:
+    here = runs.levels == place
+    finished = tuple(runs.values[here & runs.finished].tolist())
+    diverged = int(here.sum()) - len(finished)
+    level = runs.names[place]
     if not by_seed:
         return LevelEffect(level, None, None, None, 0, finished, diverged)
-    over_seeds = mean_interval(by_seed)
-    return LevelEffect(
-        level, over_seeds.mean, over_seeds.low, over_seeds.high, over_seeds.n, finished, diverged
-    )
+    found = mean_interval(by_seed)
+    return LevelEffect(level, found.mean, found.low, found.high, found.n, finished, diverged)
+
+
+def _confounded(
+    effects: Sequence[LevelEffect], over_seeds: Mapping[int, Mapping[int, float]]
+) -> Confounded | None:
+    """Compare the two levels that plain means set furthest apart; None where both readings agree."""
+    plain = {place: one.plain for place, one in enumerate(effects) if one.plain is not None and one.n}
+    if len(plain) < 2:
+        return None
+    low, high = min(plain, key=plain.__getitem__), max(plain, key=plain.__getitem__)
+    apart = plain[high] - plain[low]
+    matched = difference(over_seeds[low], over_seeds[high])
+    rounding = 1e-9 * max(abs(plain[high]), abs(plain[low]))
+    if matched.low is None or matched.high is None:
+        agrees = apart <= rounding or matched.mean > 0
+    else:
+        agrees = matched.low - rounding <= apart <= matched.high + rounding
+    return None if agrees else Confounded(effects[low].level, effects[high].level, apart, matched)
 
 
 def _summary(
-    factor: str,
-    metric: str,
-    runs: Sequence[_Run],
+    names: tuple[str, str],
+    runs: _Runs,
     levels: tuple[LevelEffect, ...],
-    means: _Means,
-    shared: Mapping[Hashable, Sequence[Hashable]],
+    compared: int,
+    counted: int,
+    confounded: Confounded | None,
 ) -> FactorEffect:
-    seeds = {run.seed for run in runs}
-    settings = {run.setting for run in runs}
-    compared = {setting for found in shared.values() for setting in found}
-    cells = len(levels) * len(settings)
-    missing = cells - len({(setting, level) for _, setting, level in means})
-    balanced = len(means) == cells * len(seeds)
+    _, settings, at, means = runs.means
+    every, tried = len(np.unique(runs.settings)), len(np.unique(runs.seeds))
+    cells = len(levels) * every
+    missing = cells - len(np.unique(_joined(settings, at)))
+    balanced = len(means) == cells * tried
     if balanced:
-        caption = f"balanced: {_counted(cells, 'cell')} × {_counted(len(seeds), 'seed')}"
+        caption = f"balanced: {_counted(cells, 'cell')} × {_counted(tried, 'seed')}"
     elif missing:
-        caption = f"unbalanced: {missing} of {_counted(cells, 'cell')} missing"
+        caption = f"unbalanced: {missing:,} of {_counted(cells, 'cell')} missing"
     else:
-        caption = f"unbalanced: {cells * len(seeds) - len(means)} of {cells * len(seeds)} runs missing"
+        caption = f"unbalanced: {cells * tried - len(means):,} of {cells * tried:,} runs missing"
     if not compared:
         caption += "; no setting of the other factors was run at every level, so there are no means"
-    elif len(compared) < len(settings):
-        caption += f"; means over {len(compared)} of {_counted(len(settings), 'setting')}"
+    elif counted < runs.finished.sum():
+        caption += f"; means over {compared:,} of {_counted(every, 'setting')} of the others, "
+        caption += f"{counted:,} of {runs.finished.sum():,} finished runs"
     diverged = sum(level.diverged for level in levels)
     if diverged:
-        caption += f"; {diverged} of {_counted(len(runs), 'run')} diverged, not in the means"
-    return FactorEffect(factor, metric, levels, balanced, cells, missing, len(compared), caption)
+        caption += f"; {diverged:,} of {_counted(len(runs.values), 'run')} diverged, not in the means"
+    return FactorEffect(*names, levels, balanced, cells, missing, compared, counted, confounded, caption)
 
 
 def _counted(count: int, noun: str) -> str:

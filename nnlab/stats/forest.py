@@ -141,7 +141,8 @@ def _by_level(knobs: Knobs, rows: IntArray, amounts: FloatArray) -> FloatArray:
     """Add amounts up at each level of every knob at once. Shape: (knobs, most levels)."""
     cells = knobs.cells[rows]
     most, count = max(knobs.levels), len(knobs.levels)
-    return np.bincount(cells.ravel(), np.repeat(amounts, count), count * most).reshape(count, most)
+    added = np.bincount(cells.ravel(), weights=np.repeat(amounts, count), minlength=count * most)
+    return np.asarray(added, np.float64).reshape(count, most)
 
 
 def _level_order(knobs: Knobs, weight: FloatArray, total: FloatArray) -> IntArray:

@@ -69,16 +69,13 @@ def seed_means(
     if not np.isfinite(numbers).all():
         raise StatsError(f"expected finite values, got {numbers[~np.isfinite(numbers)][0]}")
     keys = [np.asarray(key, np.int64) for key in (groups, seeds, configs)]
-    least = np.full(count, np.inf)
-    np.minimum.at(least, keys[0], numbers)
-    # Sums are of distances to a group's least value, so that equal values stay exactly equal.
-    cells, distances = _averaged(numbers - least[keys[0]], keys)
-    [owner, _], means = _averaged(distances, cells[:2])
+    cells, of_configs = averaged(numbers, keys)
+    [owner, _], means = averaged(of_configs, cells[:2])
     starts = np.searchsorted(owner, np.arange(count + 1))
     order, blocks = _blocks([cells[0], cells[2]])
     configurations = np.bincount(cells[0][order][blocks], minlength=count)
     even = configurations * np.diff(starts) == np.bincount(cells[0], minlength=count)
-    return SeedMeans(means + least[owner], starts, even)
+    return SeedMeans(means, starts, even)
 
 
 def numbered(values: Sequence[Any]) -> tuple[list[Any], IntArray]:
@@ -87,11 +84,19 @@ def numbered(values: Sequence[Any]) -> tuple[list[Any], IntArray]:
     return list(places), np.fromiter(map(places.__getitem__, values), np.int64, len(values))
 
 
-def _averaged(values: FloatArray, keys: Sequence[IntArray]) -> tuple[list[IntArray], FloatArray]:
-    """Average the values of rows with equal keys, the rows sorted by them."""
-    order, starts = _blocks(keys, values)  # by value too, so that sums do not depend on the order of rows
-    sums = np.add.reduceat(values[order], starts) if starts.size else np.zeros(0)
-    return [key[order][starts] for key in keys], sums / np.diff(starts, append=order.size)
+def averaged(values: FloatArray, keys: Sequence[IntArray]) -> tuple[list[IntArray], FloatArray]:
+    """Average the values of rows with equal keys, whatever the order of the rows; the keys come sorted.
+
+    Sums are of distances to the least value, so that the mean of equal values is exactly their value.
+    """
+    order, starts = _blocks(keys, values)
+    found = [key[order][starts] for key in keys]
+    if not starts.size:
+        return found, np.zeros(0)
+    counts = np.diff(starts, append=order.size)
+    values = values[order]
+    least = values[starts]
+    return found, least + np.add.reduceat(values - np.repeat(least, counts), starts) / counts
 
 
 def _blocks(keys: Sequence[IntArray], *within: FloatArray) -> tuple[IntArray, IntArray]:

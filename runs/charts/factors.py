@@ -28,13 +28,18 @@ if TYPE_CHECKING:
 
 
 MAX_DOTS = 150  # of a level: more are a smear
+ALL_DOTS = 600  # of a chart, shared out among its levels
+EXTREMES = 3  # runs to either side that are always drawn
 FEW_LEVELS = 6  # have room for lines of text under each
 _GOLDEN = (math.sqrt(5) - 1) / 2
 
 
 @dataclass(frozen=True)
 class LevelView:
-    """One level of a factor: the mean over seeds, its interval (None for one seed), the runs behind it."""
+    """One level of a factor: the mean over seeds, its interval (None for one seed), the runs behind it.
+
+    ``plain`` is the mean of all its runs, whatever else they had.
+    """
 
     level: str
     mean: float | None
@@ -43,6 +48,12 @@ class LevelView:
     n: int
     runs: Sequence[float] = ()
     diverged: int = 0
+    plain: float | None = None
+
+
+def dots_of(levels: int) -> int:
+    """Return how many runs of a level are drawn at most, by the number of levels."""
+    return max(4 * EXTREMES, min(MAX_DOTS, ALL_DOTS // levels))
 
 
 def factor_plot(
@@ -158,22 +169,23 @@ def _run_dots(levels: Sequence[LevelView]) -> dict[str, Any]:
     x: list[float] = []
     y: list[float] = []
     for index, level in enumerate(levels):
-        values = _thinned(level.runs)
-        x += [index + 0.14 + 0.2 * (place * _GOLDEN % 1) for place in range(len(values))]
-        y += values
+        values = _thinned(level.runs, dots_of(len(levels)))
+        x += [round(index + 0.14 + 0.2 * (place * _GOLDEN % 1), 3) for place in range(len(values))]
+        y += [float(f"{value:.7g}") for value in values]
     return {
         "type": "scatter", "mode": "markers", "name": "runs", "x": x, "y": y, "marker": {"size": 5},
         "hovertemplate": "one run: %{y:.5~g}<extra></extra>", "meta": {"role": "muted"},
     }  # fmt: skip
 
 
-def _thinned(runs: Sequence[float]) -> list[float]:
-    """Return the runs of a level; of very many the least, the greatest and an even choice between them."""
-    values = [float(value) for value in runs if np.isfinite(value)]
-    if len(values) <= MAX_DOTS:
-        return values
-    places = np.linspace(0, len(values) - 1, MAX_DOTS).round().astype(int)
-    chosen: list[float] = np.sort(values)[places].tolist()
+def _thinned(runs: Sequence[float], most: int) -> list[float]:
+    """Return the runs of a level; of very many the outermost, and an even choice of those between."""
+    values = np.array([value for value in runs if np.isfinite(value)], np.float64)
+    if len(values) <= most:
+        return list(map(float, values))
+    inner = np.linspace(EXTREMES, len(values) - 1 - EXTREMES, most - 2 * EXTREMES).round().astype(int)
+    outer = np.arange(EXTREMES)
+    chosen: list[float] = np.sort(values)[np.concatenate([outer, inner, len(values) - 1 - outer])].tolist()
     return chosen
 
 
@@ -234,10 +246,11 @@ def _factor_summary(levels: Sequence[LevelView], y_title: str) -> str:
 
 def _factor_table(title: str, levels: Sequence[LevelView], y_title: str) -> Table:
     rows = tuple(
-        (v.level, number_text(v.mean), number_text(v.low), number_text(v.high), str(v.n), str(v.diverged))
+        (v.level, *map(number_text, (v.mean, v.low, v.high, v.plain)), str(v.n), str(v.diverged))
         for v in levels
     )
-    return Table((title, f"mean {y_title}", "95 % low", "95 % high", "seeds", "diverged"), rows)
+    names = ("95 % low", "95 % high", "mean of all runs", "seeds", "diverged")
+    return Table((title, f"mean {y_title}", *names), rows)
 
 
 def _grid_axis(title: str, levels: Sequence[object]) -> dict[str, Any]:

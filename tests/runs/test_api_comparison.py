@@ -78,6 +78,8 @@ def test_effects_come_where_they_are_asked_for(reader: Client, sweep: Sweep) -> 
     assert (first["mean"], first["n"]) == (pytest.approx(0.8), 1)
     assert (second["mean"], second["diverged"]) == (pytest.approx(0.7), 1)
     assert factors["width"]["effects"] is None
+    assert first["plain"] is not None
+    assert factors["depth"]["confounded"] == ""
 
 
 def test_a_part_of_the_groups_can_be_asked_for(reader: Client, sweep: Sweep) -> None:

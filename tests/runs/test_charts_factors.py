@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runs.charts.factors import MAX_DOTS, LevelView, factor_plot, grid_heatmap
+from runs.charts.factors import ALL_DOTS, MAX_DOTS, LevelView, dots_of, factor_plot, grid_heatmap
 from tests.runs.sample_charts import CHARTS, LEVELS, a_grid, traces
 
 
@@ -97,3 +97,19 @@ def test_of_very_many_runs_an_even_choice_is_drawn_with_the_extremes() -> None:
         0
     ]
     assert (len(dots["y"]), min(dots["y"]), max(dots["y"])) == (MAX_DOTS, 0, 9_999)
+
+
+def test_many_levels_share_out_the_dots_and_keep_their_outliers() -> None:
+    runs = [float(value) for value in range(1000)] + [-1e6, -1e5, 1e5, 1e6]
+    levels = [LevelView(str(level), 5.0, 4.0, 6.0, 5, runs) for level in range(40)]
+    dots = factor_plot("f", "Rate", levels, y_title="loss").figure["data"][0]
+    assert len(dots["y"]) == 40 * dots_of(40) <= ALL_DOTS
+    assert list(dots["y"]).count(1e5) == list(dots["y"]).count(-1e5) == list(dots["y"]).count(-1e6) == 40
+
+
+def test_the_table_has_both_means() -> None:
+    chart = factor_plot(
+        "f", "Depth", [LevelView("1", 5.0, 4.0, 6.0, 2, (1.0, 2.0), plain=1.5)], y_title="loss"
+    )
+    row = dict(zip(chart.table.columns, chart.table.rows[0], strict=True))
+    assert (row["mean loss"], row["mean of all runs"]) == ("5", "1.5")

@@ -15,7 +15,7 @@ from runs.charts.chart import Chart
 from runs.models import Project, Run, Sweep
 from runs.pages.comparing.comparison import Comparison, compare_runs
 from runs.pages.comparing.curves import curves_tab
-from runs.pages.comparing.factors import factor_sections, grid
+from runs.pages.comparing.factors import confounded_text, effects_of, factor_sections, grid
 from runs.pages.comparing.tabs import TABS
 from runs.pages.comparing.view import CompareView
 from runs.reading import comparison as reading
@@ -123,6 +123,27 @@ def test_a_factor_is_averaged_over_the_others_seed_by_seed(sweep: Sweep) -> None
     assert "small dots: single runs" in activation.caption
     assert by_name["width"].note == "width: only 64 was run"
     assert by_name["dropout"].note == "dropout: only 0 was run"
+
+
+def test_a_factor_that_only_looks_strong_is_said_to() -> None:
+    """Depth 2 was mostly run with the activation that does worse; with the same activations it is better."""
+    sweep = builders.build_sweep()
+    for seed in range(6):
+        for depth, activation in (
+            (1, "relu"),
+            (2, "tanh"),
+            *(((2, "relu"), (1, "tanh")) if seed < 3 else ()),
+        ):
+            score = 0.9 - 0.2 * (activation == "tanh") + 0.02 * depth + 0.001 * seed * depth
+            build_cell(sweep, seed, score, depth=depth, activation=activation)
+    comparison = compared(sweep, "val_accuracy")
+    [depth] = [section.chart for section in factor_sections(comparison) if section.factor == "depth"]
+    assert depth is not None
+    told = "Averaged over all runs, depth 1 would be 4.47 points higher than depth 2"
+    assert told in depth.caption
+    assert "with the same settings it is: 2.10 points lower [1.85, 2.35], 3 seeds." in depth.caption
+    unscaled = effects_of(comparison)["depth"]
+    assert confounded_text(comparison, unscaled, scale=100) in depth.caption
 
 
 def test_factors_without_a_common_setting_say_so() -> None:

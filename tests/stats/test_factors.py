@@ -141,14 +141,18 @@ def test_a_hole_in_the_sweep_is_no_effect() -> None:
     assert one.mean is not None
     assert two.mean == pytest.approx(one.mean + 10)
     assert len(two.runs) == 6
-    assert got.caption == "unbalanced: 1 of 6 cells missing; means over 2 of 3 settings"
+    assert got.caption == (
+        "unbalanced: 1 of 6 cells missing; means over 2 of 3 settings of the others, 8 of 10 finished runs"
+    )
 
 
 def test_a_missing_seed_takes_its_setting_out_for_that_seed_only() -> None:
     rows = Grid().rows()
     rows.remove({"depth": 1, "width": 32, "seed": 1, "loss": 42.5})
     got = depth_effect(rows)
-    assert got.caption == "unbalanced: 1 of 12 runs missing"
+    assert got.caption == (
+        "unbalanced: 1 of 12 runs missing; means over 3 of 3 settings of the others, 10 of 11 finished runs"
+    )
     assert [level.mean for level in got.levels] == pytest.approx([(86 / 3 + 22.5) / 2, (116 / 3 + 32.5) / 2])
 
 
@@ -158,7 +162,11 @@ def test_diverged_runs_are_counted_and_said() -> None:
     got = depth_effect(rows)
     assert [level.diverged for level in got.levels] == [1, 1]
     assert not got.balanced
-    assert got.caption == "unbalanced: 2 of 12 runs missing; 2 of 12 runs diverged, not in the means"
+    assert got.counted == 8
+    assert got.caption == (
+        "unbalanced: 2 of 12 runs missing; means over 3 of 3 settings of the others, 8 of 10 finished runs;"
+        " 2 of 12 runs diverged, not in the means"
+    )
 
 
 def test_a_level_that_always_diverges_does_not_hide_the_others() -> None:
@@ -194,6 +202,71 @@ def test_a_run_made_twice_counts_once() -> None:
     assert got.balanced
     assert got.levels[0].mean == pytest.approx((19 + 26 + 42 + 18.5 + 26.5 + 42.5) / 6)
     assert len(got.levels[0].runs) == 7
+
+
+# Treatments of kidney stones, successes of all: Charig and others 1986, the known case of Simpson's paradox.
+STONES = {
+    ("open", "small"): (81, 87),
+    ("open", "large"): (192, 263),
+    ("puncture", "small"): (234, 270),
+    ("puncture", "large"): (55, 80),
+}
+
+
+def test_the_published_paradox_is_told_and_not_fallen_for() -> None:
+    rows: list[Row] = [
+        {"treatment": treatment, "size": size, "seed": 0, "success": float(place < successes)}
+        for (treatment, size), (successes, count) in STONES.items()
+        for place in range(count)
+    ]
+    got = factor_effects(rows, "treatment", ["size"], "seed", "success")
+    assert [level.plain for level in got.levels] == pytest.approx([273 / 350, 289 / 350])  # 78 % and 83 %
+    rates = {key: successes / count for key, (successes, count) in STONES.items()}
+    expected = [(rates[name, "small"] + rates[name, "large"]) / 2 for name in ("open", "puncture")]
+    assert [level.mean for level in got.levels] == pytest.approx(expected)  # 83 % and 78 %
+    assert got.confounded is not None
+    assert (got.confounded.low, got.confounded.high) == ("open", "puncture")
+    assert got.confounded.plain == pytest.approx(16 / 350)
+    assert got.confounded.matched.mean == pytest.approx(expected[1] - expected[0])
+
+
+@given(DESIGNS)
+def test_both_readings_agree_where_the_plain_difference_lies_in_the_matched_interval(design: Design) -> None:
+    rows = rows_of(design)
+    got = factor_effects(rows, "depth", ["activation", "dropout"], "seed", "loss")
+    plain = {level.level: np.mean(level.runs) for level in got.levels if level.n}
+    if len(plain) < 2:
+        assert got.confounded is None
+    elif got.confounded is not None:
+        matched, apart = got.confounded.matched, max(plain.values()) - min(plain.values())
+        assert got.confounded.plain == pytest.approx(apart)
+        means = means_by_hand(rows)
+        pairs = zip(means[got.confounded.low], means[got.confounded.high], strict=True)
+        expected = mean_interval([high - low for low, high in pairs])
+        assert matched.mean == pytest.approx(expected.mean, abs=1e-9)
+        if matched.low is None or matched.high is None:
+            assert matched.mean <= 0
+        else:
+            assert not matched.low <= apart <= matched.high
+
+
+def test_a_balanced_grid_has_one_reading() -> None:
+    assert depth_effect(Grid().rows()).confounded is None
+
+
+def test_levels_run_with_other_widths_are_told() -> None:
+    """Depth 1 was run with the widths that do worse more often, so plain means exaggerate what depth does."""
+    rows = Grid(widths=(8, 800)).rows()
+    more: list[Row] = [
+        {"depth": 2, "width": 800, "seed": seed, "loss": 820 + 0.5 * seed} for seed in range(2, 9)
+    ]
+    got = depth_effect([*rows, *more])
+    assert got.confounded is None  # all that differ by exactly 10 have no interval to lie outside of
+    rows[0]["loss"] = 18.25
+    found = depth_effect([*rows, *more]).confounded
+    assert found is not None
+    assert found.plain > 200
+    assert found.matched.sentence() == "9.9 higher [9.1, 10.7], 2 seeds"
 
 
 def test_levels_are_in_order_of_their_value() -> None:

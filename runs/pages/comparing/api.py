@@ -13,7 +13,7 @@ from pydantic import Field
 from nnlab.stats.intervals import Interval
 from runs.models import Project
 from runs.pages.comparing.comparison import Comparison, Group
-from runs.pages.comparing.factors import effects_of
+from runs.pages.comparing.factors import confounded_text, effects_of
 from runs.pages.comparing.groups import test_interval
 from runs.pages.comparing.page import Compared, compared_runs
 
@@ -56,24 +56,32 @@ class GroupOut(Schema):
 
 
 class LevelOut(Schema):
-    """What one level of a factor comes to with the others averaged; null where it cannot be compared."""
+    """What one level of a factor comes to with the others averaged; null where it cannot be compared.
+
+    ``plain`` is the mean of all its runs, whatever else they had.
+    """
 
     level: Any
     n: int
     mean: float | None
     low: float | None
     high: float | None
+    plain: float | None
     runs: int
     diverged: int
 
 
 class FactorOut(Schema):
-    """A factor with its levels; ``effects`` and ``caption`` where they were asked for."""
+    """A factor with its levels; the rest where ``effects`` were asked for.
+
+    ``confounded`` says where the plain means of all runs would tell something else; empty where they do not.
+    """
 
     name: str
     levels: list[Any]
     effects: list[LevelOut] | None = None
     caption: str = ""
+    confounded: str = ""
 
 
 class ComparisonOut(Schema):
@@ -178,9 +186,12 @@ def _factors(comparison: Comparison, *, effects: bool) -> list[dict[str, Any]]:
             "name": factor,
             "levels": list(levels),
             "effects": [
-                {**vars(level), "runs": len(level.runs)} for level in found[factor].levels
+                {**vars(level), "plain": level.plain, "runs": len(level.runs)}
+                for level in found[factor].levels
             ] if factor in found else None,
             "caption": found[factor].caption if factor in found else "",
+            "confounded": confounded_text(comparison, found[factor], scale=comparison.scale)
+            if factor in found else "",
         }
         for factor, levels in comparison.factors.items()
     ]  # fmt: skip

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 
 from nnlab.stats.factors import FactorEffect, LevelEffect, factor_effects
 from runs.charts.chart import Chart
-from runs.charts.factors import MAX_DOTS, LevelView, factor_plot, grid_heatmap
+from runs.charts.factors import EXTREMES, LevelView, dots_of, factor_plot, grid_heatmap
 from runs.pages.comparing.comparison import Comparison, level_text
 from runs.pages.comparing.view import CompareView
 from runs.pages.formats import is_share, sentence
@@ -46,8 +45,17 @@ def factor_sections(comparison: Comparison) -> list[FactorSection]:
 
 def effects_of(comparison: Comparison, *, scale: float = 1.0) -> dict[str, FactorEffect]:
     """Compare the levels of every factor that was varied; nothing where no run has ended."""
-    rows = comparison.rows() if comparison.varied else []
-    return {factor: _effect(comparison, factor, rows, scale) for factor in comparison.varied if rows}
+    if not comparison.varied:
+        return {}
+    rows = comparison.rows()
+    for row in rows:
+        row["value"] = None if row["value"] is None else row["value"] * scale
+    others = [*comparison.factors, "rest"]
+    return {
+        factor: factor_effects(rows, factor, [one for one in others if one != factor], "seed", "value")
+        for factor in comparison.varied
+        if rows
+    }
 
 
 def grid(comparison: Comparison) -> Chart | None:
@@ -90,23 +98,6 @@ def grid(comparison: Comparison) -> Chart | None:
     return replace(chart, caption=f"Mean ± standard deviation of the runs of a cell{mixed}.")
 
 
-def _effect(
-    comparison: Comparison, factor: str, rows: Sequence[Mapping[str, Any]], scale: float
-) -> FactorEffect:
-    others = [*(other for other in comparison.factors if other != factor), "rest"]
-    settings: dict[tuple[Any, ...], int] = {}  # a number tells one from another sooner than all its values
-    scaled = [
-        {
-            factor: row[factor],
-            "setting": settings.setdefault(tuple(row[other] for other in others), len(settings)),
-            "seed": row["seed"],
-            "value": None if row["value"] is None else row["value"] * scale,
-        }
-        for row in rows
-    ]
-    return factor_effects(scaled, factor, ["setting"], "seed", "value")
-
-
 def _factor(comparison: Comparison, factor: str, effect: FactorEffect | None) -> FactorSection:
     levels = comparison.factors[factor]
     name = factor.replace("_", " ")
@@ -122,7 +113,7 @@ def _factor(comparison: Comparison, factor: str, effect: FactorEffect | None) ->
         sentence(name),
         [_level_view(factor, level) for level in effect.levels],
         y_title=comparison.value_title,
-        caption=_factor_caption(effect, bounds),
+        caption=f"{_factor_caption(effect, bounds)} {confounded_text(comparison, effect)}".rstrip(),
         bounds=bounds,
     )
     return FactorSection(name, chart, "")
@@ -136,9 +127,29 @@ def _factor_caption(effect: FactorEffect, bounds: tuple[float, float]) -> str:
     if any(not bounds[0] <= end <= bounds[1] for end in ends):
         whisker += f" (the axis ends at {bounds[0]:g} and {bounds[1]:g} %, beyond which there is nothing)"
     dots = "small dots: single runs"
-    if any(len(level.runs) > MAX_DOTS for level in effect.levels):
-        dots += f", of more than {MAX_DOTS} an even choice"
+    most = dots_of(len(effect.levels))
+    if any(len(level.runs) > most for level in effect.levels):
+        dots += f", of more than {most} the {EXTREMES} least, the {EXTREMES} greatest and an even choice"
     return f"Large dot: mean; {whisker}; {dots}. {sentence(effect.caption)}."
+
+
+def confounded_text(comparison: Comparison, effect: FactorEffect, *, scale: float = 1.0) -> str:
+    """Say where the means of all runs would tell something else of a factor; empty where they do not.
+
+    Args:
+        scale: what turns the values of the effect into those of the axis.
+    """
+    found = effect.confounded
+    if found is None:
+        return ""
+    unit = "points" if is_share(comparison.metric) else comparison.unit
+    name = effect.factor.replace("_", " ")
+    low, high = (f"{name} {level_text(effect.factor, level)}" for level in (found.low, found.high))
+    apart = f"{found.plain * scale:.3g}{f' {unit}' if unit else ''}"
+    return (
+        f"Averaged over all runs, {high} would be {apart} higher than {low}, but these were run with"
+        f" other settings of the rest; with the same settings it is: {found.matched.sentence(unit, scale)}."
+    )
 
 
 def _level_view(factor: str, effect: LevelEffect) -> LevelView:
@@ -150,4 +161,5 @@ def _level_view(factor: str, effect: LevelEffect) -> LevelView:
         effect.n,
         effect.runs,
         effect.diverged,
+        effect.plain,
     )
