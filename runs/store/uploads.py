@@ -145,6 +145,11 @@ def refuse(upload: Upload, error: str, field: str = "dataset") -> bool:
     return bool(_held(upload).update(**refused))
 
 
+def is_held(upload: Upload) -> bool:
+    """Whether a reader still holds its upload: it was not cancelled, nor given to another."""
+    return _held(upload).exists()
+
+
 def give_back(upload: Upload) -> bool:
     """Let another reader try what this one has left; after some failures it is refused."""
     return bool(_fail(_held(upload)))

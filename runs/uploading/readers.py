@@ -53,12 +53,13 @@ class Readers:
             self._tidy_at = monotonic() + TIDY_SECONDS
             uploads.remove_old()
             datasets.remove_old_drafts()
-        if self._is_reading() or not uploads.is_any_under_way():
+        is_reading = self._is_reading()
+        if not uploads.is_any_under_way():
             return
         if silent := uploads.give_back_silent():
             logger.warning("%s upload(s) lost their reader", silent)
-        self._upload = uploads.claim()
-        if self._upload is not None:
+        self._upload = self._upload if is_reading else uploads.claim()
+        if self._upload is not None and not is_reading:
             self._start(self._upload)
 
     def stop(self) -> None:
@@ -87,7 +88,7 @@ class Readers:
         if self._process is None or self._upload is None:
             return False
         code = self._process.poll()
-        if code is None and monotonic() < self._ends_at:
+        if code is None and monotonic() < self._ends_at and uploads.is_held(self._upload):
             return True
         if code is None:
             self._process.kill()

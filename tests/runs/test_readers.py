@@ -6,9 +6,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from runs.models import Upload
 from runs.store import uploads
@@ -80,6 +82,24 @@ def test_a_reader_that_takes_too_long_is_ended(programs: Programs, monkeypatch: 
     found.look()
     assert process.poll() is not None
     assert "longer than 10 minutes" in Upload.objects.get().error
+
+
+@pytest.mark.parametrize("is_discarded", [False, True])
+def test_a_reader_that_hangs_or_reads_in_vain_is_ended(programs: Programs, is_discarded: bool) -> None:
+    upload = build_upload()
+    started = programs("import time; time.sleep(60)")
+    found = Readers()
+    found.look()
+    process = process_of(found)
+    if is_discarded:
+        uploads.discard(upload)
+    else:
+        Upload.objects.update(heard_at=timezone.now() - timedelta(minutes=1))
+        found.look()
+    found.look()
+    assert process.poll() is not None
+    assert len(started) == (1 if is_discarded else 2)
+    found.stop()
 
 
 def test_it_stops_when_it_is_told_and_looks_at_least_once() -> None:
