@@ -25,10 +25,11 @@ KEYS = (
     ("[  ]", "run or page before, next one"),
     ("Esc", "leave a field, or clear the ticks"),
 )
+_COLUMNS = (KEYS[:8], KEYS[8:])  # where keys lead, and what they do there
 
 
 @require_GET
 def show(request: HttpRequest) -> HttpResponse:
     """Show the keys, a glossary and the catalogue of checks."""
     checks = [(check.id, summary(check), str(check.severity.value)) for check in CHECKS]
-    return render_page(request, "runs/help.html", {"keys": KEYS, "checks": checks})
+    return render_page(request, "runs/help.html", {"keys": _COLUMNS, "checks": checks})

@@ -91,4 +91,27 @@ def test_a_group_opens_and_its_view_is_saved_and_comes_back_by_its_link(page: Pa
 def test_the_link_of_a_page_can_be_copied(page: Page) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.get_by_role("button", name="Copy link").click()
-    expect(page.get_by_text("Link copied")).to_be_visible()
+    expect(page.get_by_role("button", name="Link copied")).to_be_visible()
+
+
+def test_ticked_runs_and_hidden_groups_are_still_there_after_back_and_forward(
+    running_browser: Browser, lab: Lab
+) -> None:
+    with chromium.visit(running_browser, lab.site.address) as tab:
+        page = tab.open("/p/housing/")
+        boxes = page.locator("tbody [name=runs]")
+        for place in (0, 3, 5):
+            boxes.nth(place).check()
+        page.get_by_role("button", name="Compare selected").click()
+        page.wait_for_url("**/compare/?runs=*")
+        page.get_by_role("link", name="Hide ").first.click()
+        page.wait_for_url("**hide=*")
+        hidden = page.url
+        page.go_back()
+        page.go_back()
+        expect(page.locator("tbody [name=runs]:checked")).to_have_count(3)
+        assert [boxes.nth(place).is_checked() for place in (0, 3, 5)] == [True] * 3
+        page.go_forward()
+        page.go_forward()
+        assert page.url == hidden
+        expect(page.get_by_role("link", name="Draw ")).to_have_count(1)

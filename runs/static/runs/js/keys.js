@@ -1,4 +1,4 @@
-/* A [data-key] is pressed by its key, or entered; "gx" is g, then x. Other keys go on as an event "key". */
+/* A [data-key] is pressed by its key, or entered; "gx" is g, then x. Others become events. */
 const OFF = "keys-off";
 const find = (selector) => document.querySelector(selector);
 const form = "input:not([type=checkbox]),select,textarea";
@@ -27,6 +27,6 @@ copy?.addEventListener("click", (event) => {
   if (!navigator.clipboard || location.href.length > 1500) return;
   event.preventDefault();
   navigator.clipboard.writeText(location.href).then(() => {
-    find("[data-copied]").textContent = "Link copied";
+    copy.textContent = find("[data-copied]").textContent = "Link copied";
   });
 });
