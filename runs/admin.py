@@ -10,9 +10,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.timesince import timesince
 
 from runs import retention, submission
-from runs.forms.submission import FIELDSETS, SweepForm
+from runs.forms.submission import FIELDSETS, FOLDED, SEARCH, SweepForm
 from runs.models import Alert, Allowance, ApiToken, Attempt, Project, Run, Status, Sweep, Worker
 from runs.models.runs import RunQuerySet
 from runs.steering_admin import SteersRuns
@@ -62,7 +63,7 @@ class ProjectAdmin(admin.ModelAdmin[Project]):
 class SweepAdmin(SteersRuns, DeletesRuns, admin.ModelAdmin[Sweep]):
     """Submit training jobs; stop, pause, resume, retry and delete whole sweeps."""
 
-    list_display = ["name", "project", "state", "comparison", "created_by", "created_at"]
+    list_display = ["name", "project", "state", "comparison", "created_by", "submitted"]
     list_filter = ["project"]
     search_fields = ["name"]
     date_hierarchy = "created_at"
@@ -104,7 +105,10 @@ class SweepAdmin(SteersRuns, DeletesRuns, admin.ModelAdmin[Sweep]):
         """Group the submission form as on the web page."""
         if obj:
             return super().get_fieldsets(request, obj)
-        return [(title, {"fields": names}) for title, names in FIELDSETS]
+        return [
+            (title, {"fields": names, "classes": ["collapse"] if title in (SEARCH, FOLDED) else []})
+            for title, names in FIELDSETS
+        ]
 
     def save_model(self, request: HttpRequest, obj: Sweep, form: Any, change: bool) -> None:
         """Submit through the one way in, and make the row it stored the admin's object."""
@@ -119,6 +123,11 @@ class SweepAdmin(SteersRuns, DeletesRuns, admin.ModelAdmin[Sweep]):
         """Count the sweep's runs by status."""
         counts = {status.value: getattr(sweep, status.value) for status in Status}
         return ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "none"
+
+    @admin.display(description="submitted", ordering="created_at")
+    def submitted(self, sweep: Sweep) -> str:
+        """Tell how long ago, which leaves the names more room than a date."""
+        return f"{timesince(sweep.created_at, depth=1)}\N{NO-BREAK SPACE}ago"
 
     @admin.display(description="charts")
     def comparison(self, sweep: Sweep) -> SafeString:
