@@ -1,4 +1,4 @@
-/* A [data-key] is pressed by its key, or entered; "gx" is g, then x. Others become events. */
+/* A [data-key] is pressed by its key, or entered; "gx" is g, then x. Others: event "key". */
 const OFF = "keys-off";
 const find = (selector) => document.querySelector(selector);
 const form = "input:not([type=checkbox]),select,textarea";
