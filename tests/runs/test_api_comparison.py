@@ -84,6 +84,8 @@ def test_effects_come_where_they_are_asked_for(reader: Client, sweep: Sweep) -> 
 
 def test_a_part_of_the_groups_can_be_asked_for(reader: Client, sweep: Sweep) -> None:
     whole = get(reader)["groups"]
+    assert [group["test"] is None for group in whole] == [False, True]  # the test of what was chosen
+    assert all(group["test"] for group in get(reader, "tests=all")["groups"])
     assert get(reader, "skip=1&limit=1")["groups"] == whole[1:]
 
 

@@ -78,9 +78,36 @@ def test_a_test_metric_has_a_column_of_its_own_and_chooses_nothing(reader: Clien
     context = context_of(reader, sweep.project)
     first = context["groups"].rows[0]
     assert (first.group.label, first.test) == ("depth 1", mean_interval([0.6, 0.7]))
+    assert context["groups"].rows[1].test is None  # the best of many tests would be too good
     text = reader.get(reverse("compare", args=[sweep.project.slug])).content.decode()
     assert "Test accuracy is for one last look at what was chosen, never for choosing." in text
     assert context["warnings"] == []
+
+
+def test_tests_of_all_groups_are_shown_to_who_asks_and_warned_of(reader: Client) -> None:
+    sweep = builders.build_sweep()
+    for depth, test in ((1, 0.6), (2, 0.7)):
+        build_scored(sweep, 0, depth=depth, summary={"val_accuracy": depth / 10, "test_accuracy": test})
+    page = context_of(reader, sweep.project)["groups"]
+    assert "tests=all" in page.tests
+    context = context_of(reader, sweep.project, tests="all")
+    assert [row.test.mean for row in context["groups"].rows] == [0.7, 0.6]
+    [warning] = context["warnings"]
+    assert warning.startswith("Tests of all groups are shown")
+    assert "tests" not in context["groups"].tests
+    [warning] = context_of(reader, sweep.project, tests="many")["warnings"]
+    assert warning == "tests=many: expected “all”; the test of the best group is shown."
+
+
+@pytest.mark.parametrize(
+    "address", ["?sort=-metric.test_accuracy", "?group=config&sort=metric.test_accuracy.max"]
+)
+def test_sorting_the_runs_table_by_a_test_metric_is_warned_of(reader: Client, address: str) -> None:
+    run = build_scored(builders.build_sweep(), 0, summary={"val_accuracy": 0.9, "test_accuracy": 0.8})
+    write_metrics(run.pk, run.project_id, {"test_accuracy": MetricState(0.8, 0.8, 0.8)})
+    text = reader.get(f"{run.project.get_absolute_url()}{address}").content.decode()
+    assert "by test accuracy, of the test rows: whoever chooses by them has no honest estimate left" in text
+    assert "of the test rows" not in reader.get(f"{run.project.get_absolute_url()}").content.decode()
 
 
 def test_ranking_by_a_test_metric_is_labelled(reader: Client) -> None:

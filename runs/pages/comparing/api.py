@@ -16,6 +16,7 @@ from runs.pages.comparing.comparison import Comparison, Group
 from runs.pages.comparing.factors import confounded_text, effects_of
 from runs.pages.comparing.groups import test_interval
 from runs.pages.comparing.page import Compared, compared_runs
+from runs.pages.comparing.view import CompareView
 
 MAX_GROUPS = 5_000
 OWN = frozenset({"limit", "skip", "effects"})
@@ -42,7 +43,10 @@ class BestOut(Schema):
 
 
 class GroupOut(Schema):
-    """Runs that differ by their seed only; ``value`` and ``test`` are null where no run ended with one."""
+    """Runs that differ by their seed only; ``value`` and ``test`` are null where no run ended with one.
+
+    ``test`` is of the group that validation chose, the first of all; ``tests=all`` gives that of every group.
+    """
 
     key: str
     label: str
@@ -139,7 +143,7 @@ def _told(found: Compared, comparison: Comparison, skip: int, limit: int) -> dic
         "test_metric": comparison.test,
         "caution": comparison.caution,
         "metrics": found.metrics,
-        "groups": [_group(group, comparison) for group in comparison.groups[skip : skip + limit]],
+        "groups": [_group(group, comparison, found.view) for group in comparison.groups[skip : skip + limit]],
         "address": found.view.address(),
     }
 
@@ -158,7 +162,7 @@ def _nothing(found: Compared) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _group(group: Group, comparison: Comparison) -> dict[str, Any]:
+def _group(group: Group, comparison: Comparison, view: CompareView) -> dict[str, Any]:
     best = group.best
     return {
         "key": group.key,
@@ -166,7 +170,7 @@ def _group(group: Group, comparison: Comparison) -> dict[str, Any]:
         "levels": dict(group.levels),
         "runs": [member.run.pk for member in group.members],
         "value": _interval(group.interval),
-        "test": _interval(test_interval(group, comparison)),
+        "test": _interval(test_interval(group, comparison, view)),
         "diverged": group.diverged,
         "without_result": group.without_result,
         "best": best and {"id": best.run.pk, "name": best.run.name, "value": best.value},

@@ -14,6 +14,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_GET, require_POST
 
 from runs.models import Project, Source
+from runs.pages.choosing import choosing_caution
 from runs.pages.comparing.control_runs import submit_control
 from runs.pages.comparing.differences import new_seeds, signed, verdict
 from runs.pages.comparing.more_seeds import MAX_NEW_SEEDS
@@ -68,6 +69,8 @@ def show(request: HttpRequest, slug: str) -> HttpResponse:
         warnings.append(f"None of these runs has “{metric[:60]}”;{other}".rstrip(";"))
     if knob and not found.total and not found.open:
         warnings.append(f"No two configurations differ in “{knob[:60]}”.")
+    if caution := choosing_caution(_metric(found), "Configurations are compared"):
+        warnings.append(caution)
     context: dict[str, Any] = {
         "project": project,
         "query": query,

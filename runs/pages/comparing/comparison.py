@@ -10,6 +10,7 @@ from typing import Any
 
 from nnlab.stats.intervals import Interval, mean_interval
 from runs.models import Source, Status
+from runs.pages.choosing import choosing_caution
 from runs.pages.comparing.configs import FACTORS, MORE_FACTORS, networks_of, rests_of
 from runs.pages.formats import NOT_SAID, is_share, learning_rate, metric_title, network, sentence, unit_of
 from runs.reading.comparison import RunRow
@@ -118,11 +119,8 @@ class Comparison:
         if self.validates:
             return ""
         title = metric_title(self.metric)
-        if self.metric.startswith("test_"):
-            return (
-                f"Groups are ranked by {title}, of the test rows: whoever chooses by them has no honest"
-                " estimate left. Choose by a validation metric; that of the test then has its own column."
-            )
+        if warned := choosing_caution(self.metric, "Groups are ranked"):
+            return warned
         rows = (
             "was measured on the training rows" if self.metric.startswith("train_") else "does not validate"
         )

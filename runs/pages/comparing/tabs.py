@@ -11,7 +11,7 @@ TABS = (
         "Curves",
         "runs/compare/curves.html",
         curves.curves_tab,
-        fields=("page",),
+        fields=("page", "tests"),
         controls=tuple(name for name in FIELDS if name not in {"tab", "hide"}),
     ),
     Tab("factors", "Factors", "runs/compare/factors.html", factors.factors_tab),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -12,9 +12,11 @@ from django.views.decorators.http import require_GET
 
 from runs.models import Project, Run, SavedView, Status
 from runs.pages import formats
+from runs.pages.choosing import choosing_caution
 from runs.pages.frame import render_page
 from runs.pages.table import groups as run_groups
 from runs.reading import table, table_rows
+from runs.reading.filters import TypedField
 from runs.reading.metrics import higher_is_better
 from runs.reading.sweeps import sweeps_of
 
@@ -60,7 +62,7 @@ class Row:
 def project(request: HttpRequest, slug: str) -> HttpResponse:
     """Show the project's runs that the address asks for."""
     found = get_object_or_404(Project, slug=slug)
-    query = table.parse_table_query(found, request.GET)
+    query = _warned(table.parse_table_query(found, request.GET))
     context = _grouped(found, query) if query.group else _table(found, query)
     choices, names = table_rows.choices(found), table_rows.names_of(found)
     choices |= {"tag": list(names.tags)} if names.tags else {}
@@ -99,6 +101,13 @@ def rows(request: HttpRequest, slug: str) -> HttpResponse:
     answer = render(request, "runs/_rows.html", context)
     answer["X-Over"] = "0" if context["live"] else "1"
     return answer
+
+
+def _warned(query: table.TableQuery) -> table.TableQuery:
+    """Warn of an order that would choose by the test rows."""
+    by, done = query.order.by, "Groups are ranked" if query.group else "Runs are sorted"
+    caution = choosing_caution(by.name, done) if isinstance(by, TypedField) else ""
+    return replace(query, warnings=(*query.warnings, caution)) if caution else query
 
 
 def _grouped(found: Project, query: table.TableQuery) -> dict[str, Any]:
