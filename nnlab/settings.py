@@ -64,6 +64,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 3_000  # four for each of an upload's columns, which may be 500
 ROOT_URLCONF = "nnlab.urls"
 ASGI_APPLICATION = "nnlab.asgi.application"
 TEMPLATES = [

@@ -24,7 +24,7 @@ from runs.pages.comparing import api as comparison_api
 from runs.pages.comparing import changes, more_seeds
 from runs.pages.comparing import page as compare
 from runs.pages.datasets import page as datasets
-from runs.pages.datasets import profile, progress, uploads
+from runs.pages.datasets import profile, progress, recipes, uploads
 from runs.pages.live import events
 from runs.pages.questions import actions as question_actions
 from runs.pages.questions import page as questions
@@ -113,8 +113,8 @@ urlpatterns = [
     path("datasets/upload/<int:pk>/again/", progress.again, name="upload-again"),
     path("datasets/upload/<int:pk>/discard/", progress.discard, name="upload-discard"),
     path("datasets/<str:key>/", profile.dataset, name="dataset"),
-    path("datasets/<str:key>/recipe/", uploads.new_recipe, name="recipe-new"),
-    path("datasets/<str:key>/recipe/<str:recipe>/", uploads.recipe, name="recipe"),
+    path("datasets/<str:key>/recipe/", recipes.new_recipe, name="recipe-new"),
+    path("datasets/<str:key>/recipe/<str:recipe>/", recipes.recipe, name="recipe"),
     path("datasets/<str:key>/delete/", uploads.delete, name="upload-delete"),
     path("api/", own_access(api.urls)),
     path("badges/", frame.badges, name="badges"),

@@ -111,7 +111,8 @@ def _source(request: HttpRequest) -> tuple[Run | None, dict[str, Any], list[str]
 def _initial(request: HttpRequest) -> dict[str, Any]:
     project = Project.objects.filter(slug=request.GET.get("project", "").replace("\x00", "")).first()
     initial = {"project": project.name} if project else {}
-    given = {name: request.GET.get(name, "").strip()[:100] for name in ("dataset", "recipe")}
+    fields = ("dataset", "recipe", "validation_share", "split_seed")
+    given = {name: request.GET.get(name, "").strip()[:100] for name in fields}
     return initial | {name: value for name, value in given.items() if value}
 
 

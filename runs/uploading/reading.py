@@ -82,7 +82,8 @@ def _usual(columns: tuple[CsvColumn, ...], target: str) -> UploadRecipe:
     """Choose the usual recipe, and see that it fits before anything is kept."""
     target = target or columns[-1].name
     steps = steps_of(numbers="median", categories="own", scaling="z-score", cap=None)
-    chosen = UploadRecipe(target=target, inputs=usual_inputs(columns, target), steps=steps)
+    inputs = usual_inputs(columns, target)
+    chosen = UploadRecipe(target=target, inputs=inputs, steps=steps, validation=0.2, test=0.2)
     prepare_upload(DataConfig(dataset=_NO_KEY, recipe=chosen.hash), columns, chosen)
     return chosen
 

@@ -91,7 +91,7 @@ def test_a_file_becomes_a_dataset_that_runs_train_on(uploader: Client) -> None:
     preview = chosen(uploader, version)
     recipe = DatasetRecipe.objects.get()
     text = preview.content.decode()
-    assert "96 to train, 24 to validate" in text
+    assert "72 to train, 24 to validate, 24 to test" in text
     assert "rooms: missing" in text
     assert len(preview.context["matrix"]) == 20
     saved = uploader.post(recipe.get_absolute_url(), follow=True).content.decode()
@@ -154,7 +154,7 @@ def test_choices_that_do_not_fit_are_refused_beside_their_field(uploader: Client
         {"target": "colour"},
         {"numbers": "drop", "categories": "drop"},
         {"numbers": "mean", "categories": "most frequent", "scaling": "log"},
-        {"order": "year", "cap": "percentiles", "cap_low": "5", "cap_high": "95"},
+        {"rows": "order:year", "cap": "percentiles", "cap_low": "5", "cap_high": "95"},
         {"cap": "values", "cap_low": "2", "cap_high": "2000", "column-3": "", "scaling": "-1 to 1"},
         {"divide": "1000", "unit": "USD"},
         {"column-1": "categorical", "column-2": ""},

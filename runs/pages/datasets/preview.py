@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from nnlab.data.config import DataConfig
 from nnlab.data.csv_columns import CsvColumn
+from nnlab.data.frames import listing
 from nnlab.data.preparation import Prepared
 from nnlab.data.upload_recipes import UploadRecipe
 from runs.pages.formats import number
@@ -16,13 +18,15 @@ from runs.pages.formats import number
 ROWS = 20
 COLUMNS = 30
 RANGES = 200
+NAMED = 6  # columns in a sentence
 _WORDS = {
-    "clip": "numbers are capped at the {limits} {low:g} and {high:g}",
-    "z-score": "numbers get mean 0 and standard deviation 1",
-    "log": "numbers become their logarithms, with their sign",
+    "clip": "{who}: capped at the {limits} {low:g} and {high:g}",
+    "z-score": "{who}: mean 0 and standard deviation 1",
+    "log": "{who}: the logarithm of 1 + x, with the sign of x",
     "fill": "missing numbers become the {numbers}, missing categories {categories}",
     "one-hot": "categories become a column of 0 and 1 each, at most {limit} of them and \u201cother\u201d",
-    "min-max": "numbers are brought onto {low:g} to {high:g}",
+    "min-max": "{who}: brought onto {low:g} to {high:g}",
+    "bucketise": "{who}: {buckets}",
 }
 _FILLED = {"own": "a category of their own", "most frequent": "the most frequent one"}
 
@@ -48,6 +52,8 @@ def preview_context(columns: Sequence[CsvColumn], chosen: UploadRecipe, prepared
         "prepared": prepared,
         "train_rows": len(x),
         "validation_rows": len(prepared.x_val),
+        "test_rows": 0 if prepared.x_test is None else len(prepared.x_test),
+        "share": chosen.validation or DataConfig.validation_share,
         "head": prepared.feature_names[:COLUMNS],
         "matrix": [
             ([number(cell) for cell in row], label)
@@ -82,6 +88,13 @@ def _between(low: float, high: float) -> str:
 
 def _in_words(step: Mapping[str, Any]) -> str:
     """Say what a step does, of those that the form of a recipe offers."""
-    values = {**step, "limits": "percentiles" if step.get("percentiles") else "values"}
+    columns = [step["column"]] if "column" in step else step.get("columns")
+    edges = ", ".join(f"{edge:g}" for edge in step.get("edges", ()))
+    values = {
+        **step,
+        "limits": "percentiles" if step.get("percentiles") else "values",
+        "who": listing(tuple(columns), NAMED) if columns else "all numbers",
+        "buckets": f"buckets at {edges}" if edges else f"{step.get('quantiles')} buckets, equally full",
+    }
     values["categories"] = _FILLED.get(str(step.get("categories")), "")
     return _WORDS.get(step["step"], str(step["step"])).format(**values)

@@ -9,21 +9,17 @@ from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.core.files.uploadhandler import StopUpload, TemporaryFileUploadHandler
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.multipartparser import MultiPartParserError
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import redirect
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST
 
 from nnlab.data.columns import MAX_CATEGORIES
-from nnlab.data.config import DataConfig
 from nnlab.data.csv_reading import UPLOAD_LIMITS, check_head
 from nnlab.data.errors import DataError
-from nnlab.data.preparation import Prepared, prepare_upload
-from nnlab.data.upload_recipes import UploadRecipe
-from runs.models import DatasetRecipe, DatasetVersion, Upload
-from runs.pages.datasets.preview import preview_context
-from runs.pages.datasets.upload_forms import RecipeForm, UploadForm
+from runs.models import DatasetVersion, Upload
+from runs.pages.datasets.upload_forms import UploadForm
 from runs.pages.frame import needs, render_page
-from runs.reading.datasets import columns_of_upload, describe, version_named
+from runs.reading.datasets import version_named
 from runs.store import datasets, uploads
 from runs.store.uploads import Sent
 from runs.submission import project_slug
@@ -102,52 +98,6 @@ def _kept(form: UploadForm, user_id: int | None) -> Upload | None:
     return None
 
 
-@require_http_methods(["GET", "POST"])
-@needs(SUBMIT)
-def new_recipe(request: HttpRequest, key: str) -> HttpResponse:
-    """Let target, inputs and their preparation be chosen."""
-    version = _version(key)
-    columns = columns_of_upload(version)
-    form = RecipeForm(columns, request.POST or None)
-    if form.is_valid() and form.recipe:
-        try:
-            _prepared(version, form.recipe)
-        except DataError as error:
-            form.refuse(error)
-        else:
-            return redirect(datasets.keep_recipe(version, form.recipe, request.user.pk))
-    found = describe(key)
-    assert found is not None  # noqa: S101 - it was found a moment ago
-    context = {
-        "version": version,
-        "form": form,
-        "columns": zip(found.profile.columns, form.of_columns, strict=True),
-    }
-    return render_page(request, "runs/dataset_roles.html", context, status=400 if form.is_bound else 200)
-
-
-@require_http_methods(["GET", "POST"])
-def recipe(request: HttpRequest, key: str, recipe: str) -> HttpResponse:
-    """Show what training would see with a recipe, and save it."""
-    version = _version(key)
-    found = get_object_or_404(DatasetRecipe, version=version, key=recipe)
-    if request.method == "POST":
-        return _saved(request, found)
-    chosen = UploadRecipe.from_dict(found.content)
-    columns = columns_of_upload(version)
-    context = {"version": version, "recipe": found, "chosen": chosen}
-    context |= preview_context(columns, chosen, _prepared(version, chosen))
-    return render_page(request, "runs/dataset_preview.html", context)
-
-
-@needs(SUBMIT)
-def _saved(request: HttpRequest, found: DatasetRecipe) -> HttpResponse:
-    if datasets.save(found):
-        version = DatasetVersion.objects.get(pk=found.version_id)
-        messages.success(request, f"{version} is saved with recipe {found.key}: train on it.")
-    return redirect(found.version)
-
-
 @require_POST
 @needs(SUBMIT)
 def delete(request: HttpRequest, key: str) -> HttpResponse:
@@ -169,11 +119,6 @@ def _version(key: str) -> DatasetVersion:
     if version is None:
         raise Http404(f"There is no upload {key!r}.")
     return version
-
-
-def _prepared(version: DatasetVersion, chosen: UploadRecipe) -> Prepared:
-    config = DataConfig(dataset=version.key, recipe=chosen.hash)
-    return prepare_upload(config, columns_of_upload(version), chosen)
 
 
 def _form(request: HttpRequest, form: UploadForm, status: int = 200, refused: str = "") -> HttpResponse:
