@@ -35,11 +35,16 @@ def share_bars(key: str, title: str, shares: Sequence[ShareView], *, summary: st
     places = {share.name: len(shares) - 1 - place for place, share in enumerate(shares)}
     kinds = [kind for kind in _NAMES if any(share.kind == kind for share in shares)]
     layout = {
-        "xaxis": {"title": {"text": "share of the variance (%)"}, "range": [0, 100], "fixedrange": True},
+        "xaxis": {
+            "title": {"text": "share of the variance (%)"},
+            "range": [0, _end(shares)],
+            "fixedrange": True,
+        },
         "yaxis": {
             "tickvals": list(places.values()),
             "ticktext": [escaped(name) for name in places],
             "range": [-0.6, len(shares) - 0.4],
+            "ticklabelstandoff": 6,
             "showgrid": False,
             "zeroline": False,
             "fixedrange": True,
@@ -60,6 +65,12 @@ def share_bars(key: str, title: str, shares: Sequence[ShareView], *, summary: st
         table=_table(shares),
         height="tall" if len(shares) > 8 else "normal",
     )
+
+
+def _end(shares: Sequence[ShareView]) -> int:
+    """Let the axis end a little beyond the longest bar, at a full ten percent."""
+    longest = max((share.high or share.share for share in shares), default=1.0)
+    return min(100, 10 * (int(10 * longest) + 1))
 
 
 def percent_text(share: float) -> str:

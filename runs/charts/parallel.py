@@ -30,6 +30,7 @@ BINS = 6  # colours of a measure: more could not be told apart
 _FEW = 7  # levels that are all named on an axis
 _TICKS = 5
 _FAN = 0.06  # of the height, at most, that the lines of a level take
+_LINE = 0.06  # of the height, that a label takes
 _BROKEN = -0.09  # where lines without a value end, below all values
 
 
@@ -65,7 +66,7 @@ def parallel(
     *,
     inside: Sequence[bool],
     higher: bool,
-    levels: Sequence[int] = (),
+    levels: Sequence[tuple[int, str]] = (),
     caption: str = "",
 ) -> Chart:
     """Draw the lines through their axes; the last axis is the measure that colours them.
@@ -74,28 +75,30 @@ def parallel(
         names: of the lines.
         inside: whether a line is within the ranges chosen; the others are drawn grey and thin.
         higher: whether a larger measure is better: the better lines lie on top.
-        levels: which level of a factor colours each line; empty for a colour by the measure.
+        levels: each the place and the name of a level that colours its line; empty for one by the measure.
     """
     if not any(inside):
         return empty_chart(key, title, "No group lies within these ranges.")
     read = [_read(axis) for axis in axes]
     shares = read[-1].heights if not read[-1].axis.flip else 1 - read[-1].heights
     read = [*(_spread(axis, shares) for axis in read[:-1]), read[-1]]
-    colours = np.asarray(levels) if len(levels) else _bins(shares)
+    colours = np.array([place for place, _ in levels]) if levels else _bins(shares)
     kept = np.asarray(inside)
     traces = [_lines(read, names, np.flatnonzero(~kept), "not in the ranges", {"role": "ghost"})]
     for colour in np.unique(colours[kept])[:: 1 if higher else -1].tolist():
+        name = "no value" if colour < 0 else "in the ranges"
         meta: dict[str, Any] = {"role": "bin", "share": colour / (BINS - 1)}
-        if len(levels):
+        if levels:
             meta = {"role": "faint" if kept.sum() > 60 else "line", "series": colour % COLOURS}
+            name = dict(levels)[colour]
         elif colour < 0:
             meta = {"role": "broken"}
         found = np.flatnonzero(kept & (colours == colour))
-        traces.append(_lines(read, names, found, "no value" if colour < 0 else "in the ranges", meta))
+        traces.append(_lines(read, names, found, name, meta))
     return Chart(
         key=key,
         title=title,
-        figure=figure_of([trace for trace in traces if trace["ids"]], _layout(read)),
+        figure=figure_of([trace for trace in traces if trace["ids"]], _layout(read, legend=bool(levels))),
         summary=_summary(read[-1], names, kept),
         caption=caption,
         table=_table(axes, names, np.flatnonzero(kept).tolist()),
@@ -174,7 +177,8 @@ def _lines(
     said = [[_text(axis.axis.values[place]) for axis in read] + [None] for place in places]
     many = len(places) > 60
     return {
-        "type": "scatter", "mode": "lines", "name": name, "x": numbers(x), "y": numbers(heights.ravel()),
+        "type": "scatter", "mode": "lines", "name": escaped(name), "legendgroup": escaped(name),
+        "showlegend": meta["role"] in {"line", "faint"}, "x": numbers(x), "y": numbers(heights.ravel()),
         "ids": [escaped(names[place]) for place in places for _ in range(width)],
         "customdata": [one for line in said for one in line], "connectgaps": False,
         "line": {"width": 1 if many or meta["role"] == "ghost" else 2}, "meta": meta,
@@ -193,7 +197,7 @@ def _text(value: float | str | None) -> float | str | None:
     return escaped(value) if isinstance(value, str) else value
 
 
-def _layout(read: Sequence[ReadAxis]) -> dict[str, Any]:
+def _layout(read: Sequence[ReadAxis], *, legend: bool) -> dict[str, Any]:
     """Lay the axes out: their titles below, their labels on them, as notes upon the card's colour."""
     breaks = bool(np.isnan(read[-1].heights).any())
     last = len(read) - 1
@@ -201,7 +205,7 @@ def _layout(read: Sequence[ReadAxis]) -> dict[str, Any]:
         {"name": "tick", "x": at, "y": height, "text": escaped(label), "showarrow": False, "borderpad": 1,
          "font": {"size": 11}, "xanchor": "left", "xshift": 5}
         for at, axis in enumerate(read)
-        for height, label in [*axis.ticks, *([(_BROKEN, "no value")] if breaks and at == last else [])]
+        for height, label in _apart(axis.ticks) + [(_BROKEN, "no value")] * (breaks and at == last)
     ]  # fmt: skip
     return {
         "xaxis": {
@@ -216,8 +220,17 @@ def _layout(read: Sequence[ReadAxis]) -> dict[str, Any]:
             for at in range(len(read))
         ],
         "meta": {"xaxis": [escaped(axis.axis.title) for axis in read]},  # ticks break long ones in two
-        "margin": {"l": 28, "r": 68}, "annotations": notes, "showlegend": False, "hovermode": "closest",
+        "margin": {"l": 28, "r": 68}, "annotations": notes, "showlegend": legend, "hovermode": "closest",
     }  # fmt: skip
+
+
+def _apart(ticks: Sequence[tuple[float, str]]) -> list[tuple[float, str]]:
+    """Leave out labels that would lie upon others; those at the ends stay."""
+    kept = sorted({ticks[0], ticks[-1]}) if ticks else []
+    for tick in ticks:
+        if all(abs(tick[0] - other) >= _LINE for other, _ in kept):
+            kept.append(tick)
+    return kept
 
 
 def _broken_title(title: str) -> str:

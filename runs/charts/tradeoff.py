@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from runs.charts.chart import (
     Chart,
+    FloatArray,
     Table,
     empty_chart,
     escaped,
@@ -43,22 +45,23 @@ def tradeoff(
     x_title: str,
     y_title: str,
     caption: str = "",
+    bounds: tuple[float, float] = (-math.inf, math.inf),
 ) -> Chart:
     """Draw a dot with its interval for each group; those on the front large and joined by steps.
 
     Args:
         points: with costs above 0, since the axis of costs is logarithmic.
         front: places among the points, the cheapest first.
+        bounds: of what is possible: the axis opens little further.
     """
     if not points:
         return empty_chart(key, title, "No group has both a cost and a result yet.")
     held = set(front)
     means = np.array([one.mean for one in points], dtype=np.float64)
-    room = 0.2 * float(np.ptp(means)) or 0.05 * abs(float(means[0])) or 1.0
     layout = {
         "xaxis": {"title": {"text": x_title}, "type": "log", **_ticks([one.cost for one in points])},
         # Whiskers of two seeds are long: opened on them, the axis would press the means flat.
-        "yaxis": value_axis(y_title, means) | {"range": [means.min() - room, means.max() + room]},
+        "yaxis": value_axis(y_title, means) | {"range": _opening(means, bounds)},
         "showlegend": False,
         "hovermode": "closest",
     }
@@ -76,6 +79,13 @@ def tradeoff(
         table=_table(points, held, x_title, y_title),
         height="tall",
     )
+
+
+def _opening(means: FloatArray, bounds: tuple[float, float]) -> list[float]:
+    room = 0.2 * float(np.ptp(means)) or 0.05 * abs(float(means[0])) or 1.0
+    low, high = max(means.min() - room, bounds[0]), min(means.max() + room, bounds[1])
+    edge = 0.03 * (high - low)  # for a dot that lies on the edge
+    return [float(low - edge), float(high + edge)]
 
 
 def _ticks(costs: Collection[float]) -> dict[str, Any]:

@@ -59,12 +59,12 @@ def tuning_plot(key: str, title: str, views: Sequence[TuningView], *, y_title: s
 
 def _traces(place: int, view: TuningView) -> list[dict[str, Any]]:
     rates = sorted(view.means)
-    name, meta = escaped(view.name), {"series": place % COLOURS}
+    name, meta = escaped(view.name), {"series": place % COLOURS, "role": "pair"}
     line = {
         "type": "scatter", "mode": "lines+markers", "name": name, "legendgroup": name, "x": rates,
         "y": [view.means[rate] for rate in rates], "connectgaps": False,
-        "line": {"width": 2, "dash": DASHES[place // COLOURS % len(DASHES)]},
-        "hovertemplate": "%{x:.3g}: %{y:.5~g}<extra>" + name + "</extra>", "meta": {**meta, "role": "line"},
+        "line": {"width": 2, "dash": DASHES[place % len(DASHES)]}, "marker": {"size": 6},
+        "hovertemplate": "%{x:.3g}: %{y:.5~g}<extra>" + name + "</extra>", "meta": meta,
     }  # fmt: skip
     if view.chosen is None:
         return [line]

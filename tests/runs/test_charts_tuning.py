@@ -46,6 +46,7 @@ def test_more_networks_than_colours_differ_by_their_dash() -> None:
     views = [TuningView(f"{depth} layers", {0.01: 90.0}, None) for depth in range(1, 9)]
     lines = tuning_plot("t", "Tuning", views, y_title="accuracy (%)").figure["data"]
     assert len({(trace["meta"]["series"], trace["line"]["dash"]) for trace in lines}) == 8
+    assert len({trace["line"]["dash"] for trace in lines[:3]}) == 3  # colour alone would not do for everybody
 
 
 def test_without_a_result_the_chart_says_so() -> None:

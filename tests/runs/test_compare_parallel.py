@@ -69,6 +69,12 @@ def test_an_axis_can_stand_upside_down_and_be_linear() -> None:
     assert found["line 1"][0] == pytest.approx(0.9, abs=0.06)
 
 
+def test_labels_that_would_lie_upon_others_are_left_out() -> None:
+    chart = build_chart([Axis("a", [1.0, 1.01, 100.0]), SCORES])
+    named = [note["text"] for note in chart.figure["layout"]["annotations"] if note["x"] == 0]
+    assert sorted(named) == ["1", "100"]
+
+
 def test_names_stand_at_even_distances() -> None:
     chart = build_chart([Axis("activation", ["tanh", "relu", "sigmoid"]), SCORES])
     named = {note["text"]: note["y"] for note in chart.figure["layout"]["annotations"] if note["x"] == 0}
@@ -169,6 +175,9 @@ def test_a_factor_may_colour_the_lines(reader: Client) -> None:
     chart = open_tab(reader, build_grid(), color="activation").context["parallel"]
     assert {trace["meta"]["series"] for trace in chart.figure["data"]} == {0, 1}
     assert "A colour for each activation" in chart.caption
+    named = {trace["name"] for trace in chart.figure["data"] if trace["showlegend"]}
+    assert named == {"relu", "tanh"}
+    assert chart.figure["layout"]["showlegend"]
 
 
 def test_queries_do_not_grow_with_the_groups(

@@ -119,6 +119,13 @@ def test_of_very_many_groups_the_front_is_always_drawn(
     ] or chart.summary.startswith("5 of")
 
 
+def test_the_axis_of_a_share_opens_little_beyond_what_is_possible() -> None:
+    points = [CostView("a", 1.0, 2.0, None, None, 1), CostView("b", 2.0, 98.0, 90.0, 106.0, 2)]
+    chart = tradeoff("t", "T", points, [0, 1], x_title="x", y_title="y", bounds=(0.0, 100.0))
+    assert chart.figure["layout"]["yaxis"]["range"] == [-3.0, 103.0]
+    assert chart.figure["data"][1]["error_y"]["array"] == [None, 8.0]  # the whisker is what it is
+
+
 def test_a_name_of_a_group_does_not_become_markup() -> None:
     chart = tradeoff("t", "T", [CostView("<b>", 1.0, 2.0, None, None, 1)], [0], x_title="x", y_title="y")
     assert "<b>" not in chart.to_json()

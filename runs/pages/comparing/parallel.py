@@ -9,7 +9,7 @@ from typing import Any
 
 from runs.charts.chart import Chart, thinned
 from runs.charts.parallel import Axis, parallel
-from runs.pages.comparing.comparison import Comparison, Group, level_text
+from runs.pages.comparing.comparison import Comparison, Group, level_text, named_level
 from runs.pages.comparing.tradeoff import mean_cost
 from runs.pages.comparing.view import CompareView
 from runs.pages.formats import metric_title, sentence
@@ -78,6 +78,7 @@ def parallel_tab(comparison: Comparison, view: CompareView, warnings: list[str])
     return {
         "parallel": _chart(comparison, view, axes),
         "axes": axes,
+        "axes_set": any(text for name, text in view.extra.items() if name.startswith(FIELDS)),
         "axes_kept": [pair for pair in view.pairs() if not pair[0].startswith(FIELDS)],
         "axes_reset": view.address(extra={name: "" for name in view.extra if name.startswith(FIELDS)}),
     }
@@ -148,7 +149,8 @@ def _chart(comparison: Comparison, view: CompareView, axes: Sequence[Ranged]) ->
     groups = comparison.groups
     inside = [all(axis.holds(axis.values[place]) for axis in axes) for place in range(len(groups))]
     drawn = _drawn(inside)
-    levels = list(comparison.factors.get(view.color, ()))
+    levels = comparison.factors.get(view.color, ())
+    named = {level: (place, named_level(view.color, level)) for place, level in enumerate(levels)}
     return parallel(
         "parallel",
         f"Settings and {metric_title(comparison.metric)}",
@@ -156,7 +158,7 @@ def _chart(comparison: Comparison, view: CompareView, axes: Sequence[Ranged]) ->
         [groups[at].label for at in drawn],
         inside=[inside[at] for at in drawn],
         higher=comparison.higher,
-        levels=[levels.index(groups[at].levels[view.color]) for at in drawn] if view.color else (),
+        levels=[named[groups[at].levels[view.color]] for at in drawn] if view.color else (),
         caption=_caption(comparison, view, groups, sum(inside), len(drawn)),
     )
 
@@ -176,7 +178,7 @@ def _caption(
     better = "higher" if comparison.higher else "lower"
     text = f"A line is a group: its mean over seeds; {better} {metric_title(comparison.metric)} is better."
     if not view.color:
-        text += " From dark to bright: from the least value to the greatest."
+        text += " From blue over grey to orange: from the least value to the greatest."
     else:
         text += f" A colour for each {view.color.replace('_', ' ')}."
     if drawn < len(groups):

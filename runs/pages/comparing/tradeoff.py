@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from runs.charts.tradeoff import CostView, tradeoff
 from runs.models import Run, Source
 from runs.pages.comparing.comparison import Comparison, Group
 from runs.pages.comparing.view import CompareView
-from runs.pages.formats import metric_title, sentence
+from runs.pages.formats import is_share, metric_title, sentence
 
 COSTS = {
     "parameters": "parameters",
@@ -62,6 +63,7 @@ def _chart(comparison: Comparison, cost: str) -> Chart:
         x_title=COSTS[cost],
         y_title=comparison.value_title,
         caption=caption,
+        bounds=(0.0, 100.0) if is_share(comparison.metric) else (-math.inf, math.inf),
     )
 
 

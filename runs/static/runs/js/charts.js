@@ -53,13 +53,13 @@ function faded(colour, alpha) {
   return `rgba(${red}, ${green}, ${blue}, ${alpha})`;
 }
 
-/* Black or white, whichever can be read on this share of the scale: its luminance rises evenly. */
+/* Black or white, as it can be read: the luminance of the scale rises evenly. */
 const inkOn = (share) => (share < 0.5 ? "#fff" : "#000");
 
-/* A line in the scale's colours, without those that are like the card. */
+/* Between two colours that all tell apart. */
 function onScale(share) {
-  const isDark = theme.card.match(/\d+/) < 128;
-  return STOPS[Math.round(isDark ? 3 + 6 * share : 6.5 * share)];
+  const [from, to] = theme.series.map((colour) => colour.match(/\d+/g));
+  return `rgb(${from.map((part, at) => part * (1 - share) + to[at] * share)})`;
 }
 
 function heatBar(bar) {
@@ -303,7 +303,7 @@ function lineOf(found, log) {
   return { x, y, customdata: undefined, mode: x.length > 1 ? "lines" : "markers" };
 }
 
-/* The mark of a break stands where its line breaks off first, as closely as that is known now. */
+/* A mark stands where its line breaks off first, as closely as is known. */
 function markBreaks({ closer, spec }) {
   const at = spec.data.findIndex((trace) => trace.meta?.role === "broken");
   if (at < 0) return;
