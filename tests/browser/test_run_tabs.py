@@ -18,6 +18,8 @@ TABS = (
     "metrics/?smooth=0.6&x=epoch",
     "health/?step=100",
     "gradients/?step=100",
+    "activations/",
+    "weights/",
     "config/?all=1",
     "logs/",
     "alerts/",
@@ -148,3 +150,37 @@ def test_every_tab_of_a_live_run_grows(running_browser: Browser, lab: Lab) -> No
         expect(lines.last).not_to_have_text(before, timeout=40_000)
         page.get_by_role("button", name="Stop", exact=True).click()
         lab.site.await_status(run_id, "cancelled", 20)
+
+
+def test_choosing_a_snapshot_redraws_the_boundary_in_place(running_browser: Browser, lab: Lab) -> None:
+    (run_id,) = lab.site.submit(
+        name="plane",
+        data={"dataset": "xor"},
+        training={"hidden_units": [4], "activation": "tanh", "epochs": 20},
+    )
+    lab.site.await_status(run_id, "finished")
+    with chromium.visit(running_browser, lab.site.address) as tab:
+        page = tab.open(address_of(lab, "weights/", run_id))
+        page.get_by_label("After step", exact=True).select_option("0")
+        expect(page.locator("#boundary-summary")).to_contain_text("After step 0 the network calls")
+        assert page.url.endswith("?step=0")
+        page.locator("#tab-activations").click()
+        page.wait_for_url("**/activations/?step=0")
+        expect(page.locator("#ridges-title")).to_contain_text("after step 0")
+
+
+def test_a_run_is_tagged_pinned_and_archived_on_its_page(running_browser: Browser, lab: Lab) -> None:
+    with chromium.visit(running_browser, lab.site.address) as tab:
+        page = tab.open(address_of(lab, "config/", lab.healthy))
+        page.get_by_label("Tags to add").fill("good one")
+        page.get_by_label("Tags to add").press("Enter")
+        expect(page.get_by_label("Take the tag good one away")).to_be_visible()
+        page.get_by_role("button", name="Undo").click()
+        expect(page.get_by_label("Take the tag good one away")).to_have_count(0)
+        page.get_by_role("button", name="Pin", exact=True).click()
+        expect(page.get_by_text("★ baseline", exact=True)).to_be_visible()
+        page.get_by_role("button", name="Unpin", exact=True).click()
+        page.get_by_role("button", name="Archive", exact=True).click()
+        page.get_by_role("button", name="Unarchive", exact=True).click()
+        expect(page.get_by_role("button", name="Archive", exact=True)).to_be_visible()
+        assert "/config/" in page.url

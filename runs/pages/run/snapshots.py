@@ -14,6 +14,7 @@ from runs.charts.chart import Chart, empty_chart, step_text
 from runs.charts.insides import Ridge, ridgeline, unit_map, value_map
 from runs.models import NetworkSnapshot
 from runs.pages.formats import sentence
+from runs.pages.run.boundary import boundary_of
 from runs.pages.run.charts import spread
 from runs.pages.run.redrawing import cursor_of, redrawn
 from runs.pages.run.view import RunPage
@@ -84,15 +85,19 @@ def _weights(page: RunPage) -> list[Chart]:
     if not found:
         return [empty_chart("weights", "Weights of each layer", _why_nothing(page))]
     steps = [kept.step for kept in found]
+    pictures = boundary_of(page.run, found, _looked_at(found, page.step))
     return [
-        value_map(
-            f"weights-{layer}",
-            f"Weights of {names[layer]}",
-            steps,
-            [_ridge(names[layer], kept.snapshot.weights[layer]) for kept in found],
-            y_title="weight",
-        )
-        for layer in spread(range(len(found[0].snapshot.weights)), MAX_MAPS)
+        *([pictures] if pictures else []),
+        *(
+            value_map(
+                f"weights-{layer}",
+                f"Weights of {names[layer]}",
+                steps,
+                [_ridge(names[layer], kept.snapshot.weights[layer]) for kept in found],
+                y_title="weight",
+            )
+            for layer in spread(range(len(found[0].snapshot.weights)), MAX_MAPS)
+        ),
     ]
 
 

@@ -84,6 +84,7 @@ const ROLES = {
   broken: (trace) => ({ marker: { ...trace.marker, color: theme.critical }, line: { ...trace.line, color: theme.critical } }),
   heat: (trace) => ({ colorscale: CIVIDIS, colorbar: heatBar(trace.colorbar) }),
   cell: (trace) => ({ textfont: { ...trace.textfont, color: trace.customdata.map(inkOn) } }),
+  tint: (trace, colour) => ({ colorscale: [[0, faded(colour, 0)], [1, faded(colour, 0.7)]] }),
   zero: () => ({ colorscale: [[0, theme.critical], [1, theme.critical]] }),
 };
 
