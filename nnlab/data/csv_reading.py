@@ -20,8 +20,11 @@ DELIMITERS = (",", ";", "\t", "|")
 SNIFFED_LINES = 20
 MAX_NAME = 200
 
-is_number = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII).fullmatch
-"""Stricter than ``float``, which takes ``nan``, ``1_000`` and digits of other scripts."""
+is_number = re.compile(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII).fullmatch
+"""Stricter than ``float``, which takes ``nan``, ``1_000`` and digits of other scripts.
+
+No two of its parts can take the same digits: many of them before a letter would be tried in every division.
+"""
 
 
 _OTHER_KINDS = {

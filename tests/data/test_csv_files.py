@@ -231,6 +231,12 @@ def test_many_cells_at_once_are_numbers_where_each_alone_is_one(cells: list[str]
         assert at_once.tolist() == [float(cell) for cell in cells]
 
 
+def test_many_digits_before_a_letter_are_a_text_like_any_other() -> None:
+    text = "1" * 100_000 + "x"  # tried in every division, these would take minutes
+    with pytest.raises(DataError, match="category of at most 200 characters, got 100,001"):
+        read_columns(f"a,b\n{text},1\n".encode())
+
+
 def test_whoever_waits_is_told_how_far_the_reading_is() -> None:
     told: list[tuple[float, int]] = []
     rows = "".join(f"{row},{'abc'[row % 3]}\n" for row in range(5_000))
