@@ -15,6 +15,7 @@ class Command(BaseCommand):
     """Reads an upload that its starter has claimed, within bounds of memory, and ends with its starter."""
 
     help = "Read an uploaded file into a dataset; started by the scheduler."
+    requires_system_checks = ()  # they would load every page, for each file
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take which upload, and by which attempt it is held."""
