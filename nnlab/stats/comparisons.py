@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -51,15 +52,22 @@ class ManyPaired:
     p_value: FloatArray
 
 
-def against(groups: Mapping[Key, Mapping[Seed, float | None]], reference: Key) -> list[Compared]:
+def against(
+    groups: Mapping[Key, Mapping[Seed, float | None]], reference: Key, *, picked: bool = False
+) -> list[Compared]:
     """Compare every other group with one of them.
+
+    Args:
+        picked: the reference was picked by these values, as the best mean is. It is then partly the luckiest,
+            and the comparisons are corrected as the part of all pairs that they are: as so few, far more than
+            5 % of families would hold a false verdict.
 
     Raises:
         StatsError: for a reference that is not among the groups.
     """
     if reference not in groups:
         raise StatsError(f"expected a reference among the {len(groups)} groups, got {reference!r}")
-    return _compared(groups, ((reference, key) for key in groups if key != reference))
+    return _compared(groups, ((reference, key) for key in groups if key != reference), picked=picked)
 
 
 def all_pairs(groups: Mapping[Key, Mapping[Seed, float | None]]) -> list[Compared]:
@@ -101,7 +109,10 @@ def many_paired(differences: Sequence[Sequence[float]], confidence: float = 0.95
 
 
 def _compared(
-    groups: Mapping[Key, Mapping[Seed, float | None]], pairs: Iterable[tuple[Key, Key]]
+    groups: Mapping[Key, Mapping[Seed, float | None]],
+    pairs: Iterable[tuple[Key, Key]],
+    *,
+    picked: bool = False,
 ) -> list[Compared]:
     has_result = {key: bool(finished(values)) for key, values in groups.items()}
     found = [
@@ -109,7 +120,7 @@ def _compared(
         for one, two in pairs
     ]
     tested = [one.p_value for _, _, one in found if one is not None and one.p_value is not None]
-    corrected = iter(holm(tested))
+    corrected = iter(holm(tested, math.comb(len(tested) + 1, 2) if picked else 0))
     return [
         Compared(one, two, made, next(corrected) if made is not None and made.p_value is not None else None)
         for one, two, made in found

@@ -107,8 +107,8 @@ def _values(found: Sequence[object], *, higher: bool) -> tuple[FloatArray, int]:
         raise StatsError(f"expected numbers or None as values, got {wrong[0]!r}")
     values = np.array([math.nan if value is None else value for value in found], np.float64)
     finite = np.isfinite(values)
-    if finite.all():
-        return values, 0
+    if finite.all():  # near 1, so that squares of huge and tiny values are numbers; shares have no unit
+        return values / math.ldexp(1.0, math.frexp(np.abs(values).max())[1] - 1), 0
     worst_last = np.where(finite, -values if higher else values, math.inf)
     return _ranks(worst_last), int((~finite).sum())
 

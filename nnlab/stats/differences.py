@@ -108,12 +108,16 @@ def difference(
     return _welch(list(old.values()), list(new.values()), confidence, diverged)
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
+def holm(p_values: Sequence[float], family: int = 0) -> list[float]:
     """Correct p values for their number, each in its place (Holm 1979).
+
+    Args:
+        family: comparisons of which these were picked, where they are more than these.
 
     Raises:
         StatsError: for a value outside [0, 1].
     """
+    family = max(family, len(p_values))
     for p_value in p_values:
         if not 0 <= p_value <= 1:
             raise StatsError(f"expected p values between 0 and 1, got {p_value}")
@@ -121,7 +125,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     least = 0.0
     order = sorted(range(len(p_values)), key=p_values.__getitem__)
     for rank, index in enumerate(order):
-        least = max(least, min(1.0, (len(p_values) - rank) * p_values[index]))
+        least = max(least, min(1.0, (family - rank) * p_values[index]))
         corrected[index] = least
     return corrected
 
@@ -148,13 +152,13 @@ def _welch(old: Sequence[float], new: Sequence[float], confidence: float, diverg
     nothing = Difference(mean, None, None, None, False, one.n, two.n, diverged, 0)
     if one.sd is None or two.sd is None:
         return nothing
-    parts = one.sd**2 / one.n, two.sd**2 / two.n
-    error = math.sqrt(sum(parts))
+    parts = one.sd / math.sqrt(one.n), two.sd / math.sqrt(two.n)
+    error = math.hypot(*parts)
     if is_constant(mean, error):
         return nothing
     degrees = float(one.n + two.n - 2)
-    if error > 0:  # Satterthwaite's degrees of freedom, from shares so that small variances do not vanish
-        shares = parts[0] / sum(parts), parts[1] / sum(parts)
+    if error > 0:  # Satterthwaite's degrees of freedom, from shares: squares might vanish or be too large
+        shares = (parts[0] / error) ** 2, (parts[1] / error) ** 2
         degrees = 1 / (shares[0] ** 2 / (one.n - 1) + shares[1] ** 2 / (two.n - 1))
     reach = float(t_factor(degrees, confidence)) * error
     p_value = _p_value(mean, error, degrees)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import special
 
 from nnlab.stats.differences import Seed, finished
@@ -48,9 +49,9 @@ def hedges_g(before: Sequence[float], after: Sequence[float], confidence: float 
     Source: Hedges (1981), with the exact correction; the interval from the noncentral t distribution
         (Steiger and Fouladi 1997).
     """
-    old, new = np.asarray(before, np.float64), np.asarray(after, np.float64)
-    if min(old.size, new.size) < 2:
+    if min(len(before), len(after)) < 2:
         return None
+    old, new = _near_one(before, after)
     degrees = old.size + new.size - 2
     common = math.sqrt(((old.size - 1) * old.var(ddof=1) + (new.size - 1) * new.var(ddof=1)) / degrees)
     size = math.sqrt(1 / old.size + 1 / new.size)
@@ -65,9 +66,9 @@ def paired_effect(differences: Sequence[float], confidence: float = 0.95) -> Eff
 
     Source: Cohen (1988, d_z), corrected as Hedges' g; Lakens (2013) on when to tell which.
     """
-    values = np.asarray(differences, np.float64)
-    if values.size < 3:
+    if len(differences) < 3:
         return None
+    [values] = _near_one(differences)
     sd = float(values.std(ddof=1))
     return _effect("d_z", float(values.mean()), sd, 1 / math.sqrt(values.size), values.size - 1, confidence)
 
@@ -122,6 +123,13 @@ def _effect(name: str, mean: float, sd: float, size: float, degrees: int, confid
     ends = [float(special.nctdtrinc(degrees, share, t)) * size * unbiased for share in (1 - tail, tail)]
     low, high = ends if all(map(math.isfinite, ends)) else (None, None)
     return Effect(name, mean / sd * unbiased, low, high)
+
+
+def _near_one(*samples: Sequence[float]) -> list[NDArray[np.float64]]:
+    """Divide samples by the same power of 2, so that the squares of huge and tiny values are numbers."""
+    largest = max(abs(value) for sample in samples for value in sample)
+    unit = math.ldexp(1.0, math.frexp(largest)[1] - 1)
+    return [np.asarray(sample, np.float64) / unit for sample in samples]
 
 
 def _ranked(value: float | None, *, higher: bool) -> float:

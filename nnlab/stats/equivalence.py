@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from scipy import special
 
-from nnlab.stats.differences import Difference
+from nnlab.stats.differences import Difference, holm
 from nnlab.stats.errors import StatsError
 from nnlab.stats.intervals import t_factor
 
@@ -20,7 +21,7 @@ class Equivalence:
         within: the margin to either side.
         low: lower end of the 90 % interval (1 - 2 alpha); it lies within the margin where this is shown.
         high: upper end, likewise.
-        p_value: the larger one of the two tests.
+        p_value: the larger one of the two tests, corrected where many are made.
     """
 
     within: float
@@ -62,6 +63,15 @@ def equivalence(found: Difference, within: float, alpha: float = 0.05) -> Equiva
         _below(found.mean - within, found.error, found.degrees),
     )
     return Equivalence(within, found.mean - reach, found.mean + reach, p_value, alpha)
+
+
+def equivalences(
+    found: Sequence[Difference | None], within: float, alpha: float = 0.05
+) -> list[Equivalence | None]:
+    """Test a family of differences, each in its place, the p values corrected after Holm for their number."""
+    made = [equivalence(one, within, alpha) if one else None for one in found]
+    corrected = iter(holm([one.p_value for one in made if one is not None]))
+    return [None if one is None else replace(one, p_value=next(corrected)) for one in made]
 
 
 def _below(distance: float, error: float, degrees: float) -> float:

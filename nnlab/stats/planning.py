@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from scipy import special
 
-from nnlab.stats.differences import Seed, finished
+from nnlab.stats.differences import ROUNDING, Seed, finished
 from nnlab.stats.errors import StatsError
 from nnlab.stats.intervals import mean_interval, t_factor
 
@@ -122,7 +122,8 @@ def more_seeds(
 ) -> MoreSeeds | None:
     """Plan how many seeds would resolve a difference, compared as ``difference`` does it.
 
-    None where a group has too few seeds to tell how much they vary.
+    None where a group has too few seeds to tell how much they vary, or all seeds differ alike: that is the
+    grain of a score with few steps, and further seeds may well differ.
 
     Raises:
         StatsError: for a difference that is not above 0.
@@ -131,12 +132,20 @@ def more_seeds(
     shared = [seed for seed in old if seed in new]
     if len(shared) >= 2:
         spread = mean_interval([new[seed] - old[seed] for seed in shared])
-        return _planned(resolve, len(shared), spread.sd or 0.0, len(shared) - 1, 1.0)
+        sd = spread.sd or 0.0
+        return (
+            None
+            if sd <= ROUNDING * abs(spread.mean)
+            else _planned(resolve, len(shared), sd, len(shared) - 1, 1.0)
+        )
     if min(len(old), len(new)) < 2:
         return None
-    one, two = (mean_interval(list(side.values())).sd or 0.0 for side in (old, new))
+    first, second = (mean_interval(list(side.values())) for side in (old, new))
+    one, two = first.sd or 0.0, second.sd or 0.0
     sd = math.hypot(one, two)
-    freedom = sd**4 / (one**4 + two**4) if sd > 0 else 2.0
+    if sd <= ROUNDING * abs(second.mean - first.mean):
+        return None
+    freedom = 1 / ((one / sd) ** 4 + (two / sd) ** 4)  # of shares: powers of tiny numbers vanish
     smaller = min(len(old), len(new))
     return _planned(resolve, smaller, sd, freedom * (smaller - 1), freedom)
 

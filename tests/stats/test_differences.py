@@ -89,6 +89,16 @@ def test_one_run_against_other_seeds_has_no_interval() -> None:
     assert got.sentence() == "1.00 higher, 1 and 2 seeds: no interval"
 
 
+@pytest.mark.parametrize("unit", [1e-200, 1e200])
+@pytest.mark.parametrize("first", [0, 9])
+def test_the_unit_of_values_does_not_change_the_test(unit: float, first: int) -> None:
+    before, after = {0: 1.0, 1: 2.0, 2: 4.0}, {first: 3.0, first + 1: 3.5, first + 2: 7.0}
+    huge_or_tiny = {seed: unit * value for seed, value in before.items()}
+    other = {seed: unit * value for seed, value in after.items()}
+    plain, found = difference(before, after), difference(huge_or_tiny, other)
+    assert (found.p_value, found.degrees) == pytest.approx((plain.p_value, plain.degrees), rel=1e-9)
+
+
 def test_one_shared_seed_among_several_is_no_pairing() -> None:
     assert not difference({0: 1.0, 1: 2.0}, {1: 3.0, 2: 4.0}).paired
 

@@ -94,3 +94,15 @@ def test_a_diverged_run_is_worse_than_any_other() -> None:
     assert superiority(bad, bad, higher=True) == 0.5
     with pytest.raises(StatsError, match="got 0 and 2"):
         superiority({}, bad, higher=True)
+
+
+@pytest.mark.parametrize("unit", [1e-200, 1e200])
+def test_the_unit_of_values_does_not_change_the_effect(unit: float) -> None:
+    before, after = [1.0, 2.0, 4.0], [3.0, 3.5, 7.0]
+    for plain, found in (
+        (hedges_g(before, after), hedges_g([unit * one for one in before], [unit * one for one in after])),
+        (paired_effect(after), paired_effect([unit * one for one in after])),
+    ):
+        assert plain is not None
+        assert found is not None
+        assert (found.value, found.low, found.high) == pytest.approx((plain.value, plain.low, plain.high))

@@ -10,8 +10,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
-from nnlab.stats.differences import difference
-from nnlab.stats.equivalence import equivalence
+from nnlab.stats.differences import difference, holm
+from nnlab.stats.equivalence import equivalence, equivalences
 from nnlab.stats.errors import StatsError
 
 SAMPLE = st.lists(st.integers(-80, 80).map(lambda number: number / 8), min_size=3, max_size=12)
@@ -75,3 +75,15 @@ def test_a_verdict_reads_as_words() -> None:
 def test_a_margin_that_is_none_is_refused(margin: float) -> None:
     with pytest.raises(StatsError, match="expected a margin above 0"):
         equivalence(difference({0: 1.0, 1: 2.0}, {0: 1.0, 1: 2.5}), margin)
+
+
+def test_equivalences_of_a_family_are_corrected_for_their_number() -> None:
+    rng = np.random.default_rng(2)
+    nothing = dict.fromkeys(range(8), 0.0)
+    found = [difference(nothing, dict(enumerate(rng.normal(0.1, 0.5, 8)))) for _ in range(4)]
+    alone = [equivalence(one, 0.6) for one in found]
+    together = equivalences([*found[:2], None, *found[2:]], 0.6)
+    assert together[2] is None
+    p_values = [one.p_value for one in alone if one]
+    assert [one.p_value for one in together if one] == holm(p_values)
+    assert sum(one.shown for one in together if one) < sum(one.shown for one in alone if one)

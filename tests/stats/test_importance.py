@@ -126,6 +126,13 @@ def test_a_random_search_finds_the_shares_that_it_was_made_with() -> None:
         assert 0 <= one.low <= one.share <= one.high <= 1
 
 
+@pytest.mark.parametrize("unit", [1e-250, 1e250])
+def test_the_unit_of_values_does_not_change_the_shares(unit: float) -> None:
+    rows = random_search(40)
+    scaled = [{**row, "score": unit * row["score"]} for row in rows]
+    assert shares(explain(scaled)) == pytest.approx(shares(explain(rows)), abs=1e-9)
+
+
 def test_intervals_hold_the_true_share_about_as_often_as_they_say() -> None:
     """Two knobs, much noise and four seeds: the truth lies inside in most of 60 repetitions."""
     rng, inside = np.random.default_rng(11), 0

@@ -90,10 +90,21 @@ def test_one_seed_tells_no_spread() -> None:
     assert more_seeds({0: 1.0, 1: 2.0}, {5: 2.0, 6: None}, 1.0) is None
 
 
-def test_groups_that_never_vary_need_two_seeds() -> None:
-    found = more_seeds({0: 1.0, 1: 1.0}, {0: 2.0, 1: 2.0}, 0.1)
+@pytest.mark.parametrize("after", [{0: 2.0, 1: 2.0}, {0: 1.0, 1: 1.0}, {5: 2.0, 6: 2.0}])
+def test_seeds_that_are_all_alike_do_not_tell_how_others_vary(after: dict[int, float | None]) -> None:
+    assert more_seeds({0: 1.0, 1: 1.0}, after, 0.1) is None
+
+
+@pytest.mark.parametrize("unit", [1e-120, 1e120])
+@pytest.mark.parametrize("first", [0, 9])
+def test_the_unit_of_values_does_not_change_the_plan(unit: float, first: int) -> None:
+    before, after = {0: 1.0, 1: 2.0, 2: 4.0}, {first: 3.0, first + 1: 3.5, first + 2: 7.0}
+    huge_or_tiny = {seed: unit * value for seed, value in before.items()}
+    other = {seed: unit * value for seed, value in after.items()}
+    plain, found = more_seeds(before, after, 1.0), more_seeds(huge_or_tiny, other, unit)
+    assert plain is not None
     assert found is not None
-    assert (found.likely, found.cautious, found.more) == (2, 2, 0)
+    assert (found.likely, found.cautious) == (plain.likely, plain.cautious)
 
 
 @pytest.mark.parametrize("resolve", [0.0, -1.0, math.nan, math.inf])

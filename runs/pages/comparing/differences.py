@@ -11,10 +11,11 @@ from typing import Any
 from nnlab.stats.comparisons import ALPHA, Compared, against, statement
 from nnlab.stats.differences import Difference
 from nnlab.stats.effects import Effect, effect, superiority
-from nnlab.stats.equivalence import Equivalence, equivalence
+from nnlab.stats.equivalence import Equivalence, equivalences
 from nnlab.stats.planning import MoreSeeds, more_seeds
 from runs.models import ACTIVE, Source
 from runs.pages.comparing.comparison import Comparison, Group, level_text
+from runs.pages.comparing.difference_chart import difference_chart
 from runs.pages.comparing.more_seeds import MAX_GROUPS, MAX_NEW_SEEDS
 from runs.pages.comparing.view import CompareView
 from runs.pages.formats import MISSING, is_share, score
@@ -68,7 +69,9 @@ def differences_tab(comparison: Comparison, view: CompareView, warnings: list[st
     values = {key: seed_values(group) for key, group in groups.items()}
     within = _amount("within", view, warnings)
     resolve = _amount("resolve", view, warnings) or _usual(comparison, reference)
-    family = against(values, reference.key)
+    is_best = reference is _best(comparison.groups)
+    family = against(values, reference.key, picked=is_best)
+    same = equivalences([one.difference for one in family], within / comparison.scale) if within else []
     shown = family[:SHOWN]
     members = [member.run.pk for one in shown for member in groups[str(one.after)].members]
     extended = extended_groups([*members, *(member.run.pk for member in reference.members)])
@@ -76,17 +79,19 @@ def differences_tab(comparison: Comparison, view: CompareView, warnings: list[st
     asked = _Asked(
         unit,
         scale,
-        within and within / scale,
         resolve / scale,
         comparison.higher,
         extended,
         comparison.metric,
         comparison.varied,
     )
-    rows = [_row(one, groups, values, asked) for one in shown]
+    rows = [
+        _row(one, groups, values, asked, _said(equal) if within else "")
+        for one, equal in itertools.zip_longest(shown, same[:SHOWN])
+    ]
     found = {
         "reference": reference,
-        "is_best": reference is _best(comparison.groups),
+        "is_best": is_best,
         "choices": comparison.groups[:MAX_CHOICES],
         "unit": unit,
         "kept": view.pairs(without=FIELDS),
@@ -97,6 +102,7 @@ def differences_tab(comparison: Comparison, view: CompareView, warnings: list[st
         "resolve": resolve,
         "alone": _alone(comparison.groups),
         "back": view.address(),
+        "chart": difference_chart(comparison, reference, rows, unit, within),
     }
     return {"differences": found}
 
@@ -112,11 +118,10 @@ def seed_values(group: Group) -> Values:
 
 @dataclass(frozen=True)
 class _Asked:
-    """What rows are written by; ``within`` and ``resolve`` as the metric is stored."""
+    """What rows are written by; ``resolve`` as the metric is stored."""
 
     unit: str
     scale: float
-    within: float | None
     resolve: float
     higher: bool
     extended: frozenset[str]
@@ -159,11 +164,12 @@ def _usual(comparison: Comparison, reference: Group) -> float:
     return float(f"{size:.0e}") if size > 0 else 0.01
 
 
-def _row(compared: Compared, groups: Mapping[str, Group], values: Mapping[str, Values], asked: _Asked) -> Row:
+def _row(
+    compared: Compared, groups: Mapping[str, Group], values: Mapping[str, Values], asked: _Asked, equal: str
+) -> Row:
     group, reference = groups[str(compared.after)], groups[str(compared.before)]
     old, new = values[reference.key], values[group.key]
     found = compared.difference
-    same = equivalence(found, asked.within) if found and asked.within else None
     plan = more_seeds(old, new, asked.resolve)
     seeds = _seeds(group, reference, plan)
     return Row(
@@ -175,9 +181,11 @@ def _row(compared: Compared, groups: Mapping[str, Group], values: Mapping[str, V
         verdict(compared.p_value, found, higher=asked.higher),
         effect(old, new),
         superiority(old, new, higher=asked.higher) if old and new else None,
-        _said(same) if asked.within else "",
+        equal,
         plan.short if plan else "cannot be told",
-        plan.sentence(asked.unit, asked.scale) if plan else "too few seeds for an interval",
+        plan.sentence(asked.unit, asked.scale)
+        if plan
+        else "too few seeds, or all alike, to tell how they vary",
         seeds,
         (reference.key, group.key) if seeds else (),
         not asked.extended.isdisjoint((group.key, reference.key)),
