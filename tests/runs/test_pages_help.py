@@ -38,3 +38,10 @@ def test_the_rail_leads_to_the_project_of_a_run(reader: Client) -> None:
     text = reader.get(run.get_absolute_url()).content.decode()
     assert f'href="{run.project.get_absolute_url()}" title="Runs of {run.project.name}"' in text
     assert 'data-key="gr"' not in reader.get(reverse("alerts")).content.decode()
+
+
+def test_the_rail_offers_a_sweep_to_those_who_may_submit_one(client: Client) -> None:
+    for user, number in ((builders.build_user(), 0), (builders.build_user("submit_sweep"), 1)):
+        client.force_login(user)
+        text = client.get(reverse("help")).content.decode()
+        assert text.count(f'href="{reverse("sweep-new")}"') == number

@@ -103,8 +103,8 @@ def test_the_page_costs_the_same_for_one_worker_and_for_twenty(
     for pid in (1, 20):
         for number in range(pid):
             trained(build_worker(pid * 100 + number), 2)
-        # Session, user; release, workers there and gone, their runs, their number; badge.
-        with django_assert_num_queries(8):
+        # Session, user, 2 rights; release, workers there and gone, their runs, their number; badge.
+        with django_assert_num_queries(10):
             reader.get(reverse("workers"))
 
 
