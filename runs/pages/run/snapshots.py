@@ -16,6 +16,7 @@ from runs.models import NetworkSnapshot
 from runs.pages.formats import sentence
 from runs.pages.run.boundary import boundary_of
 from runs.pages.run.charts import spread
+from runs.pages.run.first_layer import images_of
 from runs.pages.run.redrawing import cursor_of, redrawn
 from runs.pages.run.view import RunPage
 from runs.store.network_snapshots import Kept, read
@@ -85,9 +86,10 @@ def _weights(page: RunPage) -> list[Chart]:
     if not found:
         return [empty_chart("weights", "Weights of each layer", _why_nothing(page))]
     steps = [kept.step for kept in found]
-    pictures = boundary_of(page.run, found, _looked_at(found, page.step))
+    at = _looked_at(found, page.step)
+    pictures = (boundary_of(page.run, found, at), images_of(page.run, at))
     return [
-        *([pictures] if pictures else []),
+        *(picture for picture in pictures if picture),
         *(
             value_map(
                 f"weights-{layer}",
