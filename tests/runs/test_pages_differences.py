@@ -72,6 +72,10 @@ def test_each_group_is_compared_with_the_best_seed_by_seed(worker: Client, sweep
     assert worse.sentence.endswith("2 seeds; 1 diverged, left out")
     assert worse.superiority == 0
     assert context["differences"]["statement"].startswith("1 of 2 differs")
+    chart = context["differences"]["chart"]
+    drawn = {trace["name"]: trace["x"] for trace in chart.figure["data"]}
+    assert drawn["worse"] == [pytest.approx(100 * worse.compared.difference.mean)]
+    assert "0 better and 1 worse with certainty, 1 not told apart" in chart.summary
 
 
 def test_the_address_chooses_the_reference_the_margin_and_what_is_worth_finding(
@@ -181,3 +185,24 @@ def test_a_group_is_extended_where_seeds_came_after_its_first_were_over(sweep: S
     assert extended_groups(numbers) == {first.group}
     Run.objects.filter(pk=first.pk).update(sweep=sweep)  # tried again within its sweep
     assert extended_groups(numbers) == frozenset()
+
+
+def test_runs_that_never_said_their_seed_stand_for_themselves_and_make_no_pairs(worker: Client) -> None:
+    sweep = builders.build_sweep()
+    build_group(sweep, 0.01, {0: 0.90, 1: 0.92, 2: 0.91})
+    build_group(sweep, 0.5, {0: 0.50, 1: 0.53, 2: 0.55})
+    Run.objects.filter(sweep=sweep).update(seed=None)
+    context = found_on(worker, sweep.project)
+    assert [group.interval.n for group in context["comparison"].groups] == [3, 3]
+    [row] = context["differences"]["rows"]
+    found = row.compared.difference
+    assert (found.paired, found.n_before, found.n_after) == (False, 3, 3)
+    assert row.verdict == "worse"
+
+
+def test_a_value_beyond_reckoning_is_no_result_and_no_error(worker: Client) -> None:
+    sweep = builders.build_sweep()
+    build_group(sweep, 0.01, {0: 0.90, 1: 0.92})
+    build_group(sweep, 0.5, {0: 1e308, 1: 1e200})
+    comparison = found_on(worker, sweep.project)["comparison"]
+    assert sorted(group.diverged for group in comparison.groups) == [0, 1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +27,7 @@ FIELDS = ("ref", "within", "resolve")
 USUAL_SEEDS = 4  # to add where one seed gives no interval
 _USUAL_POINTS = 0.5
 
-Values = dict[int | None, float | None]
+Values = dict[Hashable, float | None]
 
 
 @dataclass(frozen=True)
@@ -109,10 +109,11 @@ def differences_tab(comparison: Comparison, view: CompareView, warnings: list[st
 
 def seed_values(group: Group) -> Values:
     """Return the final value of each seed of a group; None where it diverged, the mean where it was rerun."""
-    found: dict[int | None, list[float]] = {}
+    found: dict[Hashable, list[float]] = {}
     for member in group.members:
         if member.counts:
-            found.setdefault(member.run.seed, []).extend([member.value] if member.value is not None else [])
+            values = found.setdefault(member.run.replicate, [])
+            values += [] if member.value is None else [member.value]
     return {seed: math.fsum(some) / len(some) if some else None for seed, some in found.items()}
 
 

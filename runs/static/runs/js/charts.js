@@ -77,7 +77,7 @@ const ROLES = {
     marker: { ...trace.marker, color: colour },
     error_y: { ...trace.error_y, color: colour },
   }),
-  bar: (trace, colour) => ({ marker: { color: colour }, error_x: { ...trace.error_x, color: theme.text } }),
+  bar: (trace, colour) => ({ marker: { ...trace.marker, color: colour }, error_x: { ...trace.error_x, color: theme.text } }),
   bin: (trace) => ({ line: { ...trace.line, color: onScale(trace.meta.share) } }),
   ghost: (trace) => ({ line: { ...trace.line, color: faded(theme.muted, 0.25) } }),
   muted: (trace) => ({ marker: { ...trace.marker, color: faded(theme.muted, 0.55) } }),
