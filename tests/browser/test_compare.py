@@ -16,10 +16,10 @@ def test_a_view_goes_from_the_form_into_the_address_and_along_with_the_tabs(
 ) -> None:
     with chromium.visit(running_browser, lab.site.address) as tab:
         page = tab.open(f"/p/housing/compare/?sweep={lab.sweep}")
+        page.get_by_text("More: lines and bands").click()
         page.get_by_label("Line", exact=True).select_option("median")
-        page.get_by_label("Over", exact=True).select_option("epoch")
-        page.get_by_label("Facet", exact=True).select_option("depth")
-        page.get_by_text("Smoothing, range, scale").click()
+        page.get_by_label("Horizontal axis", exact=True).select_option("epoch")
+        page.get_by_label("A chart for each", exact=True).select_option("depth")
         page.get_by_label("Smoothing, 0 to 0.99").fill("0.5")
         page.get_by_role("button", name="Show", exact=True).click()
         page.wait_for_url("**agg=median**")
@@ -33,7 +33,7 @@ def test_a_view_goes_from_the_form_into_the_address_and_along_with_the_tabs(
         ways.get_by_role("link", name="Curves").click()
         page.wait_for_url("**facet=depth**")
         assert page.get_by_label("Smoothing, 0 to 0.99").input_value() == "0.5"
-        assert page.get_by_label("Over", exact=True).input_value() == "epoch"
+        assert page.get_by_label("Horizontal axis", exact=True).input_value() == "epoch"
 
 
 def test_a_group_is_hidden_and_the_list_stays_as_it_was(running_browser: Browser, lab: Lab) -> None:

@@ -22,6 +22,12 @@ NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_siz
 EDGES = st.none() | st.floats(-1e9, 1e9).map(lambda value: value + 0.0)
 
 
+def test_the_form_unfolds_where_the_address_says_something_that_it_folds() -> None:
+    assert not CompareView(metric="val_loss", color="depth", facet="width", x="epoch").has_further
+    assert CompareView(agg="median", band="quartiles").has_further
+    assert CompareView(first=2.0).has_further
+
+
 @st.composite
 def views(draw: st.DrawFn) -> CompareView:
     agg = draw(st.sampled_from(["mean", "median"]))

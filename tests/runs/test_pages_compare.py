@@ -335,3 +335,12 @@ def test_a_diverged_run_does_not_count_with_its_last_finite_value() -> None:
     builders.build_finished_run(sweep, stop_reason="diverged", summary={"val_accuracy": 0.7})
     [group] = compared(sweep, "val_accuracy").groups
     assert (group.diverged, group.interval, group.best) == (1, None, None)
+
+
+def test_where_all_diverged_the_page_says_that_there_is_no_best(client: Client) -> None:
+    client.force_login(builders.build_user())
+    sweep = builders.build_sweep()
+    build_cell(sweep, 0, None)
+    text = client.get(sweep.get_absolute_url()).content.decode()
+    assert "so there is no best one" in text
+    assert "#groups" in client.get(f"{sweep.get_absolute_url()}&tab=factors").content.decode()

@@ -114,6 +114,7 @@ def _tab(found: Compared, comparison: Comparison) -> dict[str, Any]:
         "tab": tab,
         "controls": controls(tab, view, comparison, found.metrics),
         "kept": view.pairs(without=tab.controls),
+        "groups_address": view.address(tab=tabs.TABS[0].key),
         "tabs": [(one, view.address(tab=one.key)) for one in TABS],
         **tab.build(comparison, view, found.warnings),
     }

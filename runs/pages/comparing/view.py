@@ -109,6 +109,11 @@ class CompareView:
         named = [*self.chosen, *own.items(), *sorted(self.extra.items())]
         return [(name, value) for name, value in named if value and name not in without]
 
+    @property
+    def has_further(self) -> bool:
+        """Whether the address says something that the form folds away."""
+        return bool({"dash", "agg", "band", "smooth", "ylog", "from", "to"} & dict(self.pairs()).keys())
+
     def among(self, comparison: Comparison, warnings: list[str]) -> CompareView:
         """Leave out what these runs cannot be shown by."""
         changes: dict[str, Any] = {}
