@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -55,6 +55,11 @@ class RunRow(NamedTuple):
     def diverged(self) -> bool:
         """Whether the run ended because its numbers stopped being finite."""
         return self.stop_reason == "diverged"
+
+    @property
+    def replicate(self) -> Hashable:
+        """What it repeats its configuration by: the seed; a run that never said one stands for itself."""
+        return ("run", self.pk) if self.seed is None else self.seed
 
     @property
     def was_halted(self) -> bool:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from nnlab.stats.intervals import Interval, mean_interval
+from nnlab.stats.intervals import LARGEST, Interval, mean_interval
 from runs.models import Source, Status
 from runs.pages.choosing import choosing_caution
 from runs.pages.comparing.configs import FACTORS, MORE_FACTORS, networks_of, rests_of
@@ -53,7 +53,7 @@ class Group:
     def interval(self) -> Interval | None:
         """Mean and t interval over the seeds that have a final value."""
         return seed_interval(
-            (member.run.seed, member.value)
+            (member.run.replicate, member.value)
             for member in self.members
             if member.counts and member.value is not None
         )
@@ -198,9 +198,9 @@ def compare_runs(runs: Sequence[RunRow], metric: str, values: Mapping[int, Any])
     return Comparison(metric, unit, members, sorted(groups, key=lambda group: group.rank), factors)
 
 
-def seed_interval(values: Iterable[tuple[int | None, float]]) -> Interval | None:
+def seed_interval(values: Iterable[tuple[Hashable, float]]) -> Interval | None:
     """Return mean and t interval over seeds; runs of one seed are averaged first and count once."""
-    by_seed: dict[int | None, list[float]] = {}
+    by_seed: dict[Hashable, list[float]] = {}
     for seed, value in values:
         by_seed.setdefault(seed, []).append(value)
     means = [math.fsum(found) / len(found) for found in by_seed.values()]
@@ -238,8 +238,8 @@ def _network_text(member: Member) -> str:
 
 
 def finite(value: Any) -> float | None:
-    """Return a number that is one, else None."""
-    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+    """Return a number that can be reckoned with, else None: NaN, infinities and their like are none."""
+    return float(value) if isinstance(value, int | float) and abs(value) <= LARGEST else None
 
 
 def _labels(first: Mapping[str, Member], varied: Sequence[str]) -> dict[str, str]:

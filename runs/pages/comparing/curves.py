@@ -176,7 +176,7 @@ def _grouped(
     panel: Panel, series: Mapping[int, Curve], comparison: Comparison, view: CompareView
 ) -> dict[str, GroupCurve]:
     runs: list[RunCurve] = [
-        (key, run.seed, *series[run.pk])
+        (key, run.replicate, *series[run.pk])
         for key, members in panel.runs.items()
         for run in members
         if run.pk in series

@@ -83,7 +83,7 @@ def test_interval(group: Group, comparison: Comparison, view: CompareView) -> In
     if group is not comparison.groups[0] and not shows_all_tests(view):
         return None
     return seed_interval(
-        (member.run.seed, comparison.tests[member.run.pk])
+        (member.run.replicate, comparison.tests[member.run.pk])
         for member in group.members
         if member.counts and member.value is not None and member.run.pk in comparison.tests
     )

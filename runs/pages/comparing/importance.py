@@ -26,7 +26,10 @@ def importance_tab(comparison: Comparison, view: CompareView, warnings: list[str
 
 
 def _explained(comparison: Comparison) -> Importance:
-    rows = comparison.rows()
+    rows = [
+        row if row["seed"] is not None else row | {"seed": ("run", place)}  # each stands for itself
+        for place, row in enumerate(comparison.rows())
+    ]
     knobs = list(comparison.varied)
     if len({row["rest"] for row in rows}) > 1:
         rows = [row | {_OTHER: row["rest"]} for row in rows]
