@@ -154,3 +154,10 @@ def test_who_may_only_look_sees_tags_and_no_buttons(client: Client) -> None:
     page = client.get(run.get_absolute_url()).content.decode()
     assert '<span class="badge">odd</span>' in page
     assert 'name="pin"' not in page
+
+
+def test_a_program_that_logs_no_gradients_is_told_how(owner: Client) -> None:
+    run = builders.build_finished_run(source=Source.OUTSIDE)
+    said = words_of(owner, run, "gradients/")
+    assert "No gradient was measured" in said
+    assert "gradient_rms" in said

@@ -25,7 +25,8 @@ def show(page: RunPage) -> dict[str, Any]:
     """Return what the tab of the gradients needs."""
     moment = _moment(page)
     charts = list(_charts(page, moment).values())
-    return {**_at_step(page, moment), "charts": charts, "cursor": cursor_of(page.run)}
+    blank = page.run.is_over and not any(chart.figure.get("data") for chart in charts)
+    return {**_at_step(page, moment), "charts": charts, "blank": blank, "cursor": cursor_of(page.run)}
 
 
 def news(page: RunPage, after: str) -> tuple[dict[str, Any], dict[str, str]]:

@@ -9,7 +9,7 @@ from typing import Any
 from runs.charts.chart import Chart
 from runs.charts.layers import MEASURES
 from runs.models import Series
-from runs.pages.run.charts import drawable, health_map, read_run, spread
+from runs.pages.run.charts import drawable, health_map, read_run, spread, title_of
 from runs.pages.run.redrawing import cursor_of, redrawn
 from runs.pages.run.view import RunPage
 
@@ -38,6 +38,7 @@ def _maps(page: RunPage) -> Mapping[str, Chart]:
     order = [measure for measure in dict.fromkeys((*_FIRST, *MEASURES)) if measure in layers]
     windows = read_run(page.run, order, spread(every, MAX_LAYERS)) if order else []
     maps = [health_map(replace(view, measure=measure), windows, f"health-{measure}") for measure in order]
+    maps = [replace(one, title=title_of(measure)) for one, measure in zip(maps, order, strict=True)]
     # Of some activations no unit can die: that has no map, unless nothing has one yet.
     maps = [chart for chart in maps if not chart.empty] or maps
     return {chart.key: drawable(chart, is_over=view.is_over) for chart in maps}
