@@ -210,3 +210,20 @@ def test_five_hundred_columns_can_be_chosen_among(
     with django_assert_max_num_queries(20):
         answer = submitter.post(reverse("recipe-new", args=[version.key]), values)
     assert answer.status_code == HTTPStatus.FOUND
+
+
+@pytest.mark.parametrize(
+    ("key", "counts"),
+    [
+        ("breast_cancer", {"all": 31, "numeric": 30, "categorical": 1, "warned": 5}),
+        ("iris", {}),  # few columns are seen at once
+        ("digits", {}),  # and many are on pages
+    ],
+)
+def test_the_columns_of_a_dataset_can_be_narrowed_where_that_helps(
+    client: Client, key: str, counts: dict[str, int]
+) -> None:
+    client.force_login(builders.build_user())
+    answer = client.get(reverse("dataset", args=[key]))
+    assert answer.context["counts"] == counts
+    assert ("show-numeric" in answer.content.decode()) == bool(counts)

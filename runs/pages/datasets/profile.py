@@ -21,6 +21,7 @@ from runs.pages.frame import render_page
 from runs.reading.datasets import Described, describe, newest_runs, saved_recipes
 
 COLUMNS_A_PAGE = 50
+NARROWED_FROM = 12  # columns; fewer are seen at once
 FIRST_ROWS = 10
 FIRST_COLUMNS = 30
 PICTURES = 12
@@ -67,9 +68,20 @@ def profile_context(found: Described, page: str) -> dict[str, Any]:
         "first_column": (shown - 1) * COLUMNS_A_PAGE + 1,
         "page": shown,
         "pages": range(1, pages + 1) if pages > 1 else (),
+        "counts": counts_of(columns) if NARROWED_FROM <= len(columns) <= COLUMNS_A_PAGE else {},
         "head": [column.name for column in found.columns[:FIRST_COLUMNS]],
         "first_rows": first_rows(found.columns[:FIRST_COLUMNS], FIRST_ROWS),
         "pictures": _pictures(found),
+    }
+
+
+def counts_of(columns: Sequence[ColumnProfile]) -> dict[str, int]:
+    """Count columns by what a table of them can be narrowed to."""
+    return {
+        "all": len(columns),
+        "numeric": sum(column.kind == "numeric" for column in columns),
+        "categorical": sum(column.kind == "categorical" for column in columns),
+        "warned": sum(bool(column.warnings) for column in columns),
     }
 
 

@@ -22,13 +22,13 @@ TASKS = {
     "multiclass": "several classes",
 }
 LABELS = {"": "as it is", "log": "its logarithm, log(1 + x)"}
-NUMBERS = {"median": "median, with the gaps marked", "mean": "mean", "drop": "leave the row out"}
+NUMBERS = {"median": "median, gaps marked", "mean": "mean", "drop": "leave the row out"}
 CATEGORIES = {
-    "own": "a category of their own",
+    "own": "their own category",
     "most frequent": "the most frequent",
     "drop": "leave the row out",
 }
-CAPS = {"": "nowhere", "percentiles": "at percentiles of the training rows", "values": "at these values"}
+CAPS = {"": "nowhere", "percentiles": "at percentiles", "values": "at these values"}
 KINDS = {"numeric": "number", "categorical": "category", "": "leave out"}
 FIELDSETS = (
     ("Target", ("target", "task", "label", "divide", "unit")),

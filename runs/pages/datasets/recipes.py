@@ -18,6 +18,7 @@ from nnlab.data.profile import ColumnProfile
 from nnlab.data.upload_recipes import UploadRecipe
 from runs.models import DatasetRecipe, DatasetVersion
 from runs.pages.datasets.preview import preview_context
+from runs.pages.datasets.profile import counts_of
 from runs.pages.datasets.recipe_form import KINDS, RecipeForm
 from runs.pages.frame import needs, render_page
 from runs.reading.datasets import columns_of_upload, describe, version_named
@@ -66,21 +67,11 @@ def new_recipe(request: HttpRequest, key: str) -> HttpResponse:
         "version": version,
         "form": form,
         "columns": rows,
-        "counts": _counts(profiles),
+        "counts": counts_of(profiles),
         "sets": SETS,
         "kinds": KINDS,
     }
     return render_page(request, "runs/dataset_roles.html", context, status=400 if form.is_bound else 200)
-
-
-def _counts(columns: tuple[ColumnProfile, ...]) -> dict[str, int]:
-    """Count columns as the table of them can be narrowed."""
-    return {
-        "all": len(columns),
-        "numeric": sum(column.kind == "numeric" for column in columns),
-        "categorical": sum(column.kind == "categorical" for column in columns),
-        "warned": sum(bool(column.warnings) for column in columns),
-    }
 
 
 def _set(given: QueryDict, columns: tuple[ColumnProfile, ...]) -> dict[str, Any]:
