@@ -129,6 +129,9 @@ def test_a_bad_file_says_what_was_expected_with_and_without_scripts(
     page.get_by_label("Project").fill("Nowhere")
     page.locator("#id_file").set_input_files(file)
     page.get_by_role("button", name="Upload").click()
-    expect(page.get_by_role("alert")).to_contain_text("row 3: expected 2 cells as in the header, got 1")
+    expect(page.get_by_role("alert")).to_contain_text(
+        "row 3: expected 2 cells as in the header, got 1", timeout=60_000
+    )
+    page.get_by_role("link", name="upload it anew").click()
     expect(page.get_by_label("Project")).to_have_value("Nowhere")
     context.close()
