@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import math
-import numbers
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nnlab.stats.cells import FactorRuns, joined, ordered, read_runs
 from nnlab.stats.differences import Difference, difference
 from nnlab.stats.errors import StatsError
-from nnlab.stats.intervals import LARGEST, mean_interval
-from nnlab.stats.seeds import averaged, numbered
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+from nnlab.stats.intervals import mean_interval
+from nnlab.stats.seeds import averaged
 
 
 @dataclass(frozen=True)
@@ -92,31 +87,6 @@ class FactorEffect:
     caption: str
 
 
-@dataclass(frozen=True)
-class _Runs:
-    """All runs as arrays, each level, setting of the others and seed a number; NaN for a diverged run.
-
-    Shapes: levels, settings, seeds and values (runs,).
-    """
-
-    names: Sequence[Hashable]
-    levels: IntArray
-    settings: IntArray
-    seeds: IntArray
-    values: FloatArray
-
-    @cached_property
-    def finished(self) -> NDArray[np.bool_]:
-        return np.isfinite(self.values)
-
-    @cached_property
-    def means(self) -> tuple[IntArray, IntArray, IntArray, FloatArray]:
-        """The mean of the finished runs of each seed, setting and level, sorted by these."""
-        keys = [key[self.finished] for key in (self.seeds, self.settings, self.levels)]
-        [seeds, settings, levels], means = averaged(self.values[self.finished], keys)
-        return seeds, settings, levels, means
-
-
 def factor_effects(
     rows: Sequence[Mapping[str, object]], factor: str, others: Sequence[str], seed: str, metric: str
 ) -> FactorEffect:
@@ -143,7 +113,7 @@ def factor_effects(
     """
     if not rows:
         raise StatsError("expected at least one run, got none")
-    runs = _read(rows, factor, others, seed, metric)
+    runs = read_runs(rows, factor, others, seed, metric)
     shared = _shared(runs)
     seeds, settings, levels = (key[shared] for key in runs.means[:3])
     [of_level, of_seed], by_seed = averaged(runs.means[3][shared], [levels, seeds])
@@ -156,87 +126,31 @@ def factor_effects(
     effects = [
         _level_effect(runs, place, list(over_seeds[place].values())) for place in range(len(runs.names))
     ]
-    order = _ordered(runs.names)
+    order = ordered(runs.names)
     in_order = tuple(sorted(effects, key=lambda one: order[one.level]))
     compared = len(np.unique(settings))
-    counted = np.isin(_joined(runs.seeds, runs.settings), _joined(seeds, settings)) & runs.finished
+    cells = np.unique(joined(seeds, settings))
+    counted = np.isin(joined(runs.seeds, runs.settings), cells) & runs.finished
+    uneven = len(cells) < compared * len(np.unique(seeds))
     return _summary(
-        (factor, metric), runs, in_order, compared, int(counted.sum()), _confounded(effects, over_seeds)
+        (factor, metric),
+        runs,
+        in_order,
+        compared,
+        int(counted.sum()),
+        _confounded(effects, over_seeds),
+        uneven,
     )
 
 
-def _read(
-    rows: Sequence[Mapping[str, object]], factor: str, others: Sequence[str], seed: str, metric: str
-) -> _Runs:
-    keys = (factor, *others, seed, metric)
-    absent = next((key for key in keys if any(key not in row for row in rows)), None)
-    if absent is not None:
-        raise StatsError(f"expected the keys {', '.join(keys)}; got no {absent}")
-    found = [row[metric] for row in rows]
-    wrong = [value for value in found if value is not None and not isinstance(value, numbers.Real)]
-    if wrong:
-        raise StatsError(f"expected a number or None as {metric}, got {wrong[0]!r}")
-    values = np.array(found, np.float64)
-    values[~(np.abs(values) <= LARGEST)] = np.nan
-    names, levels = _levels(rows, factor)
-    settings = np.zeros(len(rows), np.int64)
-    for other in others:
-        settings = np.unique(_joined(settings, _levels(rows, other)[1]), return_inverse=True)[1]
-    return _Runs(names, levels, settings, _levels(rows, seed)[1], values)
-
-
-def _levels(rows: Sequence[Mapping[str, object]], key: str) -> tuple[list[Hashable], IntArray]:
-    """Number the levels of a column."""
-    column = [row[key] for row in rows]
-    try:
-        names, places = numbered(column)
-    except TypeError:  # lists among them
-        return numbered([_hashable(level, key) for level in column])
-    for level in names:
-        _hashable(level, key)
-    return names, places
-
-
-def _joined(one: IntArray, two: IntArray) -> IntArray:
-    """Make one number of two that are each below 2³¹."""
-    return one * 2**31 + two
-
-
-def _hashable(value: object, key: str) -> Hashable:
-    """Turn lists, as JSON has them, into tuples; refuse what cannot be told apart."""
-    if isinstance(value, list | tuple):
-        return tuple(_hashable(item, key) for item in value)
-    wanted = f"expected {key} to be a number, a text, or a list of them, got {value!r}"
-    if isinstance(value, float) and math.isnan(value):
-        raise StatsError(wanted)
-    try:
-        hash(value)
-    except TypeError as error:
-        raise StatsError(wanted) from error
-    return value
-
-
-def _ordered(levels: Iterable[Hashable]) -> dict[Hashable, int]:
-    """Sort numbers by size and texts by letter; mixed kinds by their kind first."""
-
-    def key(level: object) -> tuple[str, Any]:
-        if isinstance(level, numbers.Real):
-            return ("", level)
-        if isinstance(level, tuple):
-            return ("tuple", [key(item) for item in level])
-        return (type(level).__name__, str(level))
-
-    return {level: place for place, level in enumerate(sorted(levels, key=key))}
-
-
-def _shared(runs: _Runs) -> NDArray[np.bool_]:
+def _shared(runs: FactorRuns) -> NDArray[np.bool_]:
     """Say which means belong to a seed and setting with a finished run at every level that ever finished."""
     seeds, settings, levels, _ = runs.means
-    _, place, counts = np.unique(_joined(seeds, settings), return_inverse=True, return_counts=True)
+    _, place, counts = np.unique(joined(seeds, settings), return_inverse=True, return_counts=True)
     return np.asarray(counts[place] == len(np.unique(levels)))
 
 
-def _level_effect(runs: _Runs, place: int, by_seed: Sequence[float]) -> LevelEffect:
+def _level_effect(runs: FactorRuns, place: int, by_seed: Sequence[float]) -> LevelEffect:
     here = runs.levels == place
     finished = tuple(runs.values[here & runs.finished].tolist())
     diverged = int(here.sum()) - len(finished)
@@ -267,16 +181,17 @@ def _confounded(
 
 def _summary(
     names: tuple[str, str],
-    runs: _Runs,
+    runs: FactorRuns,
     levels: tuple[LevelEffect, ...],
     compared: int,
     counted: int,
     confounded: Confounded | None,
+    uneven: bool,
 ) -> FactorEffect:
     _, settings, at, means = runs.means
     every, tried = len(np.unique(runs.settings)), len(np.unique(runs.seeds))
     cells = len(levels) * every
-    missing = cells - len(np.unique(_joined(settings, at)))
+    missing = cells - len(np.unique(joined(settings, at)))
     balanced = len(means) == cells * tried
     if balanced:
         caption = f"balanced: {_counted(cells, 'cell')} × {_counted(tried, 'seed')}"
@@ -289,6 +204,8 @@ def _summary(
     elif counted < runs.finished.sum():
         caption += f"; means over {compared:,} of {_counted(every, 'setting')} of the others, "
         caption += f"{counted:,} of {runs.finished.sum():,} finished runs"
+    if uneven:
+        caption += "; not every seed has all of these settings"
     diverged = sum(level.diverged for level in levels)
     if diverged:
         caption += f"; {diverged:,} of {_counted(len(runs.values), 'run')} diverged, not in the means"

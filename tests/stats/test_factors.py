@@ -151,7 +151,8 @@ def test_a_missing_seed_takes_its_setting_out_for_that_seed_only() -> None:
     rows.remove({"depth": 1, "width": 32, "seed": 1, "loss": 42.5})
     got = depth_effect(rows)
     assert got.caption == (
-        "unbalanced: 1 of 12 runs missing; means over 3 of 3 settings of the others, 10 of 11 finished runs"
+        "unbalanced: 1 of 12 runs missing; means over 3 of 3 settings of the others, 10 of 11 finished runs;"
+        " not every seed has all of these settings"
     )
     assert [level.mean for level in got.levels] == pytest.approx([(86 / 3 + 22.5) / 2, (116 / 3 + 32.5) / 2])
 
@@ -165,7 +166,7 @@ def test_diverged_runs_are_counted_and_said() -> None:
     assert got.counted == 8
     assert got.caption == (
         "unbalanced: 2 of 12 runs missing; means over 3 of 3 settings of the others, 8 of 10 finished runs;"
-        " 2 of 12 runs diverged, not in the means"
+        " not every seed has all of these settings; 2 of 12 runs diverged, not in the means"
     )
 
 
