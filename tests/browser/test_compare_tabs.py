@@ -55,6 +55,8 @@ def test_ranges_of_the_axes_are_set_without_a_mouse_and_stay_in_the_address(
         page = tab.open(address(lab, "parallel"))
         summary = page.locator("#parallel-summary")
         expect(summary).to_contain_text("16 groups of 16 within the ranges")
+        page.locator("summary", has_text="Range, scale and direction").focus()
+        page.keyboard.press("Enter")
         page.get_by_label("Least depth").fill("2")
         page.get_by_label("Only this activation").select_option("relu")
         page.get_by_label("depth upside down").check()
