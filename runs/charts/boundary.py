@@ -144,11 +144,11 @@ def _shares(plane: Plane) -> FloatArray:
 def _regions(plane: Plane, classes: Sequence[str]) -> list[dict[str, Any]]:
     """Tint for each class where it has the highest probability, the stronger the surer."""
     shares = _shares(plane)
-    winner = shares.argmax(axis=0)
+    winner, shown = shares.argmax(axis=0), shares.round(3)  # as many digits as an eye can tell
     return [
         {
             "type": "heatmap", "x": numbers(plane.x), "y": numbers(plane.y),
-            "z": numbers(np.where(winner == place, shares[place], np.nan)), "zmin": 1.0 / len(classes),
+            "z": numbers(np.where(winner == place, shown[place], np.nan)), "zmin": 1.0 / len(classes),
             "zmax": 1.0, "zsmooth": False, "hoverongaps": False, "showscale": False,
             "hovertemplate": f"{escaped(name)}: %{{z:.1%}}<extra></extra>",
             "meta": {"role": "tint", "series": place},
