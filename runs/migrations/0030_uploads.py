@@ -30,7 +30,7 @@ class Migration(migrations.Migration):
                 ('state', models.CharField(choices=[('waiting', 'Waiting'), ('reading', 'Reading'), ('read', 'Read'), ('refused', 'Refused')], default='waiting', max_length=7)),
                 ('attempts', models.PositiveIntegerField(default=0, help_text='At reading it; only the last may write.')),
                 ('failures', models.PositiveSmallIntegerField(default=0, help_text='Attempts whose reader died.')),
-                ('heard_at', models.DateTimeField(help_text='When its reader last gave a sign of life.', null=True)),
+                ('heard_at', models.DateTimeField(help_text='When it came, or its reader was heard of last.', null=True)),
                 ('share', models.FloatField(default=0.0, help_text='Of the reading that is done.')),
                 ('rows_read', models.PositiveIntegerField(default=0)),
                 ('error', models.TextField(blank=True, help_text='Why it was refused.')),

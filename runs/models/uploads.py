@@ -35,7 +35,7 @@ class Upload(models.Model):
     state = models.CharField(max_length=7, choices=State, default=State.WAITING)
     attempts = models.PositiveIntegerField(default=0, help_text="At reading it; only the last may write.")
     failures = models.PositiveSmallIntegerField(default=0, help_text="Attempts whose reader died.")
-    heard_at = models.DateTimeField(null=True, help_text="When its reader last gave a sign of life.")
+    heard_at = models.DateTimeField(null=True, help_text="When it came, or its reader was heard of last.")
     share = models.FloatField(default=0.0, help_text="Of the reading that is done.")
     rows_read = models.PositiveIntegerField(default=0)
     error = models.TextField(blank=True, help_text="Why it was refused.")

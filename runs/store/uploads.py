@@ -62,7 +62,7 @@ def keep(chunks: Iterable[bytes], sent: Sent) -> Upload:
             " save or cancel some, on the page of datasets",
         )
     with transaction.atomic():
-        upload = Upload.objects.create(**asdict(sent), size=0)
+        upload = Upload.objects.create(**asdict(sent), size=0, heard_at=Now())
         size = 0
         for number, chunk in enumerate(chunks):
             UploadPart.objects.create(upload=upload, part=number, data=chunk)
@@ -178,6 +178,7 @@ def read_again(upload: Upload, delimiter: str) -> bool:
             delimiter=delimiter,
             version=None,
             failures=0,
+            heard_at=Now(),
             share=0.0,
             rows_read=0,
             error="",

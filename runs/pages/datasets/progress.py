@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -9,6 +10,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from nnlab.data.csv_reading import DELIMITERS
@@ -17,6 +19,7 @@ from runs.pages.frame import needs, render_page
 from runs.store import uploads
 
 SUBMIT = "runs.submit_sweep"
+LATE = timedelta(minutes=1)  # that a file waits though none is before it
 NAMES = {"": "found by itself", ",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
@@ -90,9 +93,12 @@ def _next(upload: Upload) -> str:
 
 
 def _context(upload: Upload) -> dict[str, Any]:
+    ahead = uploads.ahead_of(upload)
+    since = timezone.now() - (upload.heard_at or upload.sent_at)
     return {
         "upload": upload,
-        "ahead": uploads.ahead_of(upload),
+        "ahead": ahead,
+        "is_late": upload.state == Upload.State.WAITING and not ahead and since > LATE,
         "next": _next(upload) if upload.version else "",
         "delimiters": NAMES.items(),
         "new": f"{reverse('upload')}?{urlencode({'project': upload.project_name})}",
