@@ -68,8 +68,15 @@ def equivalence(found: Difference, within: float, alpha: float = 0.05) -> Equiva
 def equivalences(
     found: Sequence[Difference | None], within: float, alpha: float = 0.05
 ) -> list[Equivalence | None]:
-    """Test a family of differences, each in its place, the p values corrected after Holm for their number."""
+    """Test a family of differences, each in its place, the p values corrected after Holm for their number.
+
+    Where all of them are shown even so, they are one claim, and nothing is corrected.
+
+    Source: Berger (1982) on claims that need every test of several; the first step of Hochberg (1988).
+    """
     made = [equivalence(one, within, alpha) if one else None for one in found]
+    if all(one is not None and one.shown for one in made):
+        return made
     corrected = iter(holm([one.p_value for one in made if one is not None]))
     return [None if one is None else replace(one, p_value=next(corrected)) for one in made]
 

@@ -9,7 +9,7 @@ from math import comb, prod
 from typing import Any
 
 from nnlab.stats.comparisons import Compared, all_pairs
-from nnlab.stats.equivalence import Equivalence, equivalence
+from nnlab.stats.equivalence import Equivalence, equivalences
 from runs.questions.cells import FACTORS, Budget
 from runs.questions.outcomes import CellOutcome
 from runs.questions.reading import DEFAULT_MARGINS
@@ -92,7 +92,7 @@ class Verdict:
 
     Args:
         best: label of the cell with the best mean; empty where there is none.
-        pairs: all of them, their p values corrected after Holm for their number.
+        pairs: all of them, their p values, and those of being equal, corrected after Holm for their number.
     """
 
     kind: Kind
@@ -104,7 +104,9 @@ class Verdict:
 def judge(cells: Sequence[CellOutcome], terms: Terms) -> Verdict:
     """Compare all cells in pairs, and say what holds of the best one."""
     compared = all_pairs({one.cell.label: one.answer.values for one in cells})
-    pairs = [Pair(one, _equal(one, terms.margin)) for one in compared]
+    differences = [one.difference for one in compared]
+    same = equivalences(differences, terms.margin) if terms.margin is not None else [None] * len(compared)
+    pairs = [Pair(one, equal) for one, equal in zip(compared, same, strict=True)]
     known = [one for one in cells if one.answer.mean is not None]
     if len(known) < 2:
         has = f"only {known[0].cell.label} has one" if known else "none has one"
@@ -143,12 +145,6 @@ class _Rivals:
     @property
     def all(self) -> list[tuple[str, Compared]]:
         return [*self.worse, *self.equal, *self.open]
-
-
-def _equal(compared: Compared, margin: float | None) -> Equivalence | None:
-    if compared.difference is None or margin is None:
-        return None
-    return equivalence(compared.difference, margin)
 
 
 def _kind(rivals: _Rivals, pairs: Sequence[Pair]) -> Kind:

@@ -87,3 +87,15 @@ def test_equivalences_of_a_family_are_corrected_for_their_number() -> None:
     p_values = [one.p_value for one in alone if one]
     assert [one.p_value for one in together if one] == holm(p_values)
     assert sum(one.shown for one in together if one) < sum(one.shown for one in alone if one)
+
+
+def test_that_all_are_equivalent_is_one_claim_that_needs_no_correction() -> None:
+    rng = np.random.default_rng(2)
+    nothing = dict.fromkeys(range(8), 0.0)
+    found = [difference(nothing, dict(enumerate(rng.normal(0, 0.5, 8)))) for _ in range(4)]
+    within = max(
+        abs(end) for one in found if (same := equivalence(one, 1.0)) for end in (same.low, same.high)
+    )
+    together = equivalences(found, 1.001 * within)
+    assert together == [equivalence(one, 1.001 * within) for one in found]
+    assert all(one.shown for one in together if one)
