@@ -68,6 +68,10 @@ def steps_of(
         exceptions: by column.
         numeric: all inputs of numbers; of use only where there are exceptions.
     """
+    if scaling == BUCKETS:
+        raise DataError(
+            "scaling", f"expected a scaling among {', '.join(SCALINGS)} for a whole table, got buckets"
+        )
     usual = Treatment(scaling, cap)
     groups: dict[Treatment, Names] = {usual: ()}  # no names are all numbers
     if exceptions:

@@ -12,6 +12,7 @@ from runs.api import (
     listing,
     questions,
     queue,
+    recipes,
     retention,
     sweeps,
     windows,
@@ -23,7 +24,7 @@ from runs.api.refusals import answer_refusals
 
 api = NinjaAPI(title="nnlab", version="1", auth=AUTH, docs_url=None, urls_namespace="api")
 _READING = (listing, changes, queue, alerts, windows, workers)
-_DOING = (sweeps, questions, datasets, controls, retention, writing)
+_DOING = (sweeps, questions, datasets, recipes, controls, retention, writing)
 for part in (*_READING, *_DOING):
     api.add_router("", part.router)
 answer_refusals(api)
