@@ -115,3 +115,21 @@ def test_ticked_runs_and_hidden_groups_are_still_there_after_back_and_forward(
         page.go_forward()
         assert page.url == hidden
         expect(page.get_by_role("link", name="Draw ")).to_have_count(1)
+
+
+def test_a_phone_shows_the_name_first_and_the_other_filters_when_asked(
+    running_browser: Browser, lab: Lab
+) -> None:
+    with chromium.visit(running_browser, lab.site.address, width=400) as tab:
+        page = tab.open("/p/housing/")
+        activation, more = page.locator("#filter-activation"), page.get_by_role("button", name="More filters")
+        expect(page.locator("#filter-q")).to_be_visible()
+        expect(activation).to_be_hidden()
+        more.click()
+        activation.fill("relu")
+        activation.press("Enter")
+        page.wait_for_url("**activation=relu*")
+        expect(activation).to_have_value("relu")
+        expect(activation).to_be_visible()
+        page.set_viewport_size({"width": 1360, "height": 900})
+        expect(more).to_be_hidden()

@@ -1,6 +1,6 @@
 /*
 The runs table by keyboard: j and k walk its rows, x ticks one, s pins it, c compares what is ticked, Escape
-clears the ticks. [data-all] ticks every row of the page.
+clears the ticks. [data-all] ticks every row of the page, [data-more] opens a phone's filters.
 */
 const rows = () => [...document.querySelectorAll("tr:has([name=runs])")];
 const boxes = () => [...document.querySelectorAll("[name=runs]")];
@@ -30,4 +30,8 @@ document.addEventListener("key", ({ detail: event }) => {
 
 document.querySelector("[data-all]")?.addEventListener("change", (event) => {
   boxes().forEach((box) => { box.checked = event.target.checked; });
+});
+
+document.querySelector("[data-more]")?.addEventListener("click", ({ target }) => {
+  target.setAttribute("aria-expanded", target.getAttribute("aria-expanded") === "false");
 });
