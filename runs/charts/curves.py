@@ -125,7 +125,7 @@ def curves(  # noqa: PLR0913 - what is drawn, and the axes it is drawn against, 
     read = [_read(line) for line in lines]
     if not any(item.finite.any() for item in read):
         return empty_chart(key, title, _nothing(read))
-    data = [trace for item in read for trace in traces(item, log_y=log_y)]
+    data = _layered([trace for item in read for trace in traces(item, log_y=log_y)])
     data += broken_trace(read, x_title, log_y=log_y)
     heights = np.concatenate([item.y for item in read])
     opening = {} if log_y or least_span is None else _opening(read, least_span)
@@ -148,6 +148,13 @@ def curves(  # noqa: PLR0913 - what is drawn, and the axes it is drawn against, 
         + marks_sentence(marks),
         table=_table([item for item in read if not item.line.faint], x_title, percent=percent),
     )
+
+
+def _layered(drawn: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Put bands behind all lines, else they would tint those of others."""
+    areas = {"edge", "band"}
+    behind = [trace for trace in drawn if trace["meta"]["role"] in areas]
+    return behind + [trace for trace in drawn if trace["meta"]["role"] not in areas]
 
 
 def _opening(read: Sequence[ReadLine], least_span: float) -> dict[str, Any]:

@@ -139,3 +139,14 @@ def test_data_are_true_and_levels_plain_whatever_is_drawn(
     ]
     assert max(row[2] for row in means.values()) > 100  # else nothing would be cut
     assert "validation accuracy (%)" in {row[1] for row in csv.reader(lines.read_text().splitlines())}
+
+
+def test_each_line_is_saved_with_its_own_band(running_browser: Browser, lab: Lab, tmp_path: Path) -> None:
+    with chromium.visit(running_browser, lab.site.address) as tab:
+        tab.open(f"/p/housing/compare/?sweep={lab.sweep}&depth=1&width=8&dropout=0")
+        saved = download(tab.page, "curves-0", "csv", tmp_path)
+    _, *rows = csv.reader(saved.read_text().splitlines())
+    banded = [row for row in rows if row[3]]
+    assert {row[0] for row in banded} == {"relu", "tanh"}
+    assert len(banded) == 2 * 3  # a row for each epoch
+    assert all(float(low) < float(value) < float(high) for _, _, value, low, high in banded)

@@ -94,6 +94,14 @@ def test_a_diverged_run_is_counted_even_where_its_last_value_was_finite() -> Non
     assert plain(median)[-1][0] == "2"
 
 
+def test_bands_lie_behind_the_lines_of_all_groups() -> None:
+    runs = {(1, 0): [2.0, 1.0], (1, 1): [3.0, 2.0], (2, 0): [2.5, 1.5], (2, 1): [3.5, 2.5]}
+    [chart] = charts_of(build_runs(runs))
+    roles = [trace["meta"]["role"] for trace in chart.figure["data"]]
+    assert roles[:4] == ["edge", "band", "edge", "band"]
+    assert not {"edge", "band"} & {*roles[4:]}
+
+
 def test_the_axis_of_a_share_ends_at_100_percent_and_its_band_stays_true() -> None:
     sweep = builders.build_sweep()
     for seed, share in enumerate((0.5, 0.99)):

@@ -73,20 +73,19 @@ function rows({ data, layout, title, whole }) {
   const lies = data.some((trace) => trace.orientation === "h");
   const [along, up] = lies ? ["yaxis", "xaxis"] : ["xaxis", "yaxis"];
   const body = [];
-  let low = [];
-  let high = [];
+  const bands = {}; // they lie behind all lines, and belong to the one that is hidden with them
   for (const trace of data) {
     const role = trace.meta?.role;
     const values = lies ? trace.x : (trace.customdata ?? trace.y);
-    if (role === "edge") low = values;
-    else if (role === "band") high = values;
+    if (role === "edge") bands[trace.legendgroup] = [values];
+    else if (role === "band") bands[trace.legendgroup].push(values);
     else if (role !== "broken") {
+      let [low, high] = (role === "line" && bands[trace.legendgroup]) || [[], []];
       const { array, arrayminus } = trace.error_x ?? trace.error_y ?? {};
       if (array) [low, high] = [values.map((at, i) => less(at, arrayminus[i])), values.map((at, i) => less(at, array[i], -1))];
       (lies ? trace.y : trace.x).forEach((at, i) => {
         if (at !== null) body.push([trace.ids?.[i] ?? trace.name, tick(layout, along, at), values[i], low[i], high[i]]);
       });
-      [low, high] = [[], []];
     }
   }
   const run = whole && data.find((trace) => trace.meta?.source)?.meta.source[0];
