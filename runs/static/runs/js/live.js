@@ -77,6 +77,7 @@ function fill(id, html) {
   const fields = new Map([...element.querySelectorAll(FIELDS)].map((field) => [nameOf(field), field]));
   const folds = new Map([...element.querySelectorAll("details")].map((fold) => [foldOf(fold), fold.open]));
   element.innerHTML = html;
+  for (const fold of element.querySelectorAll("details")) fold.open = folds.get(foldOf(fold)) ?? fold.open;
   for (const field of element.querySelectorAll(FIELDS)) {
     const old = fields.get(nameOf(field));
     if (!old || old.type === "hidden") continue;
@@ -84,7 +85,6 @@ function fill(id, html) {
     field.value = old.value;
     if (old === focused) field.focus();
   }
-  for (const fold of element.querySelectorAll("details")) fold.open = folds.get(foldOf(fold)) ?? fold.open;
   if (focused?.id) byId(focused.id)?.focus();
 }
 
