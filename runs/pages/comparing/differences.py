@@ -71,23 +71,20 @@ def differences_tab(comparison: Comparison, view: CompareView, warnings: list[st
     resolve = _amount("resolve", view, warnings) or _usual(comparison, reference)
     is_best = reference is _best(comparison.groups)
     family = against(values, reference.key, picked=is_best)
-    same = equivalences([one.difference for one in family], within / comparison.scale) if within else []
-    shown = family[:SHOWN]
-    members = [member.run.pk for one in shown for member in groups[str(one.after)].members]
-    extended = extended_groups([*members, *(member.run.pk for member in reference.members)])
     scale = comparison.scale
+    same = equivalences([one.difference for one in family], within / scale) if within else []
     asked = _Asked(
         unit,
         scale,
         resolve / scale,
         comparison.higher,
-        extended,
+        _extended([reference, *(groups[str(one.after)] for one in family[:SHOWN])]),
         comparison.metric,
         comparison.varied,
     )
     rows = [
         _row(one, groups, values, asked, _said(equal) if within else "")
-        for one, equal in itertools.zip_longest(shown, same[:SHOWN])
+        for one, equal in itertools.zip_longest(family[:SHOWN], same[:SHOWN])
     ]
     found = {
         "reference": reference,
@@ -105,6 +102,10 @@ def differences_tab(comparison: Comparison, view: CompareView, warnings: list[st
         "chart": difference_chart(comparison, reference, rows, unit, within),
     }
     return {"differences": found}
+
+
+def _extended(groups: Sequence[Group]) -> frozenset[str]:
+    return extended_groups([member.run.pk for group in groups for member in group.members])
 
 
 def seed_values(group: Group) -> Values:
