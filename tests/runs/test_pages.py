@@ -230,7 +230,7 @@ def test_a_run_costs_the_same_however_many_series_and_alerts_it_has(
     run = build_trained_run()
     for check in ("vanishing", "dead_layer", "exploding"):
         builders.build_alert(run, check)
-    # Session, user, 2 rights; run, alerts, fixes, series, chunks, attempts, place in the sweep, tags, best, badge.
+    # Session, user, 2 rights; run, alerts, fixes, series, chunks, attempts, place, tags, best, badge.
     with django_assert_max_num_queries(15):
         text_of(reader, run.get_absolute_url())
 

@@ -184,7 +184,7 @@ def test_what_cannot_be_understood_is_a_warning(worker: Client, sweep: Sweep) ->
 def test_any_metric_of_the_runs_can_be_compared_by(worker: Client, sweep: Sweep) -> None:
     for run in sweep.runs.all():
         run.summary |= {
-            "train_loss": "NaN" if run.learning_rate == 0.5 else 2.0 * run.depth + (run.seed or 0)
+            "train_loss": "NaN" if run.learning_rate == 0.5 else 2.0 * (run.depth or 0) + (run.seed or 0)
         }
         run.save(update_fields=["summary"])
         for metric in ("train_loss", "val_accuracy"):
