@@ -15,7 +15,7 @@ from runs.charts.chart import Chart
 from runs.models import Project, Run, Sweep
 from runs.pages.comparing.comparison import Comparison, compare_runs
 from runs.pages.comparing.curves import curves_tab
-from runs.pages.comparing.factors import confounded_text, effects_of, factor_sections, grid
+from runs.pages.comparing.factors import confounded_text, effects_of, factor_sections
 from runs.pages.comparing.tabs import TABS
 from runs.pages.comparing.view import CompareView
 from runs.reading import comparison as reading
@@ -155,18 +155,40 @@ def test_factors_without_a_common_setting_say_so() -> None:
     assert "no comparison" in notes["depth"]
 
 
-def test_the_map_shows_depth_and_activation_where_the_width_is_single(sweep: Sweep) -> None:
-    chart = grid(compared(sweep, "val_accuracy"))
-    assert chart is not None
-    assert chart.title == "Depth × activation"
-    assert "depth 1, activation relu" in chart.summary
+def test_the_map_shows_depth_and_activation_where_the_width_is_single(reader: Client, sweep: Sweep) -> None:
+    context = context_of(reader, sweep.project, tab="grid")
+    assert context["pair"] == ("depth", "activation")
+    assert context["grid"].title == "Depth × activation"
+    assert "depth 1, activation relu" in context["grid"].summary
 
 
-def test_there_is_no_map_of_one_factor() -> None:
+def test_the_address_turns_the_map(reader: Client, sweep: Sweep) -> None:
+    context = context_of(reader, sweep.project, tab="grid", down="activation", across="depth")
+    assert (context["grid"].title, context["warnings"]) == ("Activation × depth", [])
+
+
+@pytest.mark.parametrize("asked", [{"down": "depth"}, {"down": "depth", "across": "depth"}, {"across": "x"}])
+def test_a_map_of_other_than_two_varied_factors_is_refused_in_words(
+    reader: Client, sweep: Sweep, asked: dict[str, str]
+) -> None:
+    context = context_of(reader, sweep.project, tab="grid", **asked)
+    assert context["pair"] == ("depth", "activation")
+    [warning] = context["warnings"]
+    assert "expected two different ones of" in warning
+
+
+def test_any_two_settings_that_were_varied_have_a_map(reader: Client) -> None:
+    sweep = builders.build_sweep()
+    for depth, rate in ((1, 0.1), (1, 0.2), (2, 0.1)):
+        build_cell(sweep, 0, 0.9, depth=depth, learning_rate=rate)
+    assert context_of(reader, sweep.project, tab="grid")["grid"].title == "Depth × learning rate"
+
+
+def test_there_is_no_map_of_one_factor(reader: Client) -> None:
     sweep = builders.build_sweep()
     build_cell(sweep, 0, 0.9, depth=1)
     build_cell(sweep, 0, 0.8, depth=2)
-    assert grid(compared(sweep, "val_accuracy")) is None
+    assert context_of(reader, sweep.project, tab="grid")["grid"] is None
 
 
 def test_curves_show_means_with_n_and_leave_step_0_out(sweep: Sweep) -> None:

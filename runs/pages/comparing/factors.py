@@ -15,6 +15,7 @@ from runs.pages.comparing.comparison import Comparison, level_text
 from runs.pages.comparing.view import CompareView
 from runs.pages.formats import is_share, sentence
 
+GRID_FIELDS = ("down", "across")
 _PAIRS = (("depth", "width"), ("depth", "activation"), ("width", "activation"), ("depth", "dropout"))
 
 
@@ -33,8 +34,14 @@ def factors_tab(comparison: Comparison, view: CompareView, warnings: list[str]) 
 
 
 def grid_tab(comparison: Comparison, view: CompareView, warnings: list[str]) -> dict[str, Any]:
-    """Build the tab of the map."""
-    return {"grid": grid(comparison)}
+    """Build the tab of the map, of the two factors that the address chooses."""
+    pair = _pair(comparison, view, warnings)
+    return {
+        "grid": grid(comparison, pair) if pair else None,
+        "pair": pair,
+        "grid_choices": [(factor, factor.replace("_", " ")) for factor in comparison.varied],
+        "grid_kept": [kept for kept in view.pairs() if kept[0] not in GRID_FIELDS],
+    }
 
 
 def factor_sections(comparison: Comparison) -> list[FactorSection]:
@@ -58,12 +65,24 @@ def effects_of(comparison: Comparison, *, scale: float = 1.0) -> dict[str, Facto
     }
 
 
-def grid(comparison: Comparison) -> Chart | None:
-    """Draw a map of two factors that were both varied: depth and width first; None where there are none."""
-    varied = set(comparison.varied)
-    pair = next((pair for pair in _PAIRS if varied.issuperset(pair)), None)
-    if pair is None:
+def _pair(comparison: Comparison, view: CompareView, warnings: list[str]) -> tuple[str, str] | None:
+    """Choose two factors that were both varied: those of the address, else depth and width first."""
+    varied = comparison.varied
+    if len(varied) < 2:
         return None
+    asked = tuple(view.extra.get(name, "") for name in GRID_FIELDS)
+    if asked[0] in varied and asked[1] in varied and asked[0] != asked[1]:
+        return asked[0], asked[1]
+    usual = next((pair for pair in _PAIRS if set(varied).issuperset(pair)), (varied[0], varied[1]))
+    if any(asked):
+        words = " and ".join(f"{name}={text[:40]}" for name, text in zip(GRID_FIELDS, asked, strict=True))
+        known = ", ".join(varied)
+        warnings.append(f"{words}: expected two different ones of {known}; {' and '.join(usual)} are shown.")
+    return usual
+
+
+def grid(comparison: Comparison, pair: tuple[str, str]) -> Chart:
+    """Draw a map of two factors, the first one down, the second one across."""
     row, column = pair
     rows, columns = comparison.factors[row], comparison.factors[column]
     scale = comparison.scale
@@ -82,18 +101,18 @@ def grid(comparison: Comparison) -> Chart | None:
         sds[place] = np.std(values, ddof=1) if len(values) > 1 else np.nan
     chart = grid_heatmap(
         "grid",
-        f"{row.capitalize()} × {column}",
+        f"{sentence(row.replace('_', ' '))} × {column.replace('_', ' ')}",
         [level_text(row, level) for level in rows],
         [level_text(column, level) for level in columns],
         means,
         sds,
         counts,
-        row_title=row,
-        column_title=column,
+        row_title=row.replace("_", " "),
+        column_title=column.replace("_", " "),
         better="higher" if comparison.higher else "lower",
         y_title=comparison.value_title,
     )
-    others = sorted(varied - set(pair))
+    others = sorted(set(comparison.varied) - set(pair))
     mixed = f", over all values of {' and '.join(others).replace('_', ' ')}" if others else ""
     return replace(chart, caption=f"Mean ± standard deviation of the runs of a cell{mixed}.")
 

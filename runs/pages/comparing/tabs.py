@@ -15,7 +15,7 @@ TABS = (
         controls=tuple(name for name in FIELDS if name not in {"tab", "hide"}),
     ),
     Tab("factors", "Factors", "runs/compare/factors.html", factors.factors_tab),
-    Tab("grid", "Grid", "runs/compare/grid.html", factors.grid_tab),
+    Tab("grid", "Grid", "runs/compare/grid.html", factors.grid_tab, fields=factors.GRID_FIELDS),
     Tab("importance", "Importance", "runs/compare/importance.html", importance.importance_tab),
     Tab(
         "parallel",
