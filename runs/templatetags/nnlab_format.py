@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 
 from runs.alerts.verdicts import Outcome
-from runs.models import Source
+from runs.models import Source, Status
 from runs.pages import formats
 from runs.reading.metrics import higher_is_better
 from runs.reading.overview import Best
@@ -169,8 +169,8 @@ def run_engine(run: Run) -> str:
 
 @register.filter
 def run_duration(run: Run) -> str:
-    """Write how long a run took, or takes so far."""
-    if run.started_at is None:
+    """Write how long a run took, or takes so far; of a lost one nobody knows."""
+    if run.started_at is None or (run.ended_at is None and run.status == Status.LOST):
         return formats.MISSING
     return formats.duration((run.ended_at or timezone.now()) - run.started_at)
 

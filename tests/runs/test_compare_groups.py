@@ -169,3 +169,13 @@ def page_text(client: Client, project: Project, tab: str, **parameters: str) -> 
     answer = client.get(reverse("compare", args=[project.slug]), {"tab": tab, **parameters})
     assert answer.status_code == 200
     return " ".join(answer.content.decode().split())
+
+
+def test_seeds_that_are_all_alike_have_no_interval(reader: Client) -> None:
+    sweep = builders.build_sweep()
+    for seed in range(3):
+        build_scored(sweep, seed, summary={"val_accuracy": 0.1})
+    page = reader.get(sweep.get_absolute_url()).content.decode()
+    assert "all seeds alike" in page
+    assert "all 3 seeds alike: no interval" in page
+    assert "10.0 % to 10.0 %" not in page

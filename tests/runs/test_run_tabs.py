@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from runs import submission
@@ -17,6 +19,7 @@ from runs.models import Attempt, Project, Run, Status
 from runs.pages.run import metrics
 from runs.pages.run.overview import FEW_ATTEMPTS
 from runs.pages.run.tabs import TABS
+from runs.templatetags.nnlab_format import run_duration
 from tests.runs import builders
 from tests.runs.outside import build_outside_run
 from tests.runs.test_pages import build_trained_run
@@ -202,6 +205,12 @@ def test_a_lost_run_says_since_when_and_what_is_kept(reader: Client) -> None:
     text = text_of(reader, run, "overview")
     assert f"{ended:%H:%M:%S} UTC" in text
     assert "everything up to step 310 is kept" in text
+
+
+def test_how_long_a_lost_run_took_is_not_known() -> None:
+    ages_ago = timezone.now() - timedelta(hours=2)
+    assert run_duration(Run(status=Status.LOST, started_at=ages_ago)) == "–"
+    assert run_duration(Run(status=Status.RUNNING, started_at=ages_ago)) == "2:00:00"
 
 
 # Metrics
