@@ -28,13 +28,14 @@ def build_sweep(page: Page) -> None:
 
 
 def intervals(page: Page) -> dict[tuple[int, int, str, float], tuple[float, float]]:
-    """Read the 95 % intervals of the table of groups, in percent."""
+    """Read the 95 % intervals of the table of groups, in percent, or the value of seeds that are alike."""
     found = {}
     for row in page.get_by_role("table", name="Groups, the best mean first").locator("tbody tr").all():
         cells = row.locator("th, td").all_inner_texts()
         depth, width, activation, dropout = cells[0].split(", ")
         level = (int(depth.split()[-1]), int(width.split()[-1]), activation, float(dropout.split()[-1]))
-        low, high = re.findall(r"-?[\d.]+(?= %)", cells[2])
+        ends = cells[2] if cells[2] != "all seeds alike" else 2 * cells[1]
+        low, high = re.findall(r"-?[\d.]+(?= %)", ends)
         found[level] = (float(low), float(high))
     return found
 

@@ -29,7 +29,7 @@ function lookAt(step, plot) {
 async function open(step, plot) {
   const address = new URL(location.href);
   address.searchParams.set("step", step);
-  if (document.querySelector("[data-live-url]")) {
+  if (document.querySelector("main [data-live-url]")) {
     if (plot) address.hash = plot.closest("figure").id;
     location.assign(address);
     return;
