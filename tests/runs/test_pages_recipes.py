@@ -62,7 +62,7 @@ def test_shares_seed_and_order_reach_the_recipe(submitter: Client) -> None:
     version = draft()
     text = chosen(submitter, version, rows="order:year", validation="0.3", test="0.1").content.decode()
     assert "36 to train, 18 to validate, 6 to test: the last by year" in text
-    chosen(submitter, version, test="0", test_seed="5", validation="0.25")
+    chosen(submitter, version, rows="", test="0", test_seed="5", validation="0.25")
     content = DatasetRecipe.objects.order_by("-pk")[0].content
     assert (content["validation"], content.get("test", 0), content["test_seed"]) == (0.25, 0, 5)
 
@@ -172,6 +172,20 @@ def test_all_columns_of_a_kind_can_be_set_at_once_and_nothing_else_is_lost(submi
     form = submitter.post(reverse("recipe-new", args=[version.key]), values | asked).context["form"]
     assert [form[f"column-{place}"].value() for place in range(4)] == ["numeric", "numeric", "", "numeric"]
     assert not DatasetRecipe.objects.exists()
+
+
+def test_who_chooses_otherwise_finds_what_was_chosen(submitter: Client) -> None:
+    version, other = draft(), draft(rows=70)
+    changes = {"unit": "EUR", "scaling_at_1": "equal buckets", "at_at_1": "4", "column_at_2": ""}
+    answer = chosen(submitter, version, **changes)
+    back = reverse("recipe-new", args=[version.key])
+    assert f'href="{back}"' in answer.content.decode()
+    assert (
+        filled(submitter, version).items()
+        >= {"unit": "EUR", "scaling-1": "equal buckets", "at-1": "4"}.items()
+    )
+    assert filled(submitter, version)["column-2"] == ""
+    assert filled(submitter, other)["unit"] == ""
 
 
 def test_the_preview_can_be_split_by_another_seed(submitter: Client) -> None:

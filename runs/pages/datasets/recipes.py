@@ -25,6 +25,7 @@ from runs.reading.datasets import columns_of_upload, describe, version_named
 from runs.store import datasets
 
 SUBMIT = "runs.submit_sweep"
+_CHOSEN = "recipe_chosen"  # in the session: the form as it was last sent, and for which upload
 SETS = {"all": "all columns", "numeric": "columns of numbers", "categorical": "columns of texts"}
 
 
@@ -49,13 +50,16 @@ def new_recipe(request: HttpRequest, key: str) -> HttpResponse:
     version = _version(key)
     columns = columns_of_upload(version)
     is_setting = "set" in request.POST
-    form = RecipeForm(columns, None if is_setting else request.POST or None)
+    given = None if is_setting else request.POST or None
+    form = RecipeForm(columns, given, initial=_chosen_before(request, key))
     if form.is_valid() and form.recipe:
         try:
             _prepared(version, form.recipe)
         except DataError as error:
             form.refuse(error)
         else:
+            values = {name: request.POST.get(name, "") for name in form.fields}
+            request.session[_CHOSEN] = {"key": key, "values": values}
             return redirect(datasets.keep_recipe(version, form.recipe, request.user.pk))
     found = describe(key)
     assert found is not None  # noqa: S101 - it was found a moment ago
@@ -72,6 +76,13 @@ def new_recipe(request: HttpRequest, key: str) -> HttpResponse:
         "kinds": KINDS,
     }
     return render_page(request, "runs/dataset_roles.html", context, status=400 if form.is_bound else 200)
+
+
+def _chosen_before(request: HttpRequest, key: str) -> dict[str, Any] | None:
+    """Return what was chosen for this upload, for who comes back from the preview to choose otherwise."""
+    kept = request.session.get(_CHOSEN, {})
+    values: dict[str, Any] | None = kept.get("values") if kept.get("key") == key else None
+    return values
 
 
 def _set(given: QueryDict, columns: tuple[ColumnProfile, ...]) -> dict[str, Any]:
