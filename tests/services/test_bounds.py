@@ -21,7 +21,7 @@ SWEEP: dict[str, Any] = {"name": "n", "data": {"dataset": "iris"}, "training": {
 
 _CLAIM = """
 import json, time
-from runs import buckets
+from runs.training import buckets
 while time.time() < {start}:
     pass
 print(json.dumps(list(iter(lambda: list(buckets.claim_next("cpu", "host:{number}")), []))))

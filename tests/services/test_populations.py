@@ -97,7 +97,8 @@ def test_all_runs_of_a_killed_worker_finish_as_if_nothing_had_happened(site: Ins
 _CLAIM_ALL = """
 import json, time
 from pathlib import Path
-from runs import buckets, queue
+from runs import queue
+from runs.training import buckets
 queue.live_workers = lambda _: 60
 gate = Path({gate!r})
 (gate / "{number}").touch()
