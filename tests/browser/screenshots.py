@@ -15,7 +15,7 @@ from tests.services.installation import CHECKOUT, Installation, installation
 DOCS = CHECKOUT / "docs"
 DEMO = CHECKOUT / "runs" / "demo"
 WIDTH, HEIGHT = 1360, 1000
-COMPARISON_HEIGHT = 1480  # down to the factors
+COMPARISON_HEIGHT = 1480  # down to the best of the groups
 
 
 def main() -> None:
