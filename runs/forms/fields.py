@@ -181,3 +181,17 @@ def _number(text: str) -> int | float | str:
         except ValueError:
             continue
     return text
+
+
+class DataForm(forms.Form):
+    """What every form that trains asks of the data."""
+
+    dataset = PlainField(
+        widget=forms.TextInput(attrs={"list": "dataset-suggestions", "autocomplete": "off"}),
+        help_text="A built-in set, an upload, or the name of a CSV file on the server.",
+    )
+    recipe = PlainField(
+        widget=forms.TextInput(attrs={"list": "recipe-suggestions", "autocomplete": "off"}),
+        help_text="How columns become inputs; see Datasets.",
+    )
+    target = PlainField(help_text="CSV files only: the column to predict; empty for the last.")

@@ -19,6 +19,7 @@ from runs.forms.fields import (
     ANSWERS,
     ChoiceField,
     ChoicesField,
+    DataForm,
     FurtherFields,
     LayersField,
     ListField,
@@ -81,7 +82,7 @@ _EMPTY_WHERE_USUAL = ("weight_decay", "warmup_steps", "decay_rate", "decay_every
 _SWITCHES = ("shuffle", "batch_norm", "class_weights")
 
 
-class SweepForm(SearchFields, FurtherFields):
+class SweepForm(DataForm, SearchFields, FurtherFields):
     """Submit a run or a sweep: a field with several values becomes an axis of the grid."""
 
     project = PlainField(
@@ -99,15 +100,6 @@ class SweepForm(SearchFields, FurtherFields):
         widget=forms.TextInput(attrs={"required": True, "maxlength": MAX_LABEL}),
         help_text="What you want to find out.",
     )
-    dataset = PlainField(
-        widget=forms.TextInput(attrs={"list": "dataset-suggestions", "autocomplete": "off"}),
-        help_text="A built-in set, an upload, or the name of a CSV file on the server.",
-    )
-    recipe = PlainField(
-        widget=forms.TextInput(attrs={"list": "recipe-suggestions", "autocomplete": "off"}),
-        help_text="How columns become inputs; see Datasets.",
-    )
-    target = PlainField(help_text="CSV files only: the column to predict; empty for the last.")
     validation_share = NumberField(help_text="Share of the rows held back, 0.05 to 0.5.")
     split_seed = NumberField(help_text="Which rows are held back.")
     depth = ListField(help_text="Hidden layers, such as 1, 2, 3; 0 is a linear model.")

@@ -9,7 +9,15 @@ from django import forms
 
 from nnlab.data.catalogue import datasets
 from nnlab.engine.config import ACTIVATIONS, OPTIMIZERS
-from runs.forms.fields import ChoiceField, ChoicesField, ListField, NumberField, PlainField, choices
+from runs.forms.fields import (
+    ChoiceField,
+    ChoicesField,
+    DataForm,
+    ListField,
+    NumberField,
+    PlainField,
+    choices,
+)
 from runs.forms.search_fields import range_of
 from runs.models import Project, Question
 from runs.questions import asking
@@ -35,7 +43,7 @@ FIELDSETS = (
 _SHOWN_AT = {"hidden_units": "budget", "learning_rate": "learning_rates"}
 
 
-class QuestionForm(forms.Form):
+class QuestionForm(DataForm):
     """Ask which depth, activation or dropout is better; those with several values are compared."""
 
     name = PlainField(
@@ -62,15 +70,6 @@ class QuestionForm(forms.Form):
         label="Smallest difference that matters",
         help_text="Such as 0.01, one point of accuracy, which it is if empty. What differs by less is equal.",
     )
-    dataset = PlainField(
-        widget=forms.TextInput(attrs={"list": "dataset-suggestions", "autocomplete": "off"}),
-        help_text="A built-in set, or the name of a CSV file in the datasets folder.",
-    )
-    recipe = PlainField(
-        widget=forms.TextInput(attrs={"list": "recipe-suggestions", "autocomplete": "off"}),
-        help_text="How columns become inputs; see Datasets.",
-    )
-    target = PlainField(help_text="CSV files only: the column to predict; empty for the last.")
     optimizer = ChoiceField(required=False, choices=choices(OPTIMIZERS), help_text="Of every network.")
     batch_size = NumberField(help_text="Examples a step.")
     epochs = NumberField(help_text="Passes over the training rows; or give steps.")
